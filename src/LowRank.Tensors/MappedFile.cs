@@ -1,0 +1,53 @@
+using System.IO.MemoryMappedFiles;
+
+namespace LowRank.Tensors;
+
+/// <summary>A file mapped read-only into memory. Tensors that view it must not outlive it.</summary>
+public sealed unsafe class MappedFile : IDisposable
+{
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+    private readonly byte* _start;
+    private bool _disposed;
+
+    /// <summary>Maps <paramref name="path"/>; an absent or unreadable file is a <see cref="BadInputException"/>.</summary>
+    public MappedFile(string path)
+    {
+        Path = path;
+        if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
+        try
+        {
+            Length = new FileInfo(path).Length;
+            if (Length == 0) return; // an empty file cannot be mapped; the formats' own checks say what is missing
+            _map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+            _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+            _start += _view.PointerOffset;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException("the file cannot be read: " + e.Message, place: path, inner: e);
+        }
+    }
+
+    /// <summary>The file's path, as given.</summary>
+    public string Path { get; }
+    /// <summary>Bytes in the file.</summary>
+    public long Length { get; }
+    /// <summary>The address of the first byte.</summary>
+    public byte* Start => _disposed ? throw new ObjectDisposedException(Path) : _start;
+
+    /// <summary>A span over part of the file (at most 2 GiB).</summary>
+    public ReadOnlySpan<byte> Span(long offset, int length)
+        => offset < 0 || length < 0 || offset > Length - length ? throw new ArgumentOutOfRangeException(nameof(offset)) : new(Start + offset, length);
+
+    /// <summary>Unmaps the file.</summary>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _view?.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view?.Dispose();
+        _map?.Dispose();
+    }
+}
