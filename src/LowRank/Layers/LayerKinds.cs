@@ -1,0 +1,20 @@
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>The table of layer kinds that low-rank adapters know; a new kind is a file and a row here.</summary>
+public static class LayerKinds
+{
+    /// <summary>The layer of a module; null where its kind is none of the table's.</summary>
+    public static BaseLayer? Of(string name, nn.Module module) => module switch
+    {
+        Linear linear => new TorchLinear(name, linear),
+        nn.Module<Tensor, Tensor> own and ILinearLayer => new ProjectionLayer(name, own),
+        _ => null,
+    };
+
+    /// <summary>The kinds, for messages.</summary>
+    public const string Known = "Linear, Embedding, Conv1d, Conv2d, Conv3d, and modules that are an ILinearLayer or IEmbeddingLayer";
+}

@@ -1,0 +1,31 @@
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>LoRA on one layer of any kind: y + s·B·A·x.</summary>
+internal sealed class LoraLayer(BaseLayer layer, LoraConfig config, LoraFactors factors) : AdapterLayer
+{
+    private readonly double _dropout = layer.IsEmbedding ? 0 : config.Dropout; // ids cannot be dropped
+
+    public override IReadOnlyList<LayerParameter> Parameters { get; } = factors.Describe(layer);
+    public override int Rank { get; } = config.RankOf(layer.Name);
+    public override double Scale { get; } = config.ScaleOf(layer.Name);
+    public override string? MergeRefusal
+        => layer.MergeRefusal ?? (factors.Bias is not null && layer.Bias is null ? "the base layer has no bias that lora_B.bias could be added to" : null);
+
+    public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
+    {
+        if (training && _dropout > 0) x = nn.functional.dropout(x, _dropout, true);
+        var dtype = layer.IsEmbedding ? baseOutput.dtype : x.dtype;
+        var delta = factors.Delta(layer, x, dtype, Scale, strength);
+        return output.add(delta.to_type(output.dtype));
+    }
+
+    public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength) => parameter switch
+    {
+        "weight" => Ops.AddScaled(merged, layer.Delta(factors.A.to_type(merged.dtype), factors.B.to_type(merged.dtype)), Scale * strength),
+        "bias" when factors.Bias is not null => Ops.AddScaled(merged, factors.Bias.to_type(merged.dtype), Scale * strength),
+        _ => merged,
+    };
+}
