@@ -61,7 +61,7 @@ public sealed class AdafactorOptimizer : Optimizer
     private void Update(Entry entry, double rate, double weightDecay)
     {
         var counter = entry.State[0];
-        counter.add_(Scalars.One);
+        counter.add_(Scalars.One, Scalars.One);
         double step = counter.item<float>();
         var scaledRate = Rate(entry.Target, rate, step);
 
@@ -83,7 +83,7 @@ public sealed class AdafactorOptimizer : Optimizer
     private Tensor Normalised(Entry entry, double beta)
     {
         var gradient = entry.Gradient;
-        var squares = gradient.square().add_(_squareEpsilon);
+        var squares = gradient.mul(gradient).add_(_squareEpsilon, Scalars.One);
         if (entry.Target.dim() < 2)
         {
             RunningMean(entry.State[1], squares, beta);

@@ -22,7 +22,7 @@ public static class GradientClip
         if (double.IsFinite(maxNorm))
         {
             // Multiplied always, also with 1, as the reference does: a branch would wait for the device.
-            var factor = Ops.Scale(norm.add(Small).reciprocal(), maxNorm).clamp_max(Scalars.One);
+            var factor = Ops.Scale(norm.add(Small, Scalars.One).reciprocal(), maxNorm).clamp_max(Scalars.One);
             foreach (var same in gradients.GroupBy(g => g.dtype))
                 Ops.ScaleAllInPlace([.. same], factor.to_type(same.Key));
         }

@@ -8,6 +8,7 @@ namespace LowRank.Training;
 /// Changes parameters by their gradients. The state is float32; a parameter stored in fewer bits gets a float32 master copy, which
 /// the steps add up in, so that small steps are not rounded away.
 /// </summary>
+// add and square without an explicit alpha make a Scalar of their own inside TorchSharp, hence Scalars.One in the steps.
 public abstract class Optimizer : IDisposable
 {
     private readonly List<Entry[]> _entries = [];

@@ -37,7 +37,7 @@ public sealed class SgdOptimizer : Optimizer
                 var (step, buffer) = (entry.State[0], entry.State[1]);
                 // The first gradient enters the buffer whole, the later ones dampened.
                 double share = step.item<float>() == 0 ? 1 : 1 - _dampening;
-                step.add_(Scalars.One);
+                step.add_(Scalars.One, Scalars.One);
                 Ops.ScaleInPlace(buffer, _momentum);
                 Ops.AddScaledInPlace(buffer, direction, share);
                 direction = _nesterov ? Ops.AddScaled(direction, buffer, _momentum) : buffer;
