@@ -12,7 +12,7 @@ public sealed record AdapterParameter(string Key, Parameter Parameter, Parameter
 
 /// <summary>One adapted module, for listings.</summary>
 /// <param name="Module">Its path.</param>
-/// <param name="Rank">Rank of its factors; 0 where it has none.</param>
+/// <param name="Rank">Rank of its factors.</param>
 /// <param name="Scale">The factor of its delta at strength 1.</param>
 public sealed record AdaptedModule(string Module, int Rank, double Scale);
 
@@ -27,7 +27,7 @@ public sealed class Adapter
     {
         (Host, Name, Config, _layers) = (host, name, config, layers);
         Parameters = [.. layers.SelectMany(l => l.Parameters.Select(p => new AdapterParameter($"{KeyPrefix}{l.Module}.{p.Suffix}", p.Parameter, p.Role, l.Module)))];
-        Modules = [.. layers.Select(l => new AdaptedModule(l.Module, l.Rank, l.Scale))];
+        Modules = [.. layers.Where(l => l.Rank > 0).Select(l => new AdaptedModule(l.Module, l.Rank, l.Scale))];
     }
 
     internal AdapterHost Host { get; }
@@ -40,7 +40,7 @@ public sealed class Adapter
     public LoraConfig Config { get; }
     /// <summary>Its trained tensors, in the model's module order.</summary>
     public IReadOnlyList<AdapterParameter> Parameters { get; }
-    /// <summary>The modules it adapts, in the model's order.</summary>
+    /// <summary>The modules that have its low-rank factors, in the model's order.</summary>
     public IReadOnlyList<AdaptedModule> Modules { get; }
     /// <summary>The count of its trained numbers.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Parameter.NumberOfElements);
@@ -57,5 +57,6 @@ public sealed class Adapter
     internal void Dispose()
     {
         foreach (var parameter in Parameters) parameter.Parameter.Dispose();
+        foreach (var layer in _layers) layer.DisposeExtras();
     }
 }

@@ -35,7 +35,7 @@ public sealed partial class AdapterHost
     public IReadOnlyDictionary<string, Adapter> Adapters => _adapters;
     /// <summary>The active adapters with their strengths, in the order given.</summary>
     public IReadOnlyList<(Adapter Adapter, double Strength)> Active { get; private set; } = [];
-    /// <summary>The names and strengths of <see cref="Active"/>.</summary>
+    /// <summary>Whether adapters are folded into the weights at present.</summary>
     public bool IsMerged => _merged is not null;
 
     internal bool IsOn => _disabled == 0 && _merged is null;

@@ -11,9 +11,68 @@ public sealed partial class AdapterHost
         var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);
+        var tokens = Tokens(resolved, targets);
+        var saved = Saved(resolved, targets, tokens);
         List<AdapterLayer> layers = [];
-        foreach (var target in targets) layers.Add(method.Create(target, resolved, random));
-        return new Adapter(this, name, resolved, layers);
+        try
+        {
+            layers.AddRange(saved.Select(m => SavedModule.Create(m.Name, m.Module)));
+            foreach (var target in targets) layers.Add(method.Create(target, resolved, random));
+            layers.AddRange(TrainedBias.Create(_modules, targets, resolved));
+            foreach (var (table, ids, head) in tokens)
+            {
+                var rows = TrainedTokens.Create(table, ids);
+                layers.Add(rows);
+                if (head is not null) layers.Add(rows.ForTiedOutput(head));
+            }
+        }
+        catch
+        {
+            foreach (var layer in layers)
+            {
+                foreach (var parameter in layer.Parameters) parameter.Parameter.Dispose();
+                layer.DisposeExtras();
+            }
+            throw;
+        }
+        var order = _modules.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i, StringComparer.Ordinal);
+        return new Adapter(this, name, resolved, [.. layers.OrderBy(l => order[l.Module])]);
+    }
+
+    /// <summary>The embeddings with trained rows, and the output layers that share them.</summary>
+    private List<(EmbeddingTable Table, IReadOnlyList<long> Ids, BaseLayer? Head)> Tokens(LoraConfig config, List<BaseLayer> targets)
+    {
+        List<(EmbeddingTable, IReadOnlyList<long>, BaseLayer?)> result = [];
+        foreach (var (name, ids) in config.TrainableTokens ?? [])
+        {
+            var tables = name.Length == 0
+                ? [TiedPairs.InputEmbedding(_modules)]
+                : _modules.Where(m => Selector.Of(name).Matches(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)).OfType<EmbeddingTable>().ToList();
+            if (tables.Count == 0) throw new BadInputException("no embedding has this name", name, "trainable_token_indices", remedy: NearNames.Sentence(name, _modules.Where(m => LayerKinds.Of(m.Name, m.Module) is { IsEmbedding: true }).Select(m => m.Name)));
+            foreach (var table in tables)
+            {
+                if (targets.Any(t => t.Name == table.Name)) throw new BadInputException("an embedding cannot be both a target and have trained rows", table.Name, "trainable_token_indices", remedy: "Leave it out of target_modules.");
+                result.Add((table, ids, TiedPairs.OutputOf(table, _modules)));
+            }
+        }
+        return result;
+    }
+
+    /// <summary>The modules trained as copies.</summary>
+    private List<(string Name, nn.Module Module)> Saved(LoraConfig config, List<BaseLayer> targets, List<(EmbeddingTable Table, IReadOnlyList<long> Ids, BaseLayer? Head)> tokens)
+    {
+        List<(string Name, nn.Module Module)> result = [];
+        foreach (string name in config.ModulesToSave ?? [])
+        {
+            var found = _modules.Where(m => Selector.Of(name).Matches(m.Name)).ToList();
+            if (found.Count == 0) throw new BadInputException("no module has this name", name, "modules_to_save", remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..])));
+            result.AddRange(found.Where(f => result.All(r => r.Name != f.Name)));
+        }
+        if (result.FirstOrDefault(m => targets.Any(t => t.Name == m.Name)) is { Name: not null } both)
+            throw new BadInputException("a module cannot be both a target and trained as a copy", both.Name, "modules_to_save", remedy: "Leave it out of target_modules, or exclude it with exclude_modules.");
+        if (result.FirstOrDefault(m => tokens.Any(t => t.Table.Name == m.Name)) is { Name: not null } rows)
+            throw new BadInputException("an embedding cannot be both trained as a copy and by rows", rows.Name, "modules_to_save", remedy: "Leave out one of the two.");
+        return result;
     }
 
     private void Register(Adapter adapter)
@@ -33,9 +92,24 @@ public sealed partial class AdapterHost
         if (first) Active = [(adapter, 1)];
     }
 
-    /// <summary>Copies of base tensors that PEFT puts into the file.</summary>
-    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsToSave(Adapter adapter) => [];
+    /// <summary>Copies of base tensors that PEFT puts into the file: the tables of targeted embeddings.</summary>
+    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsToSave(Adapter adapter)
+        => adapter.Layers.Where(l => l.Parameters.Any(p => p.Role == ParameterRole.EmbeddingA))
+            .Select(l => ($"{Adapter.KeyPrefix}{l.Module}.base_layer.weight", OriginalWeight(l.Module)));
 
-    /// <summary>Base tensors that a file may hold, for comparison.</summary>
-    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter) => BaseTensorsToSave(adapter);
+    /// <summary>Base tensors that a file may hold, for comparison: the weight of every module the adapter touches that is an embedding or an output layer.</summary>
+    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter)
+    {
+        var touched = adapter.Layers.ToLookup(l => l.Module);
+        foreach (var (name, module) in _modules)
+        {
+            if (LayerKinds.Of(name, module) is not { } layer || !(layer.IsEmbedding || layer.IsLinear)) continue;
+            if (touched[name].Any(l => l is SavedModule)) continue;
+            string key = touched[name].Any(l => l.Rank > 0) ? "base_layer.weight" : touched[name].Any() ? "token_adapter.base_layer.weight" : "weight";
+            yield return ($"{Adapter.KeyPrefix}{name}.{key}", OriginalWeight(name));
+        }
+    }
+
+    private Tensor OriginalWeight(string module)
+        => _merged?.Original(module, "weight") ?? LayerKinds.Of(module, _modules.First(m => m.Name == module).Module)!.Weight;
 }

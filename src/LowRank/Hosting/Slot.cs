@@ -8,7 +8,7 @@ internal sealed class Slot
 {
     private readonly AdapterHost _host;
     private readonly Action _unhook;
-    private readonly Dictionary<Adapter, AdapterLayer> _layers = [];
+    private readonly Dictionary<Adapter, List<AdapterLayer>> _layers = [];
 
     public Slot(AdapterHost host, string name, nn.Module<Tensor, Tensor> module)
     {
@@ -23,9 +23,14 @@ internal sealed class Slot
     public bool Fired { get; private set; }
     public bool IsEmpty => _layers.Count == 0;
 
-    public void Add(Adapter adapter, AdapterLayer layer) => _layers.Add(adapter, layer);
+    public void Add(Adapter adapter, AdapterLayer layer)
+    {
+        if (!_layers.TryGetValue(adapter, out var layers)) _layers.Add(adapter, layers = []);
+        layers.Add(layer);
+    }
+
     public void Remove(Adapter adapter) => _layers.Remove(adapter);
-    public AdapterLayer? Of(Adapter adapter) => _layers.GetValueOrDefault(adapter);
+    public IReadOnlyList<AdapterLayer> Of(Adapter adapter) => _layers.GetValueOrDefault(adapter) ?? [];
     public void Unhook() => _unhook();
 
     private Tensor Fire(nn.Module<Tensor, Tensor> module, Tensor input, Tensor baseOutput)
@@ -39,9 +44,9 @@ internal sealed class Slot
             var output = baseOutput;
             foreach (var (adapter, strength) in _host.Active)
             {
-                if (strength == 0 || !_layers.TryGetValue(adapter, out var layer)) continue;
+                if (strength == 0 || !_layers.TryGetValue(adapter, out var layers)) continue;
                 scope ??= NewDisposeScope();
-                output = layer.Forward(input, baseOutput, output, strength, adapter.Training);
+                foreach (var layer in layers) output = layer.Forward(input, baseOutput, output, strength, adapter.Training);
             }
             return scope is null || ReferenceEquals(output, baseOutput) ? output : output.MoveToOuterDisposeScope();
         }
@@ -57,10 +62,10 @@ internal sealed class Slot
         var output = baseOutput;
         foreach (var (adapter, strength, index) in rows.Groups)
         {
-            if (strength == 0 || !_layers.TryGetValue(adapter, out var layer)) continue;
-            if (index is null) return layer.Forward(input, baseOutput, baseOutput, strength, adapter.Training).MoveToOuterDisposeScope();
-            Tensor x = input.index_select(0, index), y = baseOutput.index_select(0, index);
-            output = output.index_copy(0, index, layer.Forward(x, y, y, strength, adapter.Training));
+            if (strength == 0 || !_layers.TryGetValue(adapter, out var layers)) continue;
+            Tensor x = index is null ? input : input.index_select(0, index), y = index is null ? baseOutput : baseOutput.index_select(0, index), own = y;
+            foreach (var layer in layers) own = layer.Forward(x, y, own, strength, adapter.Training);
+            output = index is null ? own : output.index_copy(0, index, own);
         }
         return output.MoveToOuterDisposeScope();
     }

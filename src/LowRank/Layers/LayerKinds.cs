@@ -11,7 +11,12 @@ public static class LayerKinds
     public static BaseLayer? Of(string name, nn.Module module) => module switch
     {
         Linear linear => new TorchLinear(name, linear),
+        Embedding embedding => new EmbeddingTable(name, embedding),
+        Conv1d conv => new ConvolutionLayer(name, conv, 1),
+        Conv2d conv => new ConvolutionLayer(name, conv, 2),
+        Conv3d conv => new ConvolutionLayer(name, conv, 3),
         nn.Module<Tensor, Tensor> own and ILinearLayer => new ProjectionLayer(name, own),
+        nn.Module<Tensor, Tensor> own and IEmbeddingLayer table => new EmbeddingTable(name, own, table),
         _ => null,
     };
 

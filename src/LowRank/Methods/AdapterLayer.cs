@@ -35,6 +35,8 @@ public abstract class AdapterLayer
     /// <param name="merged">What other adapters made of it so far.</param>
     /// <param name="strength">As in <see cref="Forward"/>.</param>
     public abstract Tensor Merge(string parameter, Tensor original, Tensor merged, double strength);
+
+    internal virtual void DisposeExtras() { }
 }
 
 /// <summary>One trained tensor of an <see cref="AdapterLayer"/>.</summary>

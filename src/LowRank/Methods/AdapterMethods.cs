@@ -17,7 +17,7 @@ public interface IAdapterMethod
 /// <summary>The table of adapter methods; a new method is a file and a row.</summary>
 public static class AdapterMethods
 {
-    private static readonly IAdapterMethod[] All = [new LoraMethod()];
+    private static readonly IAdapterMethod[] All = [new LoraMethod(), new DoraMethod()];
 
     /// <summary>The methods' names.</summary>
     public static IEnumerable<string> Names => All.Select(m => m.Name);
