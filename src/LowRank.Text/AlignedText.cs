@@ -62,6 +62,31 @@ internal sealed class AlignedTextBuilder
         }
     }
 
+    /// <summary>
+    /// A part rewritten character by character: change 0 stands for the next character of the part, 1 is put in after it and shares its place,
+    /// -n stands for the next one and swallows n more.
+    /// </summary>
+    public static Slice Transform(Slice part, List<(int Rune, int Change)> characters)
+    {
+        var builder = new AlignedTextBuilder();
+        Span<char> units = stackalloc char[2];
+        int next = 0;
+        (int Start, int End) place = (0, 0);
+        foreach (var (rune, change) in characters)
+        {
+            for (int taken = change; taken <= 0 && next < part.Length; taken++)
+            {
+                Unicode.At(part.Span, next, out int length);
+                if (taken == change) place = part.Part(next, next + length).Original;
+                next += length;
+            }
+            int count = new System.Text.Rune(rune).EncodeToUtf16(units);
+            builder.Append(units[..count], place.Start, place.End);
+            if (change < 0) place = part.Part(next - 1, next).Original;
+        }
+        return builder.ToSlice();
+    }
+
     /// <summary>The whole.</summary>
     public Slice ToSlice()
     {

@@ -6,10 +6,9 @@ namespace LowRank.Text;
 /// <param name="Offsets">The place of each token in its text, in Unicode code points; (0, 0) for added special tokens.</param>
 /// <param name="TypeIds">Which sequence of a pair each belongs to, as the file's template numbers them.</param>
 /// <param name="SpecialTokensMask">1 for tokens that were added around the text.</param>
-/// <param name="AttentionMask">0 for padding, else 1.</param>
 public sealed record Encoding(
     IReadOnlyList<int> Ids, IReadOnlyList<string> Tokens, IReadOnlyList<(int Start, int End)> Offsets,
-    IReadOnlyList<int> TypeIds, IReadOnlyList<int> SpecialTokensMask, IReadOnlyList<int> AttentionMask);
+    IReadOnlyList<int> TypeIds, IReadOnlyList<int> SpecialTokensMask);
 
 /// <summary>A run of tokens on its way through the post-processors. Without offsets and tokens where only ids are wanted.</summary>
 internal sealed class EncodingPart(bool full, int typeId = 0, bool special = false)
@@ -35,6 +34,5 @@ internal sealed class EncodingPart(bool full, int typeId = 0, bool special = fal
     /// <summary>Joins parts.</summary>
     public static Encoding Join(IReadOnlyList<EncodingPart> parts) => new(
         [.. parts.SelectMany(p => p.Ids)], [.. parts.SelectMany(p => p.Tokens!)], [.. parts.SelectMany(p => p.Offsets!)],
-        [.. parts.SelectMany(p => Enumerable.Repeat(p.TypeId, p.Ids.Count))], [.. parts.SelectMany(p => Enumerable.Repeat(p.IsSpecial ? 1 : 0, p.Ids.Count))],
-        [.. parts.SelectMany(p => Enumerable.Repeat(1, p.Ids.Count))]);
+        [.. parts.SelectMany(p => Enumerable.Repeat(p.TypeId, p.Ids.Count))], [.. parts.SelectMany(p => Enumerable.Repeat(p.IsSpecial ? 1 : 0, p.Ids.Count))]);
 }

@@ -21,7 +21,7 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
         List<Slice> words = [];
         foreach (var (slice, token) in added.Cut(text))
         {
-            if (token is not null) Add(part, token.Id, slice.Original);
+            if (token is not null) Add(part, token.Id, full ? slice.Span.ToString() : "", slice.Original); // with the blanks it took
             else
             {
                 words.Clear();
@@ -50,14 +50,14 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
         {
             // The tokens of one character share its place.
             int first = word.Start + _unitOf[at], last = word.Start + _unitOf[at + _buffer.Lengths[i] - 1];
-            Add(part, _buffer.Ids[i], (word.Source.StartOf(first), word.Source.EndOf(last)));
+            Add(part, _buffer.Ids[i], tokenOf(_buffer.Ids[i]) ?? "", (word.Source.StartOf(first), word.Source.EndOf(last)));
         }
     }
 
-    private void Add(EncodingPart part, int id, (int, int) place)
+    private static void Add(EncodingPart part, int id, string token, (int, int) place)
     {
         part.Ids.Add(id);
-        part.Tokens?.Add(tokenOf(id) ?? "");
+        part.Tokens?.Add(token);
         part.Offsets?.Add(place);
     }
 

@@ -43,7 +43,6 @@ public sealed class Tokenizer
     public int? PadId { get; }
 
     internal IDecoder? Decoder => _parts.Decoder;
-    internal Sizing Sizing => _parts.Sizing;
 
     /// <summary>The id of a token as the vocabulary writes it; null where there is none.</summary>
     public int? IdOf(string token) => _added.OfContent(token)?.Id ?? _parts.Model.IdOf(token);
@@ -57,16 +56,19 @@ public sealed class Tokenizer
     /// <summary>The ids of a text; with special tokens around it unless told otherwise (special tokens written in the text are always found).</summary>
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
-        if (!_parts.Sizing.IsNone) return [.. EncodeWithOffsets(text, null, addSpecialTokens).Ids];
         var part = Encoder().Encode(text, full: false, typeId: 0);
         if (_parts.PostProcessor is null) return [.. part.Ids];
         return [.. _parts.PostProcessor.Process([part], addSpecialTokens).SelectMany(p => p.Ids)];
     }
 
-    /// <summary>The tokens of a text or of a pair of texts, with their places and masks, truncated and padded as the file says.</summary>
-    /// <exception cref="BadInputException">The file's truncation cannot be met by this text.</exception>
+    /// <summary>The tokens of a text or of a pair of texts, with their places and masks.</summary>
     public Encoding EncodeWithOffsets(string text, string? pair = null, bool addSpecialTokens = true)
-        => _parts.Sizing.PadAll([EncodeUnpadded(text, pair, addSpecialTokens, _parts.Sizing)])[0];
+    {
+        var encoder = Encoder();
+        List<EncodingPart> sequences = [encoder.Encode(text, full: true, typeId: 0)];
+        if (pair is not null) sequences.Add(encoder.Encode(pair, full: true, typeId: 1));
+        return EncodingPart.Join(_parts.PostProcessor?.Process(sequences, addSpecialTokens) ?? sequences);
+    }
 
     /// <summary>The text of ids; unknown ids are left out, broken characters become U+FFFD.</summary>
     public string Decode(IReadOnlyList<int> ids, bool skipSpecialTokens = false)
@@ -82,15 +84,6 @@ public sealed class Tokenizer
 
     internal string? TokenForDecoding(int id, bool skipSpecialTokens)
         => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
-
-    internal Encoding EncodeUnpadded(string text, string? pair, bool addSpecialTokens, Sizing sizing)
-    {
-        var encoder = Encoder();
-        List<EncodingPart> sequences = [encoder.Encode(text, full: true, typeId: 0)];
-        if (pair is not null) sequences.Add(encoder.Encode(pair, full: true, typeId: 1));
-        sizing.Truncate(sequences, addSpecialTokens ? _parts.PostProcessor?.AddedCount(pair is not null) ?? 0 : 0);
-        return EncodingPart.Join(_parts.PostProcessor?.Process(sequences, addSpecialTokens) ?? sequences);
-    }
 
     private TextEncoder Encoder() => new(_added, _parts.PreTokenizer, _parts.Model, TokenOf);
 }

@@ -16,10 +16,13 @@ internal sealed class AddedTokenFinder
         _normalizer = normalizer;
         foreach (var token in tokens.Where(t => t.Special).Concat(tokens.Where(t => !t.Special)))
         {
-            _byContent[token.Content] = token;
-            _byId[token.Id] = token;
-            var pattern = token.Normalized && normalizer is not null ? normalizer.Normalize(new Slice(token.Content)).Span.ToString() : token.Content;
-            if (pattern.Length > 0) (token.Normalized ? _normalized : _raw).Add(pattern, token);
+            // A token that is looked for in normalized text is also shown as that text, as in the reference.
+            string pattern = token.Normalized && normalizer is not null ? normalizer.Normalize(new Slice(token.Content)).Span.ToString() : token.Content;
+            var shown = token with { Content = pattern };
+            _byContent[token.Content] = shown;
+            _byContent.TryAdd(pattern, shown);
+            _byId[token.Id] = shown;
+            if (pattern.Length > 0) (token.Normalized ? _normalized : _raw).Add(pattern, shown);
         }
     }
 
@@ -51,7 +54,7 @@ internal sealed class AddedTokenFinder
         for (int from = 0; trie.TryFind(text, from, out int start, out int end, out var token); )
         {
             from = end;
-            if (token.SingleWord && (TouchesWord(text, start, end))) continue;
+            if (token.SingleWord && TouchesWord(text, start, end)) continue;
             // Blanks that the token before has taken already stay with it.
             if (token.LStrip) start = Math.Max(BlanksBefore(text, start), done);
             if (token.RStrip) end = BlanksAfter(text, end);

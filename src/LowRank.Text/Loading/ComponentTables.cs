@@ -13,6 +13,10 @@ internal static class ComponentTables
     private static readonly Dictionary<string, Func<Node, INormalizer>> Normalizers = new(StringComparer.Ordinal)
     {
         ["Sequence"] = n => new SequenceNormalizer([.. n.Required("normalizers").Items().Select(Normalizer)]),
+        ["NFC"] = _ => new UnicodeNormalizer(compatible: false, compose: true),
+        ["NFD"] = _ => new UnicodeNormalizer(compatible: false, compose: false),
+        ["NFKC"] = _ => new UnicodeNormalizer(compatible: true, compose: true),
+        ["NFKD"] = _ => new UnicodeNormalizer(compatible: true, compose: false),
         ["Lowercase"] = _ => new LowercaseNormalizer(),
     };
 

@@ -3,6 +3,7 @@ using LowRank.Tensors;
 using LowRank.Text.AddedTokens;
 using LowRank.Text.Decoders;
 using LowRank.Text.Models;
+using LowRank.Text.Normalizers;
 using LowRank.Text.Patterns;
 using LowRank.Text.PostProcessors;
 using LowRank.Text.PreTokenizers;
@@ -18,10 +19,10 @@ internal static class GgufTokenizer
     // By tokenizer.ggml.pre: the cutting of words, and what else goes without saying for that family.
     private static readonly Dictionary<string, Family> Families = new(StringComparer.Ordinal)
     {
-        ["gpt-2"] = new(_ => new Gpt2Pattern()),
-        ["smollm"] = new(_ => new Gpt2Pattern(), Digits: true),
-        ["llama-bpe"] = new(_ => new Gpt4Pattern(digits: 3), IgnoreMerges: true, AddBos: true),
-        ["qwen2"] = new(_ => new Gpt4Pattern(digits: 1)),
+        ["gpt-2"] = new(new Gpt2Pattern()),
+        ["smollm"] = new(new Gpt2Pattern(), Digits: true),
+        ["llama-bpe"] = new(new Gpt4Pattern(digits: 3), IgnoreMerges: true, AddBos: true),
+        ["qwen2"] = new(new Gpt4Pattern(digits: 1), Normalizer: new UnicodeNormalizer(compatible: false, compose: true)),
     };
 
     /// <summary>The tokenizer.</summary>
@@ -33,15 +34,15 @@ internal static class GgufTokenizer
         string[] tokens = Texts(metadata, "tokens");
         var vocabulary = Vocabulary(tokens);
         var parts = new TokenizerParts(
-            Added(metadata, tokens), Normalizer: null, Cutting(family, Flag(metadata, "add_space_prefix", false)),
+            Added(metadata, tokens), family.Normalizer, Cutting(family, Flag(metadata, "add_space_prefix", false)),
             new BpeModel(vocabulary, Merges(metadata, vocabulary), new BpeOptions(ByteLevel: true, IgnoreMerges: family.IgnoreMerges)),
-            Template(metadata, tokens, family), new ByteLevelDecoder(), Sizing.None);
+            Template(metadata, tokens, family), new ByteLevelDecoder());
         return new Tokenizer(parts, Roles(metadata));
     }
 
     private static SequencePreTokenizer Cutting(Family family, bool addPrefixSpace) => new([
         .. family.Digits ? [new DigitsPreTokenizer(individual: true)] : Array.Empty<IPreTokenizer>(),
-        new SplitPreTokenizer(family.Pattern(0), SplitBehavior.Isolated, invert: false),
+        new SplitPreTokenizer(family.Pattern, SplitBehavior.Isolated, invert: false),
         new ByteLevelPreTokenizer(addPrefixSpace, useRegex: false)]);
 
     private static Dictionary<string, int> Vocabulary(string[] tokens)
@@ -121,7 +122,7 @@ internal static class GgufTokenizer
     private static BadInputException Wrong(string key, string expected) => new("the value has the wrong type", place: Prefix + key, expected: expected);
 
     private static BadInputException NotYet(string key, string value, string known)
-        => new($"this kind of tokenizer is not supported yet", value, Prefix + key, known, "Use the model's Hugging Face folder, or give token ids instead of texts.");
+        => new("this kind of tokenizer is not supported yet", value, Prefix + key, known, "Use the model's Hugging Face folder, or give token ids instead of texts.");
 
-    private sealed record Family(Func<int, IPattern> Pattern, bool Digits = false, bool IgnoreMerges = false, bool AddBos = false);
+    private sealed record Family(IPattern Pattern, INormalizer? Normalizer = null, bool Digits = false, bool IgnoreMerges = false, bool AddBos = false);
 }

@@ -12,6 +12,8 @@ internal static class TokenizerFile
     public static TokenizerParts Read(string path)
     {
         var root = Node.Read(path);
+        foreach (string section in new[] { "truncation", "padding" })
+            if (!root[section].IsNull) throw root.NotYet($"a {section} section");
         bool byteLevel = EndsInByteLevel(root["pre_tokenizer"]);
         var model = ModelReader.Read(root.Required("model"), byteLevel);
         var added = AddedTokens(root["added_tokens"], model);
@@ -22,8 +24,7 @@ internal static class TokenizerFile
             root["pre_tokenizer"].IsNull ? null : ComponentTables.PreTokenizer(root["pre_tokenizer"]),
             model,
             root["post_processor"].IsNull ? null : ComponentTables.PostProcessor(root["post_processor"]),
-            root["decoder"].IsNull ? null : ComponentTables.Decoder(root["decoder"]),
-            root["truncation"].IsNull && root["padding"].IsNull ? Sizing.None : throw root.NotYet("a truncation or padding section"));
+            root["decoder"].IsNull ? null : ComponentTables.Decoder(root["decoder"]));
     }
 
     // Byte level respells the text, so the model reads bytes only where nothing comes after it.

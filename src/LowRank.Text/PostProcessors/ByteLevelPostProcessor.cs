@@ -12,9 +12,6 @@ internal sealed class ByteLevelPostProcessor(bool trimOffsets, bool addPrefixSpa
         return parts;
     }
 
-    /// <inheritdoc/>
-    public int AddedCount(bool pair) => 0;
-
     private void Trim(EncodingPart part)
     {
         for (int i = 0; i < part.Ids.Count; i++)
@@ -22,8 +19,8 @@ internal sealed class ByteLevelPostProcessor(bool trimOffsets, bool addPrefixSpa
             string token = part.Tokens![i];
             var (start, end) = part.Offsets![i];
             int leading = token.TakeWhile(IsBlank).Count(), trailing = token.Reverse().TakeWhile(IsBlank).Count();
-            // A blank that was put in front has no place of its own, so there is nothing to take away.
-            if (addPrefixSpace && (i == 0 || start == 0)) leading = 0;
+            // A single blank at the start may have been put there, and then it has no place to take away.
+            if (addPrefixSpace && leading == 1 && (i == 0 || start == 0)) leading = 0;
             if (leading > 0) start = Math.Min(start + leading, end);
             if (trailing > 0 && end >= trailing) end = Math.Max(end - trailing, start);
             part.Offsets[i] = (start, end);

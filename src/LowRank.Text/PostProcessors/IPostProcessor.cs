@@ -7,9 +7,6 @@ internal interface IPostProcessor
     /// <param name="parts">One for each sequence, or what an earlier step made of them.</param>
     /// <param name="addSpecialTokens">Whether to add special tokens.</param>
     IReadOnlyList<EncodingPart> Process(IReadOnlyList<EncodingPart> parts, bool addSpecialTokens);
-
-    /// <summary>How many special tokens it adds to one sequence or to a pair.</summary>
-    int AddedCount(bool pair);
 }
 
 /// <summary>Several post-processors, one after the other.</summary>
@@ -18,7 +15,4 @@ internal sealed class SequencePostProcessor(IReadOnlyList<IPostProcessor> steps)
     /// <inheritdoc/>
     public IReadOnlyList<EncodingPart> Process(IReadOnlyList<EncodingPart> parts, bool addSpecialTokens)
         => steps.Aggregate(parts, (current, step) => step.Process(current, addSpecialTokens));
-
-    /// <inheritdoc/>
-    public int AddedCount(bool pair) => steps.Sum(s => s.AddedCount(pair));
 }

@@ -21,7 +21,4 @@ internal sealed class TemplatePostProcessor(IReadOnlyList<TemplateItem> single, 
         }
         return result;
     }
-
-    /// <inheritdoc/>
-    public int AddedCount(bool ofPair) => (ofPair ? pair : single).Sum(i => i.Ids.Count);
 }
