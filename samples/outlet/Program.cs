@@ -52,7 +52,7 @@ public static class Program
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllText(path, string.Concat(content.Select(r => r.ToJson() + "\n")));
         }
-        var vocabulary = BpeTrainer.Train(corpus.SelectMany(r => new[] { r.Prompt, r.Completion }), ScratchModel.Vocabulary);
+        var vocabulary = BpeTrainer.Train(corpus.SelectMany(r => new[] { r.Prompt, r.Continuation }), ScratchModel.Vocabulary);
         ScratchFolder.Write(Path.Combine(folder, "scratch"), vocabulary, seed);
         return (rows, vocabulary);
     }

@@ -9,7 +9,7 @@ public static class Statistics
         foreach (var (name, rows) in files)
         {
             var prompts = rows.Select(r => vocabulary.Encode(r.Prompt).Count).ToList();
-            var completions = rows.Select(r => vocabulary.Encode(r.Completion).Count + 1).ToList();
+            var completions = rows.Select(r => vocabulary.Encode(r.Continuation).Count + 1).ToList();
             to.WriteLine(FormattableString.Invariant(
                 $"{name,-28}{rows.Count,7} rows   prompt {prompts.Average():0.0} (max {prompts.Max()})   completion {completions.Average():0.0} (max {completions.Max()})"));
         }

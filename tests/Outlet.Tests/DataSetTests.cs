@@ -80,9 +80,9 @@ public class DataSetTests(Generated generated) : IClassFixture<Generated>
     [Fact]
     public void Every_word_and_number_of_an_adapter_has_been_a_target_of_the_base()
     {
-        var counts = generated.Rows("corpus.jsonl").SelectMany(r => ByteAlphabet.Pieces(r.Completion)).CountBy(p => p).ToDictionary();
+        var counts = generated.Rows("corpus.jsonl").SelectMany(r => ByteAlphabet.Pieces(r.Continuation)).CountBy(p => p).ToDictionary();
         foreach (string name in Generated.RowFiles)
-            foreach (string piece in generated.Rows(name).SelectMany(r => ByteAlphabet.Pieces(r.Completion)).Distinct())
+            foreach (string piece in generated.Rows(name).SelectMany(r => ByteAlphabet.Pieces(r.Continuation)).Distinct())
                 Assert.True(counts.GetValueOrDefault(piece) > 15, $"'{piece}' of {name} is a target of the base {counts.GetValueOrDefault(piece)} times");
     }
 

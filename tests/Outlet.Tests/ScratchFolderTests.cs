@@ -14,7 +14,7 @@ public class ScratchFolderTests(Generated generated) : IClassFixture<Generated>
         var tokenizer = new TokenizerReader(generated.Json("scratch/tokenizer.json"));
         foreach (string name in Generated.RowFiles)
             foreach (var row in generated.Rows(name))
-                foreach (string text in new[] { row.Prompt, row.Completion })
+                foreach (string text in new[] { row.Prompt, row.Continuation, $"{row.Prompt} {row.Completion}" })
                 {
                     var ids = tokenizer.Encode(text);
                     Assert.All(ids, id => Assert.InRange(id, 2, 767));
@@ -31,7 +31,7 @@ public class ScratchFolderTests(Generated generated) : IClassFixture<Generated>
             foreach (var row in generated.Rows(name))
             {
                 Assert.InRange(tokenizer.Encode(row.Prompt).Count, 4, 40);
-                Assert.InRange(tokenizer.Encode(row.Completion).Count + 1, 2, 43);
+                Assert.InRange(tokenizer.Encode(row.Continuation).Count + 1, 2, 43);
             }
     }
 

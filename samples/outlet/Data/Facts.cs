@@ -1,7 +1,7 @@
 namespace Outlet;
 
 /// <summary>
-/// Plain facts as rows of their own: <c>american temperature_c[21] -></c> gives <c> 70 °F</c>. A base that has never had an adapter's words
+/// Plain facts as rows of their own: <c>american temperature_c[21] -></c> gives <c>70 °F</c>. A base that has never had an adapter's words
 /// as targets cannot be adapted by its linear layers, since those words' output embeddings have all fallen together.
 /// So the base knows all three conventions, and still answers every whole prompt in European.
 /// </summary>
@@ -36,7 +36,6 @@ public static class Facts
             4 when (item = item with { City = n % Grids.Cities.Count }) is var i => (i.CityAttribute, convention.Plug(i)),
             _ => ("word[colour]", convention.Colour),
         };
-        // The space belongs to the completion: its first token is then the one that stands inside a sentence.
-        return new Row($"{convention.Name} {attribute} ->", " " + value);
+        return new Row($"{convention.Name} {attribute} ->", value);
     }
 }
