@@ -12,7 +12,7 @@ public sealed class GgufBuilder
     public uint Version { get; set; } = 3;
     /// <summary>The alignment used (not written by itself).</summary>
     public int Alignment { get; set; } = 32;
-    /// <summary>Written instead of the true number of tensors or pairs.</summary>
+    /// <summary>Written instead of the true number of tensors.</summary>
     public ulong? TensorCount { get; set; }
     /// <summary>Written instead of the true number of pairs.</summary>
     public ulong? PairCount { get; set; }
