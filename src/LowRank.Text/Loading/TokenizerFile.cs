@@ -60,8 +60,9 @@ internal static class TokenizerFile
     private static void CheckHoles(IModel model, List<AddedToken> added, string path)
     {
         var free = added.Select(t => t.Id).Where(id => model.TokenOf(id) is null).ToHashSet();
-        int size = Math.Max(model.Size, free.Count == 0 ? 0 : free.Max() + 1);
-        var missing = Enumerable.Range(0, size).Where(id => model.TokenOf(id) is null && !free.Contains(id)).Take(4).ToList();
+        long size = Math.Max(model.Size, free.Count == 0 ? 0 : free.Max() + 1L);
+        // More holes than tokens need not be looked for: the first ones are enough for the message.
+        var missing = Enumerable.Range(0, (int)Math.Min(size, model.Size + free.Count + 4L)).Where(id => model.TokenOf(id) is null && !free.Contains(id)).Take(4).ToList();
         if (missing.Count > 0)
             throw new BadInputException("the vocabulary has holes: ids that no token has", string.Join(", ", missing.Take(3)) + (missing.Count > 3 ? ", ..." : ""), path, $"every id below {size}");
     }
