@@ -39,7 +39,7 @@ public sealed class DecoderBlock : nn.Module<Tensor, BlockInput, Tensor>
     }
 
     private Tensor Add(Tensor residual, Tensor output)
-        => _spec.ResidualScale == 1 ? residual.add(output) : Ops.AddScaled(residual, output, _spec.ResidualScale);
+        => _spec.ResidualScale == 1 ? residual.Plus(output) : Ops.AddScaled(residual, output, _spec.ResidualScale);
 
     private StoredModule? Norm(Parts parts, string? name)
     {

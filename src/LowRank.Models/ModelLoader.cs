@@ -21,6 +21,18 @@ public static class ModelLoader
         catch { source.Dispose(); throw; }
     }
 
+    /// <summary>Tells what a model is without reading its weights; the names and shapes of its tensors are checked.</summary>
+    public static ModelDescription Describe(string path)
+    {
+        var (config, source) = Open(path);
+        using (source)
+        {
+            var spec = FamilyTable.Describe(config, ConfigPlace(path));
+            TensorCheck.Match(spec, source);
+            return ModelDescription.Of(spec, source);
+        }
+    }
+
     /// <summary>Builds a model over opened weights, which it owns from then on.</summary>
     internal static CausalLM Build(JsonObject config, IWeightSource source, string path, ScalarType dtype, Device? device)
     {
@@ -42,6 +54,11 @@ public static class ModelLoader
 
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {
+        if (File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        {
+            var (config, weights, _) = GgufModel.Open(path);
+            return (config, weights);
+        }
         if (!Directory.Exists(path))
             throw File.Exists(path)
                 ? new BadInputException("this is no model folder", path, expected: "a folder with config.json and model.safetensors, or a .gguf file")

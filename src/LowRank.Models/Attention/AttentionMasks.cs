@@ -39,5 +39,5 @@ public sealed record AttentionMask(Tensor? Additive, bool Causal)
 
     /// <summary>[count] I64: first, first + 1, ...</summary>
     internal static Tensor Range(long first, long count, Device device)
-        => ones(count, ScalarType.Int64, device).cumsum(0).add(tensor(first - 1, device: device));
+        => ones(count, ScalarType.Int64, device).cumsum(0).Plus(tensor(first - 1, device: device));
 }

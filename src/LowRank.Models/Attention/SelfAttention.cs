@@ -77,7 +77,7 @@ public sealed class SelfAttention : nn.Module<Tensor, BlockInput, Tensor>
         var grouped = q.reshape(batch, _spec.KeyHeads, groups, count, _spec.HeadSize);
         var scores = grouped.matmul(k.unsqueeze(2).transpose(-2, -1)).mul(Scalars.Of(_spec.Scale));
         scores = scores.mul(Scalars.Of(1 / cap)).tanh().mul(Scalars.Of(cap));
-        if (mask is not null) scores = scores.add(mask.unsqueeze(2));
+        if (mask is not null) scores = scores.Plus(mask.unsqueeze(2));
         var weights = nn.functional.softmax(scores, -1, ScalarType.Float32).to(v.dtype);
         return weights.matmul(v.unsqueeze(2)).view(batch, _spec.Heads, count, _spec.HeadSize);
     }

@@ -35,7 +35,7 @@ public sealed class RmsNorm : StoredModule, IFunctional
     {
         var wide = x.to(ScalarType.Float32);
         var length = linalg.vector_norm(wide, 2, [-1], true); // one pass over x; x² itself is never stored
-        var normal = wide.mul(length.square().mul(_perElement).add(_epsilon).rsqrt());
+        var normal = wide.mul(length.Squared().mul(_perElement).add(_epsilon).rsqrt());
         if (_spec.UnitOffset) weight = weight.add(Scalars.One);
         return InFloat32 ? normal.mul(weight).to(_computeDType) : normal.to(_computeDType).mul(weight);
     }

@@ -49,7 +49,7 @@ internal sealed class SavedModule : AdapterLayer
         {
             var weight = p("weight")!;
             var y = layer.Apply(layer.IsEmbedding ? x : x.to_type(weight.dtype), weight);
-            return p("bias") is { } bias ? y.add(layer.OverOutput(bias, y)) : y;
+            return p("bias") is { } bias ? y.Plus(layer.OverOutput(bias, y)) : y;
         },
         _ => null,
     };

@@ -43,7 +43,7 @@ internal sealed class TrainedBias : AdapterLayer
     {
         var difference = _trained.sub(_base.to_type(_trained.dtype)).to_type(output.dtype);
         if (_layer is not null) difference = _layer.OverOutput(difference, output);
-        return strength == 1 ? output.add(difference) : Ops.AddScaled(output, difference, strength);
+        return strength == 1 ? output.Plus(difference) : Ops.AddScaled(output, difference, strength);
     }
 
     public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength)

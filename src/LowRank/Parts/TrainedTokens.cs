@@ -71,7 +71,7 @@ internal class TrainedTokens : AdapterLayer
         {
             long last = output.dim() - 1;
             var logits = nn.functional.linear(x, tokens.Rows.to_type(x.dtype)).to_type(output.dtype);
-            if (head.Bias is not null) logits = logits.add(head.Bias.index_select(0, tokens.Ids).to_type(output.dtype));
+            if (head.Bias is not null) logits = logits.Plus(head.Bias.index_select(0, tokens.Ids).to_type(output.dtype));
             if (strength == 1 && ReferenceEquals(output, baseOutput)) return output.index_copy(last, tokens.Ids, logits);
             var difference = Ops.Scale(logits.sub(baseOutput.index_select(last, tokens.Ids)), strength);
             return output.index_add(last, tokens.Ids, difference, Scalars.One);

@@ -26,8 +26,8 @@ internal sealed class DoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
         else plain = layer.Bias is null ? baseOutput : baseOutput.sub(layer.OverOutput(layer.Bias.to_type(baseOutput.dtype), baseOutput));
         var gain = Gain(dtype == ScalarType.Float64 ? dtype : ScalarType.Float32);
         if (gain.dim() > 1) gain = layer.OverOutput(gain, baseOutput);
-        var delta = plain.mul(gain.sub(Scalars.One).to_type(dtype)).add(factors.Delta(layer, x, dtype, Scale, 1).mul(gain.to_type(dtype)));
-        return (strength == 1 ? output.add(delta.to_type(output.dtype)) : Ops.AddScaled(output, delta.to_type(output.dtype), strength));
+        var delta = plain.mul(gain.sub(Scalars.One).to_type(dtype)).Plus(factors.Delta(layer, x, dtype, Scale, 1).mul(gain.to_type(dtype)));
+        return (strength == 1 ? output.Plus(delta.to_type(output.dtype)) : Ops.AddScaled(output, delta.to_type(output.dtype), strength));
     }
 
     public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength)

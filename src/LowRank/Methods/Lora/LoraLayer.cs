@@ -19,7 +19,7 @@ internal sealed class LoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
         if (training && _dropout > 0) x = nn.functional.dropout(x, _dropout, true);
         var dtype = layer.IsEmbedding ? baseOutput.dtype : x.dtype;
         var delta = factors.Delta(layer, x, dtype, Scale, strength);
-        return output.add(delta.to_type(output.dtype));
+        return output.Plus(delta.to_type(output.dtype));
     }
 
     public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength) => parameter switch

@@ -1,0 +1,23 @@
+using LowRank.Tensors;
+
+namespace LowRank.Cli;
+
+/// <summary>Turns what --model says into a path.</summary>
+internal static class ModelPlace
+{
+    /// <summary>Where the embedded models lie.</summary>
+    public static string Assets => Path.Combine(AppContext.BaseDirectory, "Assets");
+
+    /// <summary>Names of the models that the program carries.</summary>
+    public static IReadOnlyList<string> Embedded => Directory.Exists(Assets) ? [.. Directory.EnumerateDirectories(Assets).Where(d => File.Exists(Path.Combine(d, "config.json"))).Select(d => Path.GetFileName(d)!)] : [];
+
+    /// <summary>The folder or file of a model.</summary>
+    /// <exception cref="BadInputException">Nothing of that name is there.</exception>
+    public static string Of(string model)
+    {
+        if (Directory.Exists(model) || File.Exists(model)) return model;
+        string embedded = Path.Combine(Assets, model);
+        if (!model.Contains(Path.DirectorySeparatorChar) && Directory.Exists(embedded)) return embedded;
+        throw new BadInputException("there is no such model", model, "--model", $"a Hugging Face folder, a .gguf file, or an embedded model ({string.Join(", ", Embedded)})", NearNames.Sentence(model, Embedded));
+    }
+}
