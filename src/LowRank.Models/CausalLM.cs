@@ -110,6 +110,13 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
         return _finalNorm.call(hidden).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// False where <paramref name="added"/> more tokens carry a longrope model over its trained length, where all factors change: the keys in the
+    /// cache are then wrong, and the whole sequence has to be run again through an empty one, as Transformers does. A dynamic rope goes on with them.
+    /// </summary>
+    public bool CanContinue(KvCache cache, int added)
+        => cache.Length == 0 || !Spec.Ropes.Any(r => r.Kind == RopeKind.LongRope && cache.Length <= r.TrainedPositions && cache.Length + added > r.TrainedPositions);
+
     /// <summary>An empty cache for this model.</summary>
     public KvCache NewCache(int capacity = 256) => new(_blocks.Length, capacity);
 

@@ -21,6 +21,19 @@ public static class ModelLoader
         catch { source.Dispose(); throw; }
     }
 
+    /// <summary>What a model is, from its configuration and headers alone.</summary>
+    /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
+    public static ModelDescription Describe(string path)
+    {
+        var (config, source) = Open(path);
+        using (source)
+        {
+            var spec = FamilyTable.Describe(config, ConfigPlace(path));
+            var stored = TensorCheck.Match(spec, source);
+            return new(spec, path, [.. stored.Select(s => new TensorDescription(s.Key, source.Shape(s.Value)!, source.DType(s.Value), source.ByteLength(s.Value)))]);
+        }
+    }
+
     /// <summary>Builds a model over opened weights, which it owns from then on.</summary>
     internal static CausalLM Build(JsonObject config, IWeightSource source, string path, ScalarType dtype, Device? device)
     {
