@@ -112,18 +112,34 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
         return _finalNorm.call(hidden).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// False where <paramref name="added"/> more tokens carry a longrope model over its trained length, where all factors change: the keys in the
+    /// cache are then wrong, and the whole sequence has to be run again through an empty one, as Transformers does. A dynamic rope goes on with them.
+    /// </summary>
+    public bool CanContinue(KvCache cache, int added)
+        => cache.Length == 0 || !Spec.Ropes.Any(r => r.Kind == RopeKind.LongRope && cache.Length <= r.TrainedPositions && cache.Length + added > r.TrainedPositions);
+
     /// <summary>An empty cache for this model.</summary>
     public KvCache NewCache(int capacity = 256) => new(_blocks.Length, capacity);
 
-    /// <summary>Every weight by its full name, a shared one once, under the embedding's name.</summary>
+    /// <summary>Every weight by its full name in the order of the modules, a shared one once, under the embedding's name.</summary>
     public IEnumerable<(string Name, Parameter Parameter)> Weights()
     {
         HashSet<Parameter> seen = new(ReferenceEqualityComparer.Instance);
-        foreach (var (name, module) in named_modules())
-            if (module is StoredModule stored)
-                foreach (var (local, weight) in stored.StoredWeights)
-                    if (seen.Add(weight.Parameter)) yield return ($"{name}.{local}", weight.Parameter);
+        foreach (var (path, module) in StoredBelow(this, ""))
+            foreach (var (local, weight) in module.StoredWeights)
+                if (seen.Add(weight.Parameter)) yield return (path + local, weight.Parameter);
     }
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => recurse ? Weights() : [];
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> parameters(bool recurse = true) => named_parameters(recurse).Select(p => p.parameter);
+
+    // In order of registration, which TorchSharp's named_modules turns round.
+    private static IEnumerable<(string Path, StoredModule Module)> StoredBelow(nn.Module module, string prefix)
+        => module.named_children().SelectMany(c => c.module is StoredModule stored ? [(prefix + c.name + ".", stored)] : StoredBelow(c.module, prefix + c.name + "."));
 
     /// <summary>Replaces every weight by an owned float32 one that requires gradients, for full fine-tuning; sharing is kept.</summary>
     public void MakeTrainable()

@@ -1,15 +1,28 @@
-using LowRank.Tensors;
-
 namespace LowRank.Models;
 
-/// <summary>What a model is, from its configuration and headers alone; no weight is read.</summary>
+/// <summary>A model as its configuration and file headers describe it; no weight has been read.</summary>
 /// <param name="Spec">What it computes.</param>
-/// <param name="ParameterCount">Numbers in all stored tensors.</param>
-/// <param name="Bytes">Bytes of all stored tensors.</param>
-/// <param name="DTypes">How many tensors are stored in each dtype, by the format's names.</param>
-public sealed record ModelDescription(DecoderSpec Spec, long ParameterCount, long Bytes, IReadOnlyDictionary<string, int> DTypes)
+/// <param name="Source">Folder or file.</param>
+/// <param name="Tensors">Its weights, in the order of the modules; a shared one once.</param>
+public sealed record ModelDescription(DecoderSpec Spec, string Source, IReadOnlyList<TensorDescription> Tensors)
 {
-    internal static ModelDescription Of(DecoderSpec spec, IWeightSource source) => new(spec,
-        source.Names.Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)), source.Names.Sum(source.ByteLength),
-        source.Names.GroupBy(source.DType).ToDictionary(g => g.Key, g => g.Count()));
+    /// <summary>All weights' elements.</summary>
+    public long ParameterCount => Tensors.Sum(t => t.Elements);
+    /// <summary>Bytes the weights take as stored.</summary>
+    public long Bytes => Tensors.Sum(t => t.Bytes);
+    /// <summary>Elements a token passes through: of a mixture's experts only as many as a token goes to.</summary>
+    public long ActiveParameterCount => Spec.Experts is { } e
+        ? Tensors.Sum(t => t.Name.Contains($".{Spec.Names.Experts}.", StringComparison.Ordinal) ? t.Elements * e.PerToken / e.Count : t.Elements)
+        : ParameterCount;
+}
+
+/// <summary>One weight as stored.</summary>
+/// <param name="Name">Hugging Face's name.</param>
+/// <param name="Shape">Its sizes.</param>
+/// <param name="DType">The dtype as the file spells it.</param>
+/// <param name="Bytes">Bytes in the file.</param>
+public sealed record TensorDescription(string Name, long[] Shape, string DType, long Bytes)
+{
+    /// <summary>Product of the sizes.</summary>
+    public long Elements => Shape.Aggregate(1L, (a, b) => a * b);
 }

@@ -10,7 +10,7 @@ namespace LowRank.Models;
 public static class ModelLoader
 {
     /// <summary>Loads a model; its weights stay in the file until they are computed with.</summary>
-    /// <param name="path">A folder with config.json and safetensors.</param>
+    /// <param name="path">A folder with config.json and safetensors, or a .gguf file.</param>
     /// <param name="dtype">The dtype to compute in: float32 or bfloat16.</param>
     /// <param name="device">Where to compute; null: CPU.</param>
     /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
@@ -21,15 +21,16 @@ public static class ModelLoader
         catch { source.Dispose(); throw; }
     }
 
-    /// <summary>Tells what a model is without reading its weights; the names and shapes of its tensors are checked.</summary>
+    /// <summary>What a model is, from its configuration and headers alone.</summary>
+    /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
     public static ModelDescription Describe(string path)
     {
         var (config, source) = Open(path);
         using (source)
         {
             var spec = FamilyTable.Describe(config, ConfigPlace(path));
-            TensorCheck.Match(spec, source);
-            return ModelDescription.Of(spec, source);
+            var stored = TensorCheck.Match(spec, source);
+            return new(spec, path, [.. stored.Select(s => new TensorDescription(s.Key, source.Shape(s.Value)!, source.DType(s.Value), source.ByteLength(s.Value)))]);
         }
     }
 
