@@ -39,6 +39,7 @@ public sealed class Randomness
     public static Parameter Keep(Tensor values)
     {
         using var scope = NewDisposeScope();
+        using var normal = inference_mode(false);
         using var _ = no_grad();
         var result = new Parameter(values.detach().to_type(ScalarType.Float32).clone());
         result.DetachFromDisposeScope();
