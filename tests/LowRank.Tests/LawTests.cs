@@ -46,7 +46,7 @@ public class LawTests
         output.mul(randn_like(output)).sum().backward();
         Assert.All(s.Model.parameters(), p => Assert.True(p.grad is null && !p.requires_grad));
         Assert.All(s.Adapter.Parameters, p => Assert.True(p.Parameter.grad is not null && p.Parameter.grad.abs().sum().item<float>() > 0, p.Key));
-        Assert.All(s.Adapter.Parameters, p => Assert.Equal(ScalarType.Float32, p.Parameter.dtype));
+        Assert.All(s.Adapter.Parameters, p => Assert.True(p.Parameter.dtype == ScalarType.Float32 || dtype == ScalarType.Float64));
         Assert.Equal(before, s.Hash());
     }
 
@@ -138,7 +138,7 @@ public class LawTests
         string folder = Path.Combine(Paths.Temporary(), "adapter");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "adapter_config.json"), s.Adapter.Config.ToJsonText());
-        var bad = s.Adapter.Parameters[^1];
+        var bad = s.Adapter.Parameters.Last(p => p.Role is ParameterRole.B or ParameterRole.EmbeddingB);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"),
             [.. s.Adapter.Parameters.Select(p => (p.Key, p == bad ? zeros(3, 1, 7) : p.Parameter))]);
         string message = Assert.Throws<BadInputException>(() => s.Host.Load("two", folder)).Message;
