@@ -45,7 +45,7 @@ public class LawTests
         var output = s.Run();
         output.mul(randn_like(output)).sum().backward();
         Assert.All(s.Model.parameters(), p => Assert.True(p.grad is null && !p.requires_grad));
-        Assert.All(s.Adapter.Parameters, p => Assert.True(p.Parameter.grad is not null && p.Parameter.grad.abs().sum().item<float>() > 0, p.Key));
+        Assert.All(s.Adapter.Parameters, p => Assert.True(p.Parameter.grad is not null && p.Parameter.grad.count_nonzero().item<long>() > 0, p.Key));
         Assert.All(s.Adapter.Parameters, p => Assert.True(p.Parameter.dtype == ScalarType.Float32 || dtype == ScalarType.Float64));
         Assert.Equal(before, s.Hash());
     }
@@ -140,9 +140,9 @@ public class LawTests
         File.WriteAllText(Path.Combine(folder, "adapter_config.json"), s.Adapter.Config.ToJsonText());
         var bad = s.Adapter.Parameters.Last(p => p.Role is ParameterRole.B or ParameterRole.EmbeddingB);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"),
-            [.. s.Adapter.Parameters.Select(p => (p.Key, p == bad ? zeros(3, 1, 7) : p.Parameter))]);
+            [.. s.Adapter.Parameters.Select(p => (p.Key, p == bad ? zeros(3, 1, 7) : p.Parameter))], new Dictionary<string, string> { ["format"] = "pt" });
         string message = Assert.Throws<BadInputException>(() => s.Host.Load("two", folder)).Message;
-        Assert.Contains(bad.Key + " [3, 1, 7]", message);
+        Assert.True(message.Contains(bad.Key + " [3, 1, 7]", StringComparison.Ordinal), message);
         Assert.Contains("expected [" + string.Join(", ", bad.Parameter.shape) + "]", message);
         Assert.Single(s.Host.Adapters);
     }
