@@ -31,7 +31,9 @@ public class AdapterGoldenTests
         var adapter = host.Load("golden", folder);
         Tensor Logits() => lm.Logits(lm.Hidden(expected.Get("input_ids"), mask));
 
-        using (host.Disabled()) Near(expected.Get("base_logits"), Logits(), mask);
+        // PEFT cannot switch trained biases off again, so its base_logits there are not the base's.
+        if (!name.StartsWith("lora-bias", StringComparison.Ordinal))
+            using (host.Disabled()) Near(expected.Get("base_logits"), Logits(), mask);
         var attached = Logits();
         Near(expected.Get("logits"), attached, mask);
         host.CheckFired();
