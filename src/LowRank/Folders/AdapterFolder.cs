@@ -42,11 +42,16 @@ internal static class AdapterFolder
         using var _ = no_grad();
         var wanted = adapter.Parameters.ToDictionary(p => p.Key, p => (Tensor)p.Parameter, StringComparer.Ordinal);
         var baseTensors = adapter.Host.BaseTensorsInFile(adapter).ToDictionary(t => t.Key, t => t.Tensor, StringComparer.Ordinal);
+        foreach (var (key, value) in AdapterHost.Mirrors(adapter)) baseTensors[key] = value; // checked below, once what they mirror is read
+        var mirrored = AdapterHost.Mirrors(adapter).Select(m => m.Key).ToHashSet();
         var errors = Mismatches(file, wanted, baseTensors).ToList();
         if (errors.Count > 0)
             throw BadInputException.All("the adapter does not fit this base model", errors, path);
-        CheckValues(file, wanted, baseTensors);
+        CheckValues(file, key => !wanted.ContainsKey(key) && !mirrored.Contains(key), baseTensors);
         foreach (var (key, parameter) in wanted) parameter.copy_(file.Get(key));
+        foreach (var (key, value) in AdapterHost.Mirrors(adapter))
+            if (file.Shape(key) is not null && !SameBase(value, file.Get(key)))
+                throw new BadInputException("the tied output layer's tensor differs from the embedding's", key, path, remedy: "Set ensure_weight_tying to false in adapter_config.json to keep the two apart.");
     }
 
     private static IEnumerable<BadInputException> Mismatches(SafetensorsFile file, Dictionary<string, Tensor> wanted, Dictionary<string, Tensor> baseTensors)
@@ -64,7 +69,7 @@ internal static class AdapterFolder
         }
     }
 
-    private static void CheckValues(SafetensorsFile file, Dictionary<string, Tensor> wanted, Dictionary<string, Tensor> baseTensors)
+    private static void CheckValues(SafetensorsFile file, Func<string, bool> isBase, Dictionary<string, Tensor> baseTensors)
     {
         List<BadInputException> errors = [];
         foreach (string key in file.Names)
@@ -72,7 +77,7 @@ internal static class AdapterFolder
             using var scope = NewDisposeScope();
             var values = file.Get(key).to_type(ScalarType.Float32);
             if (!values.isfinite().all().item<bool>()) errors.Add(new("a tensor holds NaN or infinity", key, remedy: "The training that made it diverged, or the file is damaged."));
-            else if (!wanted.ContainsKey(key) && !SameBase(baseTensors[key], file.Get(key)))
+            else if (isBase(key) && !SameBase(baseTensors[key], file.Get(key)))
                 errors.Add(new("the base model's own weight differs from the copy in the adapter", key, expected: "the base the adapter was made for", remedy: "Load the base model named in the adapter's base_model_name_or_path."));
         }
         if (errors.Count > 0) throw BadInputException.All("the adapter cannot be used", errors, file.Path);

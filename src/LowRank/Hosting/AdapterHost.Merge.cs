@@ -20,6 +20,7 @@ public sealed partial class AdapterHost
         if (Active.Count == 0) throw new BadInputException("no adapter is active, so there is nothing to merge", remedy: "Activate one first.");
         RefuseUnmergeable(active);
         using var scope = NewDisposeScope();
+        using var normal = inference_mode(false); // what is made in inference mode could never be trained with
         using var _ = no_grad();
         var plan = new MergedWeights();
         double worst = 0;
@@ -80,7 +81,9 @@ public sealed partial class AdapterHost
         foreach (var slot in _slots.Values)
             foreach (var layer in active.SelectMany(a => slot.Of(a.Adapter)))
             {
-                if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
+                if (slot.Module is IFunctional and not (ILinearLayer or IEmbeddingLayer))
+                    errors.Add(new($"the weights of a {slot.Module.GetName()} cannot be replaced, so nothing can be merged into them", slot.Name, remedy: "Use the adapter attached."));
+                else if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
                 else if (SharedWith(slot, layer) is { } other) errors.Add(new($"merging would change {other} too, which shares the weight", slot.Name, remedy: "Use the adapter attached, or give the two their own weights."));
             }
         if (errors.Count > 0) throw BadInputException.All("the adapters cannot be merged", errors);

@@ -52,7 +52,7 @@ internal sealed class MergedWeights
             case IEmbeddingLayer table: return table.Replace(AsParameter(value));
             default:
                 // The module keeps its Parameter; only the memory under it changes, so that a view of a file is never written to.
-                var parameter = module.get_parameter(name)!;
+                var parameter = module.named_parameters(recurse: false).First(p => p.name == name).parameter;
                 using (no_grad())
                 {
                     var old = parameter.detach().DetachFromDisposeScope();

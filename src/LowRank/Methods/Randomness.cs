@@ -35,12 +35,13 @@ public sealed class Randomness
     /// <summary>A trainable float32 tensor of zeros.</summary>
     public static Parameter Zeros(long[] shape) => Keep(zeros(shape, ScalarType.Float32));
 
-    /// <summary>A trainable float32 copy that lives on beyond the current scope.</summary>
+    /// <summary>A trainable copy that lives on beyond the current scope: float32, of float64 values float64 so that a copy of the base is one.</summary>
     public static Parameter Keep(Tensor values)
     {
         using var scope = NewDisposeScope();
+        using var normal = inference_mode(false);
         using var _ = no_grad();
-        var result = new Parameter(values.detach().to_type(ScalarType.Float32).clone());
+        var result = new Parameter(values.detach().to_type(values.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32).clone());
         result.DetachFromDisposeScope();
         return result;
     }

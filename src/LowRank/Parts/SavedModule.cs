@@ -10,10 +10,12 @@ internal sealed class SavedModule : AdapterLayer
     private readonly Func<Tensor, Func<string, Tensor?>, Tensor> _compute;
     private readonly Dictionary<string, Parameter> _copies;
 
-    private SavedModule(Func<Tensor, Func<string, Tensor?>, Tensor> compute, Dictionary<string, Parameter> copies)
+    private readonly bool _shared;
+
+    private SavedModule(Func<Tensor, Func<string, Tensor?>, Tensor> compute, Dictionary<string, Parameter> copies, bool shared = false)
     {
-        (_compute, _copies) = (compute, copies);
-        Parameters = [.. copies.Select(c => new LayerParameter(c.Key, c.Value, ParameterRole.Saved))];
+        (_compute, _copies, _shared) = (compute, copies, shared);
+        Parameters = shared ? [] : [.. copies.Select(c => new LayerParameter(c.Key, c.Value, ParameterRole.Saved))];
     }
 
     public override IReadOnlyList<LayerParameter> Parameters { get; }
@@ -26,6 +28,11 @@ internal sealed class SavedModule : AdapterLayer
             "Linear, Embedding, Conv1d, Conv2d, Conv3d, LayerNorm, or a module that is an IFunctional, ILinearLayer or IEmbeddingLayer", "Name the layers inside it.");
         return new SavedModule(compute, module.named_parameters(recurse: false).ToDictionary(p => p.name, p => Randomness.Keep(p.parameter), StringComparer.Ordinal)) { Module = name };
     }
+
+    /// <summary>A tied output layer that computes with this embedding's copy (`ensure_weight_tying`).</summary>
+    public SavedModule ForTiedOutput(BaseLayer head) => new(Compute(head.Name, head.Module)!, _copies, shared: true) { Module = head.Name };
+
+    internal override IEnumerable<(string Suffix, Tensor Value)> Mirrors => _shared ? _copies.Select(c => (c.Key, (Tensor)c.Value)) : [];
 
     public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
     {

@@ -28,4 +28,27 @@ internal sealed class LoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
         "bias" when factors.Bias is not null => Ops.AddScaled(merged, factors.Bias.to_type(merged.dtype), Scale * strength),
         _ => merged,
     };
+
+    /// <summary>What a tied output layer must do so that the two stay one table (`ensure_weight_tying`): A and B change places, transposed.</summary>
+    public AdapterLayer ForTiedOutput(BaseLayer head) => new TiedHead(head, this, factors, _headDropout) { Module = head.Name };
+
+    private readonly double _headDropout = config.Dropout;
+
+    private sealed class TiedHead(BaseLayer head, LoraLayer table, LoraFactors factors, double dropout) : AdapterLayer
+    {
+        public override IReadOnlyList<LayerParameter> Parameters => [];
+        public override int Rank => table.Rank;
+        public override double Scale => table.Scale;
+        internal override IEnumerable<(string Suffix, Tensor Value)> Mirrors
+            => [("lora_A.weight", factors.B.detach().t().contiguous()), ("lora_B.weight", factors.A.detach().t().contiguous())];
+
+        public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
+        {
+            if (training && dropout > 0) x = nn.functional.dropout(x, dropout, true);
+            var low = head.Down(x, factors.B.t(), x.dtype);
+            return Ops.AddScaled(output, head.Up(low, factors.A.t(), null).to_type(output.dtype), Scale * strength);
+        }
+
+        public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength) => table.Merge(parameter, original, merged, strength);
+    }
 }
