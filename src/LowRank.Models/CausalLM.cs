@@ -51,6 +51,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     public ScalarType ComputeDType { get; }
     /// <summary>Where it computes.</summary>
     public Device Device { get; }
+    /// <summary>The count of its weights' numbers, shared ones once.</summary>
+    public long ParameterCount => Weights().Sum(w => w.Parameter.NumberOfElements);
     /// <summary>Blocks.</summary>
     public int BlockCount => _blocks.Length;
     /// <summary>Whether the output layer still shares the embedding's parameter (replacing either unties them).</summary>

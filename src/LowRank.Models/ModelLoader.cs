@@ -10,7 +10,7 @@ namespace LowRank.Models;
 public static class ModelLoader
 {
     /// <summary>Loads a model; its weights stay in the file until they are computed with.</summary>
-    /// <param name="path">A folder with config.json and safetensors.</param>
+    /// <param name="path">A folder with config.json and safetensors, or a .gguf file.</param>
     /// <param name="dtype">The dtype to compute in: float32 or bfloat16.</param>
     /// <param name="device">Where to compute; null: CPU.</param>
     /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
@@ -55,6 +55,11 @@ public static class ModelLoader
 
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {
+        if (File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        {
+            var (config, weights, _) = GgufModel.Open(path);
+            return (config, weights);
+        }
         if (!Directory.Exists(path))
             throw File.Exists(path)
                 ? new BadInputException("this is no model folder", path, expected: "a folder with config.json and model.safetensors, or a .gguf file")
