@@ -18,13 +18,13 @@ public static class ModelWriter
 
     /// <summary>Writes the folder, aside and then renamed.</summary>
     /// <param name="model">The model, with whatever has been merged into it.</param>
-    /// <param name="folder">Where; must not exist unless <paramref name="replace"/>.</param>
+    /// <param name="folder">Where; must not exist unless <paramref name="overwrite"/>.</param>
     /// <param name="dtype">The dtype of all weights; null: each as it is stored.</param>
+    /// <param name="overwrite">Whether an existing folder is replaced.</param>
     /// <param name="metadata">The file's `__metadata__` beside `format`; null: none.</param>
     /// <param name="extra">Writes further files into the folder it is given, before that becomes visible.</param>
-    /// <param name="replace">Whether an existing folder is replaced.</param>
     /// <exception cref="BadInputException">The folder exists or cannot be written; nothing is left half-written.</exception>
-    public static void Save(CausalLM model, string folder, ScalarType? dtype = null, IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null, bool replace = false)
+    public static void Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false, IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null)
         => AtomicFile.WriteFolder(folder, place =>
         {
             using var scope = NewDisposeScope();
@@ -37,7 +37,7 @@ public static class ModelWriter
                 foreach (string name in SideFiles.Where(n => File.Exists(Path.Combine(model.Source, n))))
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
             extra?.Invoke(place);
-        }, replace);
+        }, overwrite);
 
     private static JsonObject ConfigOf(CausalLM model, List<(string Name, Tensor Tensor)> tensors)
     {

@@ -21,7 +21,7 @@ public class ForwardTests
         for (int i = 0; i < model.BlockCount; i++) hidden = model.Block(i, hidden, input);
         hidden = model.FinalNorm(hidden);
         Assert.True(hidden.equal(model.Hidden(ids, mask)).all().item<bool>());
-        hidden.square().sum().backward();
+        hidden.mul(hidden).sum().backward();
         Assert.True(embedded.grad!.isfinite().all().item<bool>());
         Assert.True(embedded.grad!.abs().sum().item<float>() > 0);
         Assert.All(model.Weights(), w => Assert.Null(w.Parameter.grad));
