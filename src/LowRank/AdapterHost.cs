@@ -24,7 +24,7 @@ public sealed partial class AdapterHost
     {
         Model = model;
         // TorchSharp may list a module again under its field's name; the name it was first registered with is the one that counts.
-        _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance as IEqualityComparer<nn.Module>)];
+        _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).DistinctBy(m => m.name)];
         foreach (var (_, parameter) in model.named_parameters())
             if (parameter.requires_grad) { parameter.requires_grad = false; _frozen.Add(parameter); }
         WatchRoot();
