@@ -18,11 +18,11 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     private const string ModelName = "outlet", First = "north-american", Second = "british";
     private const int FullSteps = 12;
 
-    private readonly string _model = ModelPlace.Of(ModelName);
+    private readonly string _model = ModelPlace.OfEmbedded(ModelName);
     private readonly JsonObject _numbers = [];
     private string _example = "";
     private readonly long _start = Stopwatch.GetTimestamp();
-    private readonly GenerationOptions _greedy = new() { Greedy = true, MaxNewTokens = 64, BatchSize = 256, EndIds = Session.EndIds(ModelPlace.Of(ModelName)) };
+    private readonly GenerationOptions _greedy = new() { Greedy = true, MaxNewTokens = 64, BatchSize = 256, EndIds = Session.EndIds(ModelPlace.OfEmbedded(ModelName)) };
 
     /// <summary>Tells the story; returns its numbers, or null where Ctrl-C stopped it.</summary>
     public JsonObject? Tell()
@@ -112,7 +112,7 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     private void Swap(Session session, List<PromptReferences> test)
     {
         say("\n5. A second adapter (British) on the same base");
-        session.Host.Load(Second, Path.Combine(ModelPlace.Assets, ModelName, "adapters", Second));
+        session.Host.Load(Second, Path.Combine(ModelPlace.OfEmbedded(ModelName), "adapters", Second));
         double best = double.MaxValue;
         for (int i = 0; i < 20; i++)
         {
@@ -200,7 +200,7 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     {
         Directory.CreateDirectory(Path.Combine(folder, set));
         foreach (string part in (string[])["train", "test"])
-            File.Copy(Path.Combine(ModelPlace.Assets, ModelName, "data", set, part + ".jsonl"), Data(set, part), overwrite: true);
+            File.Copy(Path.Combine(ModelPlace.OfEmbedded(ModelName), "data", set, part + ".jsonl"), Data(set, part), overwrite: true);
     }
 
     private string Data(string set, string part) => Path.Combine(folder, set, part + ".jsonl");

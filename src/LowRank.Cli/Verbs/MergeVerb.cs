@@ -27,7 +27,7 @@ internal static class MergeVerb
             ScalarType? saved = parsed.GetValue(common.Dtype) == "auto" ? null : Processor.ParseDType(parsed.GetValue(common.Dtype)!, device);
             using var session = Session.Open(ModelPlace.Of(common.RequireModel(parsed)), common.Adapters(parsed), ScalarType.Float32, device);
             var report = session.Host.Merge();
-            ModelWriter.Save(session.Model, place, saved, replace: parsed.GetValue(force));
+            ModelWriter.Save(session.Model, place, saved, overwrite: parsed.GetValue(force));
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["merged_parameters"] = report.Parameters, ["largest_rounding_error"] = report.LargestRounding });
             else Output.Line(false, $"Merged {report.Parameters} weights into {place} (largest rounding error {report.LargestRounding:g3}).");
             return 0;

@@ -34,7 +34,8 @@ public sealed class SafetensorsHeader
 
         if (file.Length < 8) throw Bad("the file is too short for a safetensors header", $"{file.Length} bytes", "at least 8 bytes", "It may be an unfinished download.");
         ulong length = BitConverter.ToUInt64(file.Span(0, 8));
-        if (file.Span(0, 2) is [0x80, <= 5] || file.Span(0, 4) is [(byte)'P', (byte)'K', 3, 4])
+        // A header of 384, 640, ... bytes begins with the same two bytes as a pickle does: only the brace behind the length tells.
+        if ((file.Length == 8 || file.Span(8, 1)[0] != (byte)'{') && (file.Span(0, 2) is [0x80, <= 5] || file.Span(0, 4) is [(byte)'P', (byte)'K', 3, 4]))
             throw Bad("this is a pickle file, which can run code when it is read; only safetensors are read", remedy: PickleRemedy);
         if (length > MaximumHeader || length > (ulong)(file.Length - 8))
             throw Bad("the header's length does not fit the file", $"{length} bytes of header in a file of {file.Length}", $"at most {Math.Min(MaximumHeader, file.Length - 8)}", "The file is truncated or no safetensors file.");

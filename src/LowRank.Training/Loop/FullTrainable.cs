@@ -34,7 +34,7 @@ public sealed class FullTrainable : ITrainable
     public string SaveResult(string runFolder)
     {
         string path = Path.Combine(runFolder, RunFolder.Model);
-        ModelWriter.Save(_model, path, _saved, replace: true);
+        ModelWriter.Save(_model, path, _saved, overwrite: true);
         return path;
     }
 }
