@@ -1,3 +1,4 @@
+using LowRank.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -91,7 +92,7 @@ internal sealed class Specimen : IDisposable
         var adapter = Host.Add(name, Config, seed);
         using var _ = no_grad();
         if (randomise)
-            foreach (var p in adapter.Parameters) p.Parameter.add_(randn_like(p.Parameter).mul(Tensors.Scalars.Of(0.3)));
+            foreach (var p in adapter.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Tensors.Scalars.Of(0.3)));
         return adapter;
     }
 

@@ -169,9 +169,9 @@ public class LawTests
         var target = (nn.Module<Tensor, Tensor>)s.Model.named_modules().First(m => m.name == "block.target").module;
         Tensor At(params (string, double)[] active) { s.Host.Activate(active); return target.call(s.Input).detach().to_type(ScalarType.Float64); }
         Tensor none = At(), one = At(("one", 1)), two = At(("two", 1));
-        Near(none + (one - none).mul(Scalars.Of(0.25)), At(("one", 0.25)), dtype);
+        Near(none.Plus((one - none).mul(Scalars.Of(0.25))), At(("one", 0.25)), dtype);
         Near(none - (one - none).mul(Scalars.Of(1.5)), At(("one", -1.5)), dtype);
-        Near(one + two - none, At(("one", 1), ("two", 1)), dtype);
+        Near(one.Plus(two) - none, At(("one", 1), ("two", 1)), dtype);
     }
 
     private static double Distance(Tensor a, Tensor b) => a.to_type(ScalarType.Float64).sub(b.to_type(ScalarType.Float64)).abs().max().item<double>();

@@ -12,7 +12,7 @@ public class TiedTests
     private static void Randomise(Adapter adapter)
     {
         using var _ = no_grad();
-        foreach (var p in adapter.Parameters) p.Parameter.add_(randn_like(p.Parameter).mul(Scalars.Of(0.3)));
+        foreach (var p in adapter.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Scalars.Of(0.3)));
     }
 
     private static float Distance(Tensor a, Tensor b) => a.sub(b).abs().max().item<float>();
