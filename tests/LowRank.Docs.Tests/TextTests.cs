@@ -44,7 +44,7 @@ public class TextTests
     [Fact]
     public void Names_of_files_and_types_in_backticks_exist()
     {
-        var sources = Markdown.Files(".cs").ToList();
+        var sources = Markdown.Files(".cs", ".props", ".targets").ToList();
         var words = sources.SelectMany(f => Regex.Matches(File.ReadAllText(Path.Combine(Paths.Root, f)), @"\b[A-Z]\w+\b").Select(m => m.Value)).ToHashSet();
         foreach (string file in Markdown.Files(".md").Where(f => f is "CONTRIBUTING.md" or "README.md" || f.StartsWith("docs/adr/", StringComparison.Ordinal)))
         {
