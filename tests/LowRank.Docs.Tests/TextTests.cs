@@ -27,6 +27,14 @@ public class TextTests
     }
 
     [Fact]
+    public void The_readme_counts_the_families()
+    {
+        int count = LowRank.Models.FamilyTable.ModelTypes.Count();
+        Assert.All(Regex.Matches(Markdown.Readme, @"(\d+) families"), m => Assert.Equal($"{count}", m.Groups[1].Value));
+        Assert.Contains($" {count} families", Markdown.Readme);
+    }
+
+    [Fact]
     public void The_list_of_decisions_is_complete()
     {
         string folder = Path.Combine(Paths.Root, "docs", "adr"), index = File.ReadAllText(Path.Combine(folder, "README.md"));
