@@ -42,10 +42,11 @@ public static class AtomicFile
         {
             Directory.CreateDirectory(temporary);
             fill(temporary);
-            string? old = null;
-            if (Directory.Exists(path)) Directory.Move(path, old = path + ".old-" + Guid.NewGuid().ToString("N")[..8]);
+            string? old = Directory.Exists(path) ? path + ".old-" + Guid.NewGuid().ToString("N")[..8] : null;
+            if (old is not null) Directory.Move(path, old);
             else if (File.Exists(path)) File.Delete(path);
-            Directory.Move(temporary, path);
+            try { Directory.Move(temporary, path); }
+            catch when (old is not null) { Directory.Move(old, path); throw; }
             if (old is not null) Directory.Delete(old, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -17,9 +17,12 @@ public sealed unsafe class MappedFile : IDisposable
         if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
         try
         {
-            Length = new FileInfo(path).Length;
-            if (Length == 0) return; // an empty file cannot be mapped; the formats' own checks say what is missing
-            _map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+            using (var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read))
+            {
+                Length = stream.Length; // of the file itself where the path is a link, as in Hugging Face's cache
+                if (Length == 0) return; // an empty file cannot be mapped; the formats' own checks say what is missing
+                _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            }
             _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
             _start += _view.PointerOffset;

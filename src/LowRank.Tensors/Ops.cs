@@ -63,14 +63,16 @@ public static class Ops
         if (parameters.Length == 0) return;
         using var _ = no_grad();
         using var scope = NewDisposeScope();
-        Unit.invoke("adamw", parameters, gradients, firstMoments, secondMoments, Array.Empty<Tensor>(), steps, learningRate, beta1, beta2, weightDecay, epsilon);
-        Keep(parameters, gradients, firstMoments, secondMoments, steps);
+        Scalar[] numbers = [Number(learningRate), Number(beta1), Number(beta2), Number(weightDecay), Number(epsilon)];
+        Unit.invoke("adamw", parameters, gradients, firstMoments, secondMoments, Array.Empty<Tensor>(), steps, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+        Keep(parameters, gradients, firstMoments, secondMoments, steps, numbers);
     }
 
     /// <summary>softmax(q·kᵀ·scale + mask)·v with grouped heads: q [B, H, T, d], k and v [B, Hkv, S, d]; mask boolean or additive, broadcastable to [B, H, T, S], or null.</summary>
     public static Tensor Attention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double scale)
     {
-        var result = (Tensor)Unit.invoke("attention", q, k, v, mask!, causal, scale);
+        var number = Scalars.Of(scale);
+        var result = (Tensor)Unit.invoke("attention", q, k, v, mask!, causal, number);
         Keep(q, k, v, mask);
         return result;
     }
@@ -78,33 +80,37 @@ public static class Ops
     /// <summary>x + alpha·y, alpha free to change from call to call.</summary>
     public static Tensor AddScaled(Tensor x, Tensor y, double alpha)
     {
-        var result = (Tensor)Unit.invoke("add_scaled", x, y, alpha);
-        Keep(x, y);
+        var number = Number(alpha);
+        var result = (Tensor)Unit.invoke("add_scaled", x, y, number);
+        Keep(x, y, number);
         return result;
     }
 
     /// <summary>x += alpha·y in place.</summary>
     public static void AddScaledInPlace(Tensor x, Tensor y, double alpha)
     {
+        var number = Number(alpha);
         using var scope = NewDisposeScope();
-        Unit.invoke("add_scaled_", x, y, alpha);
-        Keep(x, y);
+        Unit.invoke("add_scaled_", x, y, number);
+        Keep(x, y, number);
     }
 
     /// <summary>factor·x, factor free to change from call to call.</summary>
     public static Tensor Scale(Tensor x, double factor)
     {
-        var result = (Tensor)Unit.invoke("scale", x, factor);
-        Keep(x);
+        var number = Number(factor);
+        var result = (Tensor)Unit.invoke("scale", x, number);
+        Keep(x, number);
         return result;
     }
 
     /// <summary>x *= factor in place.</summary>
     public static void ScaleInPlace(Tensor x, double factor)
     {
+        var number = Number(factor);
         using var scope = NewDisposeScope();
-        Unit.invoke("scale_", x, factor);
-        Keep(x);
+        Unit.invoke("scale_", x, number);
+        Keep(x, number);
     }
 
     /// <summary>The 2-norm over all elements of all tensors, a 0-d tensor.</summary>
@@ -122,6 +128,11 @@ public static class Ops
         Unit.invoke("scale_all_", tensors, factor);
         Keep(tensors, factor);
     }
+
+    /// <summary>A scalar for one call; whoever makes it keeps it until the call is over. (A plain double would become one that nobody keeps.)</summary>
+#pragma warning disable RS0030 // kept alive by the callers
+    private static Scalar Number(double value) => value;
+#pragma warning restore RS0030
 
     private static void Keep(params object?[] used) => GC.KeepAlive(used);
 }

@@ -60,9 +60,9 @@ public sealed class SafetensorsFolder : IWeightSource
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(index));
             foreach (var entry in json.RootElement.GetProperty("weight_map").EnumerateObject())
-                if (!map.TryAdd(entry.Name, entry.Value.GetString()!)) throw new BadInputException("the index names a tensor twice", entry.Name, index);
+                if (!map.TryAdd(entry.Name, entry.Value.GetString() ?? throw new InvalidOperationException($"null is no file name ({entry.Name})"))) throw new BadInputException("the index names a tensor twice", entry.Name, index);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             throw new BadInputException("the index is not what the format demands: " + e.Message, place: index, expected: "{\"weight_map\": {tensor: file}}");
         }

@@ -13,6 +13,7 @@ public sealed record SafetensorsEntry(string Name, string DType, long[] Shape, l
 public sealed class SafetensorsHeader
 {
     private const long MaximumHeader = 100_000_000; // the reference library's own limit
+    private const int MaximumDimensions = 64; // libtorch's own limit in many operators; a list of a million sizes would overflow the stack
 
     private SafetensorsHeader(IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata, long dataStart)
         => (Entries, Metadata, DataStart) = (entries, metadata, dataStart);
@@ -33,7 +34,8 @@ public sealed class SafetensorsHeader
 
         if (file.Length < 8) throw Bad("the file is too short for a safetensors header", $"{file.Length} bytes", "at least 8 bytes", "It may be an unfinished download.");
         ulong length = BitConverter.ToUInt64(file.Span(0, 8));
-        if (file.Span(0, 2) is [0x80, <= 5] || file.Span(0, 4) is [(byte)'P', (byte)'K', 3, 4])
+        // A header of 384, 640, ... bytes begins with the same two bytes as a pickle does: only the brace behind the length tells.
+        if ((file.Length == 8 || file.Span(8, 1)[0] != (byte)'{') && (file.Span(0, 2) is [0x80, <= 5] || file.Span(0, 4) is [(byte)'P', (byte)'K', 3, 4]))
             throw Bad("this is a pickle file, which can run code when it is read; only safetensors are read", remedy: PickleRemedy);
         if (length > MaximumHeader || length > (ulong)(file.Length - 8))
             throw Bad("the header's length does not fit the file", $"{length} bytes of header in a file of {file.Length}", $"at most {Math.Min(MaximumHeader, file.Length - 8)}", "The file is truncated or no safetensors file.");
@@ -72,7 +74,8 @@ public sealed class SafetensorsHeader
                 {
                     string key = reader.GetString()!;
                     reader.Read();
-                    if (!metadata.TryAdd(key, reader.GetString() ?? "")) throw bad("the metadata names a key twice", key, null, null);
+                    if (reader.TokenType != JsonTokenType.String) throw bad("a metadata value is no text", key, "a string", null);
+                    if (!metadata.TryAdd(key, reader.GetString()!)) throw bad("the metadata names a key twice", key, null, null);
                 }
             else entries.Add(ParseEntry(ref reader, name, bad));
         }
@@ -100,9 +103,11 @@ public sealed class SafetensorsHeader
         if (dtype is null || shape is null || offsets is not { Count: 2 }) throw bad("a tensor's entry is incomplete", name, "dtype, shape and data_offsets [begin, end]", null);
         if (SafetensorsDType.Bits(dtype) is not int bits) throw bad("an unknown dtype", $"{name}: {dtype}", "one of " + string.Join(", ", SafetensorsDType.All), null);
 
+        if (shape.Count > MaximumDimensions) throw bad("a tensor has too many dimensions", $"{name}: {shape.Count}", $"at most {MaximumDimensions}", null);
         UInt128 total = (UInt128)(uint)bits;
-        foreach (long size in shape)
-            if ((total *= (ulong)size) > long.MaxValue) throw bad("a tensor's shape overflows", $"{name}: [{string.Join(", ", shape)}]", null, null);
+        foreach (long size in shape) // a size of 0 counts as 1 here: also the strides of an empty tensor must not overflow
+            if ((total *= (ulong)Math.Max(1, size)) > long.MaxValue) throw bad("a tensor's shape overflows", $"{name}: [{string.Join(", ", shape)}]", null, null);
+        if (shape.Contains(0)) total = 0;
         if (offsets[1] < offsets[0] || total != (UInt128)(ulong)(offsets[1] - offsets[0]) * 8)
             throw bad("a tensor's bytes do not match its shape", $"{name}: {dtype} [{string.Join(", ", shape)}] in bytes {offsets[0]} to {offsets[1]}", $"{(total + 7) / 8} bytes", null);
         return new SafetensorsEntry(name, dtype, [.. shape], offsets[0], offsets[1]);

@@ -9,6 +9,8 @@ public static class SafetensorsWriter
     /// <exception cref="BadInputException">The disk is full or the place cannot be written.</exception>
     public static unsafe void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
+        if (tensors.Select(t => t.Name).Append("__metadata__").GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new ArgumentException($"two tensors are called '{twice.Key}', or one has the metadata's name");
         var plan = tensors.Select(t => (t.Name, DType(t.Name, t.Tensor), t.Tensor.shape, t.Tensor.NumberOfElements * t.Tensor.ElementSize)).ToList();
         AtomicFile.Write(path, stream =>
         {

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json.Nodes;
+using LowRank.Cli.Verbs;
+using LowRank.Tensors;
+
+namespace LowRank.Cli;
+
+/// <summary>The verbs, and what every one of them shares: errors as one clear message, exit codes, Ctrl-C.</summary>
+internal static class CommandLine
+{
+    private static readonly CancellationTokenSource Interrupt = new();
+
+    /// <summary>Set by the first Ctrl-C (work stops at the next safe point); a second one ends the process.</summary>
+    public static CancellationToken Stop => Interrupt.Token;
+
+    /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C.</summary>
+    public static int Run(string[] args)
+    {
+        Console.OutputEncoding = new System.Text.UTF8Encoding(false);
+        Console.CancelKeyPress += (_, e) =>
+        {
+            e.Cancel = !Interrupt.IsCancellationRequested;
+            if (e.Cancel) Console.Error.WriteLine("\nStopping at the next safe point; press Ctrl-C again to end at once.");
+            Interrupt.Cancel();
+        };
+        var root = new RootCommand("LowRank: adapt large models without retraining them.");
+        foreach (var verb in (Command[])[QuickstartVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
+            root.Subcommands.Add(verb);
+        var parsed = root.Parse(args);
+        bool json = args.Contains("--json");
+        if (parsed.Errors.Count > 0 && !args.Any(a => a is "--help" or "-h" or "-?"))
+            return Fail(new BadInputException(string.Join("; ", parsed.Errors.Select(e => e.Message)), place: "lowrank " + string.Join(' ', args), remedy: Remedy(root, args)), json);
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (BadInputException e) { return Fail(e, json); }
+        catch (OperationCanceledException) { return 130; }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            if (Environment.GetEnvironmentVariable("LOWRANK_DEBUG") is not null) Console.Error.WriteLine(e);
+            string message = e.Message.Split('\n')[0]; // libtorch appends its own stack
+            Console.Error.WriteLine("error: " + message);
+            if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["value"] = null, ["place"] = null, ["expected"] = null, ["remedy"] = null } });
+            return 1;
+        }
+    }
+
+    private static int Fail(BadInputException e, bool json)
+    {
+        Console.Error.WriteLine("error: " + e.Message);
+        if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = e.Message, ["value"] = e.Value, ["place"] = e.Place, ["expected"] = e.Expected, ["remedy"] = e.Remedy } });
+        return 2;
+    }
+
+    private static string? Remedy(RootCommand root, string[] args)
+    {
+        var verb = root.Subcommands.FirstOrDefault(c => c.Name == args.FirstOrDefault());
+        string? wrong = verb is null ? args.FirstOrDefault() : args.Skip(1).FirstOrDefault(a => a.StartsWith("--", StringComparison.Ordinal) && verb.Options.All(o => o.Name != a.Split('=')[0]));
+        return (wrong is null ? null : NearNames.Sentence(wrong.Split('=')[0], verb is null ? root.Subcommands.Select(c => c.Name) : verb.Options.Select(o => o.Name)))
+            ?? $"See `lowrank {(verb is null ? "" : verb.Name + " ")}--help`.";
+    }
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli;
+
+/// <summary>Options that many verbs share.</summary>
+internal sealed class CommonOptions
+{
+    /// <summary>--model</summary>
+    public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder, a .gguf file, or an embedded model's name (outlet)" };
+    /// <summary>--adapter A[=SCALE], repeatable.</summary>
+    public Option<string[]> Adapter { get; } = new("--adapter") { Description = "an adapter folder and its strength: FOLDER or FOLDER=0.5; repeatable", DefaultValueFactory = _ => [] };
+    /// <summary>--device</summary>
+    public Option<string> Device { get; } = new("--device") { Description = "auto, cpu, cuda[:N] or mps", DefaultValueFactory = _ => "auto" };
+    /// <summary>--dtype</summary>
+    public Option<string> Dtype { get; } = new("--dtype") { Description = "float32, bfloat16 or auto", DefaultValueFactory = _ => "auto" };
+    /// <summary>--seed</summary>
+    public Option<long> Seed { get; } = new("--seed") { Description = "what everything random is a function of" };
+    /// <summary>--threads</summary>
+    public Option<int> Threads { get; } = new("--threads") { Description = "threads of a matrix product; 0: all cores" };
+    /// <summary>--quiet</summary>
+    public Option<bool> Quiet { get; } = new("--quiet") { Description = "no progress" };
+    /// <summary>--json</summary>
+    public Option<bool> Json { get; } = new("--json") { Description = "one JSON document on standard output" };
+
+    /// <summary>Adds all of them to a verb.</summary>
+    public CommonOptions AddTo(Command verb, bool model = true, bool compute = true)
+    {
+        if (model) verb.Options.Add(Model);
+        if (model && compute) verb.Options.Add(Adapter);
+        if (compute) foreach (var option in (Option[])[Device, Dtype, Seed, Threads]) verb.Options.Add(option);
+        verb.Options.Add(Quiet);
+        verb.Options.Add(Json);
+        return this;
+    }
+
+    /// <summary>Applies --threads and gives the device.</summary>
+    public Device Prepare(ParseResult parsed)
+    {
+        int threads = parsed.GetValue(Threads);
+        if (threads < 0) throw new BadInputException("a value out of range", threads.ToString(CultureInfo.InvariantCulture), "--threads", "0 (all cores) or more");
+        NativeTensors.EnsureLoaded();
+        if (threads > 0) set_num_threads(threads);
+        return Processor.ParseDevice(parsed.GetValue(Device)!);
+    }
+
+    /// <summary>FOLDER or FOLDER=SCALE.</summary>
+    public IReadOnlyList<(string Path, double Strength)> Adapters(ParseResult parsed) => [.. parsed.GetValue(Adapter)!.Select(text =>
+    {
+        int at = text.LastIndexOf('=');
+        if (at < 0 || Directory.Exists(text)) return (text, 1.0);
+        return double.TryParse(text[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out double strength) && double.IsFinite(strength)
+            ? (text[..at], strength)
+            : throw new BadInputException("an adapter's strength is not a number", text[(at + 1)..], "--adapter " + text, "FOLDER or FOLDER=NUMBER");
+    })];
+
+    /// <summary>The value of --model, which a verb cannot do without.</summary>
+    public string RequireModel(ParseResult parsed) => Require(parsed, Model);
+
+    /// <summary>The value of an option that a verb cannot do without.</summary>
+    public static string Require(ParseResult parsed, Option<string> option)
+        => parsed.GetValue(option) is { Length: > 0 } value ? value : throw new BadInputException("an option is missing", place: option.Name, expected: option.Description, remedy: $"See `lowrank {parsed.CommandResult.Command.Name} --help`.");
+}

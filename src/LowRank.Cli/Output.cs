@@ -1,0 +1,33 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LowRank.Cli;
+
+/// <summary>Where things are printed: results to standard output (one JSON document with --json), progress and logs to standard error.</summary>
+internal static class Output
+{
+    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The terminal for people; on standard error, so that results can be redirected.</summary>
+    public static IAnsiConsole Terminal { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+
+    /// <summary>Whether a person watches standard error.</summary>
+    public static bool IsInteractive => !Console.IsErrorRedirected && Terminal.Profile.Capabilities.Interactive;
+
+    /// <summary>Prints one JSON document.</summary>
+    public static void Json(JsonNode node) => Console.Out.WriteLine(node.ToJsonString(Format));
+
+    /// <summary>A line for people: to standard output, or to standard error where that is for JSON.</summary>
+    public static void Line(bool json, string text = "") => (json ? Console.Error : Console.Out).WriteLine(text);
+
+    /// <summary>Bytes for people.</summary>
+    public static string Bytes(double bytes)
+    {
+        string[] units = ["B", "KB", "MB", "GB", "TB"];
+        int unit = 0;
+        while (bytes >= 1000 && unit < units.Length - 1) (bytes, unit) = (bytes / 1000, unit + 1);
+        return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes:0.##} {units[unit]}");
+    }
+}

@@ -1,0 +1,5 @@
+using LowRank.Cli;
+using LowRank.Tensors;
+
+// All torch work of the process happens on one thread; the console's own thread only waits for it.
+return TorchThread.Shared.Run(() => CommandLine.Run(args));

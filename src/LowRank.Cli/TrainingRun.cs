@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using LowRank.Inference;
+using LowRank.Models;
+using LowRank.Tensors;
+using LowRank.Text;
+using LowRank.Training;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli;
+
+/// <summary>A training run put together from its settings: model, adapter, data, trainer, progress and report. `train` and `quickstart` share it.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    /// <summary>Why training computes the way it does.</summary>
+    public const string PathReason = "automatic differentiation with a chunked output loss";
+    private const int SampleCount = 4;
+
+    private readonly CausalLM _model;
+    private readonly AdapterHost? _host;
+    private readonly Adapter? _adapter;
+    private readonly ITrainable _trainable;
+    private readonly RowSet _data;
+    private readonly RowSet? _evalData;
+    private readonly string _modelPath;
+    private readonly List<StepLog> _steps = [];
+    private readonly List<EvalLog> _evals = [];
+    private TrainingProgress? _progress;
+
+    private TrainingRun(RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data, RowSet? evalData, string modelPath)
+    {
+        (Settings, Folder, _model, _adapter, _host, _trainable, _data, _evalData, _modelPath) = (settings, folder, model, adapter, host, trainable, data, evalData, modelPath);
+        Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
+        {
+            OnStep = log => { _steps.Add(log); _progress?.Show(log); },
+            OnEval = log => { _evals.Add(log); _progress?.Show(log); },
+        };
+    }
+
+    /// <summary>The run's settings.</summary>
+    public RunSettings Settings { get; }
+    /// <summary>Its folder.</summary>
+    public RunFolder Folder { get; }
+    /// <summary>The loop.</summary>
+    public Trainer Trainer { get; }
+    /// <summary>The steps of this process, in order.</summary>
+    public IReadOnlyList<StepLog> Steps => _steps;
+    /// <summary>How many numbers are trained.</summary>
+    public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
+
+    /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
+    {
+        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
+        try
+        {
+            var encoder = TokenEncoders.Of(modelPath);
+            var data = RowSet.Load(settings.Data, model.Spec.VocabularySize, encoder, settings.MaxLength);
+            var evalData = settings.EvalData is null ? null : RowSet.Load(settings.EvalData, model.Spec.VocabularySize, encoder, settings.MaxLength);
+            if (settings.Adapter is null && settings.InitAdapter is null)
+                return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath);
+            var host = AdapterHost.Attach(model);
+            var adapter = settings.InitAdapter is not null
+                ? host.Load("default", settings.InitAdapter)
+                : host.Add("default", LoraConfig.FromJson(settings.Adapter!) with { BaseModel = settings.Model }, (ulong)settings.Seed, model.Spec.ModelType);
+            host.Activate(("default", 1));
+            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath);
+        }
+        catch { model.Dispose(); throw; }
+    }
+
+    /// <summary>One line about what will be done.</summary>
+    public string Describe()
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path autograd ({PathReason}).";
+
+    /// <summary>Trains to the end or until stopped, then writes the report if asked.</summary>
+    public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true)
+    {
+        long start = Stopwatch.GetTimestamp();
+        TrainOutcome? outcome = null;
+        TrainingProgress.During(Trainer.TotalSteps, quiet, progress =>
+        {
+            _progress = progress;
+            outcome = Trainer.Run(stop);
+        });
+        if (outcome!.Finished && report) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return outcome;
+    }
+
+    /// <summary>Releases the model.</summary>
+    public void Dispose()
+    {
+        _host?.Detach();
+        _model.Dispose();
+    }
+
+    private void WriteReport(TrainOutcome outcome, double seconds) { }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using LowRank.Inference;
+using LowRank.Tensors;
+using LowRank.Training;
+
+namespace LowRank.Cli.Verbs;
+
+/// <summary>`eval`: loss, perplexity and token accuracy on held-out rows; with --generate, exact match, BLEU and ROUGE-L against the references.</summary>
+internal static class EvalVerb
+{
+    public static Command Create()
+    {
+        var common = new CommonOptions();
+        var flags = new GenerationFlags();
+        Option<string> data = new("--data") { Description = "held-out rows (.jsonl or .json)" };
+        Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
+        Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
+        Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => 1024 };
+        Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts" };
+        var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, predictions };
+        flags.AddTo(verb);
+        common.AddTo(verb);
+        verb.SetAction(parsed =>
+        {
+            string file = CommonOptions.Require(parsed, data);
+            using var session = Session.Open(common, parsed);
+            var rows = RowSet.Load(file, session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path), parsed.GetValue(maxLength));
+            if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
+            var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
+            if (CommandLine.Stop.IsCancellationRequested) return 130;
+            double loss = sums.Loss / Math.Max(1, sums.Targets);
+            JsonObject result = new()
+            {
+                ["loss"] = loss, ["perplexity"] = Math.Exp(loss), ["token_accuracy"] = (double)sums.Hits / Math.Max(1, sums.Targets), ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,
+            };
+            if (parsed.GetValue(generate))
+            {
+                var scores = GenerationScores.Run(session, rows, flags.Read(parsed, common, Session.EndIds(session.Path), greedy: !flags.GivesTemperature(parsed)), parsed.GetValue(limit), parsed.GetValue(predictions));
+                (result["exact_match"], result["bleu"], result["rouge_l"], result["inputs"]) = (scores.ExactMatch, scores.Bleu, scores.RougeL, scores.Inputs);
+            }
+            if (parsed.GetValue(common.Json)) Output.Json(result);
+            else foreach (var (name, value) in result) Console.Out.WriteLine($"{name,-16} {(value is JsonValue v && v.TryGetValue(out double d) ? d.ToString("0.######", System.Globalization.CultureInfo.InvariantCulture) : value)}");
+            return CommandLine.Stop.IsCancellationRequested ? 130 : 0;
+        });
+        return verb;
+    }
+}

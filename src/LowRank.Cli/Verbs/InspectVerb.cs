@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using LowRank.Models;
+using LowRank.Tensors;
+using LowRank.Training;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli.Verbs;
+
+/// <summary>`inspect`: what a model, adapter, run or safetensors file holds.</summary>
+internal static class InspectVerb
+{
+    public static Command Create()
+    {
+        var common = new CommonOptions();
+        Argument<string> target = new("target") { Description = "a model, an adapter folder, a run folder, a .safetensors or .gguf file, a data file" };
+        var verb = new Command("inspect", "What a model, adapter, run or file holds.") { target };
+        common.AddTo(verb, model: false, compute: false);
+        verb.SetAction(parsed =>
+        {
+            var result = Inspect(parsed.GetValue(target)!);
+            if (parsed.GetValue(common.Json)) Output.Json(result);
+            else Print(result, 0);
+            return 0;
+        });
+        return verb;
+    }
+
+    private static JsonObject Inspect(string target)
+    {
+        if (File.Exists(Path.Combine(target, "adapter_config.json"))) return Adapter(target);
+        if (new RunFolder(target) is { Exists: true } run) return Run(run);
+        if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
+        if (target.EndsWith(".jsonl", StringComparison.Ordinal) || (target.EndsWith(".json", StringComparison.Ordinal) && File.Exists(target))) return Data(target);
+        return Model(ModelPlace.Of(target));
+    }
+
+    private static JsonObject Model(string path)
+    {
+        var model = ModelLoader.Describe(path);
+        return new JsonObject
+        {
+            ["kind"] = "model", ["path"] = path, ["model_type"] = model.Spec.ModelType, ["parameters"] = model.ParameterCount, ["bytes"] = model.Bytes,
+            ["layers"] = model.Spec.Layers.Count, ["hidden_size"] = model.Spec.HiddenSize, ["vocabulary"] = model.Spec.VocabularySize,
+            ["heads"] = model.Spec.Attention.Heads, ["key_value_heads"] = model.Spec.Attention.KeyHeads, ["head_size"] = model.Spec.Attention.HeadSize,
+            ["max_positions"] = model.Spec.MaxPositions, ["tied_embeddings"] = model.Spec.Tied, ["tokenizer"] = Session.HasTokenizer(path),
+        };
+    }
+
+    private static JsonObject Adapter(string folder)
+    {
+        var config = LoraConfig.FromFile(Path.Combine(folder, "adapter_config.json"));
+        using var file = SafetensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
+        JsonArray layers = [];
+        using var scope = NewDisposeScope();
+        foreach (string name in file.Names.Where(n => n.EndsWith("lora_A.weight", StringComparison.Ordinal)))
+        {
+            string b = name.Replace("lora_A.weight", "lora_B.weight", StringComparison.Ordinal), module = name["base_model.model.".Length..^".lora_A.weight".Length];
+            if (file.Shape(name) is not [long rank, ..] || !file.Names.Contains(b)) continue;
+            Tensor a = file.Get(name).to(ScalarType.Float32).flatten(1), up = file.Get(b).to(ScalarType.Float32).flatten(1);
+            double scale = config.ScaleOf(module);
+            JsonObject layer = new() { ["module"] = module, ["rank"] = rank, ["scale"] = scale };
+            if (up.size(1) == rank)
+            {
+                var values = SingularValues(a, up, scale);
+                (layer["delta_norm"], layer["singular_values"]) = (Math.Sqrt(values.Sum(v => v * v)), new JsonArray([.. values.Select(v => (JsonNode)Math.Round(v, 6))]));
+            }
+            layers.Add(layer);
+        }
+        return new JsonObject
+        {
+            ["kind"] = "adapter", ["path"] = folder, ["peft_type"] = "LORA", ["r"] = config.Rank, ["lora_alpha"] = config.Alpha, ["use_rslora"] = config.UseRsLora, ["use_dora"] = config.UseDora,
+            ["base_model_name_or_path"] = config.BaseModel, ["parameters"] = file.Names.Sum(n => file.Shape(n)!.Aggregate(1L, (x, y) => x * y)), ["bytes"] = new FileInfo(file.Path).Length, ["layers"] = layers,
+        };
+    }
+
+    /// <summary>Of scale·B·A without forming it: those of the small r x r product of the two triangular factors.</summary>
+    private static double[] SingularValues(Tensor a, Tensor b, double scale)
+    {
+        var (_, ra) = linalg.qr(a.t().to(ScalarType.Float64));
+        var (_, rb) = linalg.qr(b.to(ScalarType.Float64));
+        double[] values = linalg.svdvals(rb.matmul(ra.t())).data<double>().ToArray();
+        return [.. values.Select(v => v * scale)];
+    }
+
+    private static JsonObject Run(RunFolder run)
+    {
+        var log = run.ReadLog();
+        return new JsonObject
+        {
+            ["kind"] = "run", ["path"] = run.Path, ["settings"] = run.ReadSettings(), ["steps"] = log.Count(l => l.ContainsKey("loss")), ["last"] = log.LastOrDefault(l => l.ContainsKey("loss"))?.DeepClone(),
+            ["last_evaluation"] = log.LastOrDefault(l => l.ContainsKey("eval_loss"))?.DeepClone(), ["checkpoints"] = new JsonArray([.. run.Steps.Select(s => (JsonNode)s)]),
+            ["finished"] = Directory.Exists(Path.Combine(run.Path, RunFolder.Adapter)) || Directory.Exists(Path.Combine(run.Path, RunFolder.Model)),
+        };
+    }
+
+    private static JsonObject Tensors(SafetensorsFile file)
+    {
+        using (file)
+            return new JsonObject
+            {
+                ["kind"] = "safetensors", ["path"] = file.Path, ["metadata"] = new JsonObject(file.Metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+                ["tensors"] = new JsonArray([.. file.Entries.Select(e => (JsonNode)new JsonObject { ["name"] = e.Name, ["dtype"] = e.DType, ["shape"] = new JsonArray([.. e.Shape.Select(s => (JsonNode)s)]) })]),
+            };
+    }
+
+    private static JsonObject Data(string path)
+    {
+        // A byte a token: counts without needing a model.
+        var rows = RowReader.Read(path, int.MaxValue, new TokenEncoder((text, _) => [.. System.Text.Encoding.UTF8.GetBytes(text).Select(b => (int)b)], 256, int.MaxValue)).ToList();
+        return new JsonObject { ["kind"] = "data", ["path"] = path, ["rows"] = rows.Count, ["prompts"] = PromptGroup.Of(rows.Where(r => r.Prompt is not null)).Count, ["sha256"] = RowReader.Fingerprint(path) };
+    }
+
+    private static void Print(JsonObject result, int indent)
+    {
+        foreach (var (name, value) in result)
+            if (value is JsonArray { Count: > 0 } list && list[0] is JsonObject)
+            {
+                Console.Out.WriteLine($"{new string(' ', indent)}{name}:");
+                foreach (var item in list) Console.Out.WriteLine($"{new string(' ', indent + 2)}{string.Join("  ", item!.AsObject().Select(p => p.Key + "=" + p.Value?.ToJsonString()))}");
+            }
+            else if (value is JsonObject section)
+            {
+                Console.Out.WriteLine($"{new string(' ', indent)}{name}:");
+                Print(section, indent + 2);
+            }
+            else Console.Out.WriteLine($"{new string(' ', indent)}{name,-24} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes((double)value!) : value?.ToJsonString() ?? "-")}");
+    }
+}

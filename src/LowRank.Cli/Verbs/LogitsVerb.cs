@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli.Verbs;
+
+/// <summary>`logits`: the logits of given token ids, for comparing with other implementations.</summary>
+internal static class LogitsVerb
+{
+    public static Command Create()
+    {
+        var common = new CommonOptions();
+        Option<string> input = new("--input") { Description = "safetensors with input_ids I64 [B, T] and, if padded, attention_mask I64 [B, T]" };
+        Option<string> output = new("--output") { Description = "where logits F32 [B, T, V] go" };
+        Option<bool> merged = new("--merged") { Description = "fold the adapters into the weights first" };
+        Option<string> rows = new("--rows-adapters") { Description = "each row's adapter by name, comma-separated; - is none" };
+        Option<bool> force = new("--force") { Description = "replace an existing output" };
+        var verb = new Command("logits", "The logits of given token ids.") { input, output, merged, rows, force };
+        common.AddTo(verb);
+        verb.SetAction(parsed =>
+        {
+            string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
+            AtomicFile.RefuseExisting(place, parsed.GetValue(force));
+            using var file = SafetensorsFile.Open(source);
+            using var scope = NewDisposeScope();
+            using var nothing = no_grad();
+            var (ids, mask) = Read(file);
+            using var session = Session.Open(common, parsed);
+            CheckIds(ids, session.Model.Spec.VocabularySize, source);
+            if (parsed.GetValue(merged)) session.Host.Merge();
+            using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session)) : null;
+            var device = session.Model.Device;
+            var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
+            SafetensorsWriter.Write(place, [("logits", logits)]);
+            if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["shape"] = new JsonArray([.. logits.shape.Select(s => (JsonNode)s)]) });
+            return 0;
+        });
+        return verb;
+    }
+
+    private static (Tensor Ids, Tensor? Mask) Read(SafetensorsFile file)
+    {
+        Tensor Matrix(string name)
+        {
+            if (file.Shape(name) is not { Length: 2 } shape || file.DType(name) is not ("I64" or "I32"))
+                throw new BadInputException("a tensor of the wrong kind", $"{file.DType(name)} [{string.Join(", ", file.Shape(name)!)}]", $"{file.Path}: {name}", "I64 [B, T]");
+            return file.Get(name).to(ScalarType.Int64);
+        }
+        var ids = Matrix("input_ids");
+        if (!file.Names.Contains("attention_mask")) return (ids, null);
+        var mask = Matrix("attention_mask");
+        if (!mask.shape.SequenceEqual(ids.shape)) throw new BadInputException("the mask does not fit the ids", $"[{string.Join(", ", mask.shape)}]", $"{file.Path}: attention_mask", $"[{string.Join(", ", ids.shape)}]");
+        return (ids, mask.eq(Scalars.Of(1L)).all().item<bool>() ? null : mask);
+    }
+
+    private static void CheckIds(Tensor ids, int vocabulary, string place)
+    {
+        if (ids.numel() == 0) throw new BadInputException("there are no ids", place: place + ": input_ids");
+        foreach (long id in ids.contiguous().data<long>())
+            if (id < 0 || id >= vocabulary) throw new BadInputException("a token id outside the vocabulary", id.ToString(System.Globalization.CultureInfo.InvariantCulture), place + ": input_ids", $"0 to {vocabulary - 1}");
+    }
+
+    private static string?[] RowNames(string list, long rows, Session session)
+    {
+        string[] names = list.Split(',', StringSplitOptions.TrimEntries);
+        if (names.Length != rows) throw new BadInputException("the number of names is not the number of rows", $"{names.Length} names", "--rows-adapters", $"{rows}");
+        return [.. names.Select(n => n == "-" ? null : session.Adapters.FirstOrDefault(a => a.Name == n || a.Path == n).Name
+            ?? throw new BadInputException("no adapter of this name was given", n, "--rows-adapters", string.Join(", ", session.Adapters.Select(a => a.Name)) + " or -"))];
+    }
+}

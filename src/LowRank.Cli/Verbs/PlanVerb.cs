@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using LowRank.Models;
+using LowRank.Tensors;
+using LowRank.Training;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli.Verbs;
+
+/// <summary>`plan`: roughly the memory, time and adapter size of a run before it starts, and what to change to make it fit.</summary>
+internal static class PlanVerb
+{
+    public static Command Create()
+    {
+        var common = new CommonOptions();
+        Option<string> config = new("--config") { Description = "run.yaml" };
+        Option<string[]> set = new("--set") { Description = "key=value; repeatable", DefaultValueFactory = _ => [] };
+        var verb = new Command("plan", "Memory, time and size of a run before it starts (rough).") { config, set };
+        common.AddTo(verb);
+        verb.SetAction(parsed =>
+        {
+            JsonObject tree = parsed.GetValue(config) is { } file ? SettingsBinder.ReadYaml(file) : [];
+            if (parsed.GetValue(common.Model) is { } model) tree["model"] = model;
+            if (parsed.GetResult(common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(common.Dtype);
+            foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
+            var settings = SettingsBinder.Bind(tree, needsData: false);
+            var device = common.Prepare(parsed);
+            var result = Estimate(settings, ModelPlace.Of(settings.Model), device);
+            if (parsed.GetValue(common.Json)) Output.Json(result);
+            else foreach (var (name, value) in result) Console.Out.WriteLine($"{name,-22} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes((double)value!) : value)}");
+            return 0;
+        });
+        return verb;
+    }
+
+    /// <summary>Counts weights and activations (Korthikanti et al. 2022 in spirit), and measures this machine's matrix product for the time.</summary>
+    private static JsonObject Estimate(RunSettings settings, string path, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
+        var host = AdapterHost.Attach(model);
+        bool full = settings.Adapter is null && settings.InitAdapter is null;
+        long parameters = model.ParameterCount, trained = parameters;
+        if (settings.InitAdapter is not null) trained = host.Load("plan", settings.InitAdapter).ParameterCount;
+        else if (!full) trained = host.Add("plan", LoraConfig.FromJson(settings.Adapter!), 0, model.Spec.ModelType).ParameterCount;
+
+        var spec = model.Spec;
+        long element = Processor.ParseDType(settings.Dtype, device) == ScalarType.BFloat16 ? 2 : 4, tokens = (long)settings.BatchSize * settings.MaxLength;
+        long inner = spec.FeedForward.Size, attention = (long)spec.Attention.HeadSize * (spec.Attention.Heads + 2 * spec.Attention.KeyHeads);
+        long perLayer = tokens * element * (8L * spec.HiddenSize + 3 * attention + 5 * inner);
+        long activations = settings.GradientCheckpointing ? perLayer + spec.Layers.Count * tokens * element * spec.HiddenSize : spec.Layers.Count * perLayer;
+        long loss = Math.Min(256L * 49152, tokens * spec.VocabularySize) * 12;
+        long weights = full ? parameters * (4 + element % 4) : parameters * element;
+        long peak = weights + 16 * trained + activations + loss + (350L << 20); // and the runtime itself
+        double flops = (full ? 6.0 : 4.0) * parameters * tokens * settings.GradientAccumulationSteps * (settings.GradientCheckpointing ? 1.5 : 1);
+        double seconds = flops / (0.3 * MeasuredFlops(element == 2 ? ScalarType.BFloat16 : ScalarType.Float32));
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return new JsonObject
+        {
+            ["peak_bytes"] = peak, ["step_seconds"] = seconds, ["adapter_bytes"] = full ? 0 : trained * 4, ["trainable_parameters"] = trained, ["fits"] = peak < available * 9 / 10,
+            ["advice"] = new JsonArray([.. Advice(settings, peak, available, full).Select(a => (JsonNode)a)]),
+        };
+    }
+
+    private static IEnumerable<string> Advice(RunSettings settings, long peak, long available, bool full)
+    {
+        if (peak < available * 9 / 10) yield break;
+        yield return $"The run needs about {Output.Bytes(peak)}, this machine has {Output.Bytes(available)}.";
+        if (full) yield return "Train an adapter instead of all weights.";
+        if (!settings.GradientCheckpointing) yield return "Set gradient_checkpointing: true.";
+        if (settings.BatchSize > 1) yield return $"Set batch_size: {Math.Max(1, settings.BatchSize / 2)} and gradient_accumulation_steps: {settings.GradientAccumulationSteps * 2}.";
+        if (settings.MaxLength > 256) yield return $"Set max_length: {settings.MaxLength / 2}.";
+    }
+
+    private static double MeasuredFlops(ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        const int n = 512;
+        Tensor a = randn(n, n).to(dtype), b = randn(n, n).to(dtype);
+        double best = double.MaxValue;
+        for (int i = 0; i < 6; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            using var c = a.matmul(b);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return 2.0 * n * n * n / best;
+    }
+}

@@ -1,0 +1,82 @@
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>
+/// What all blocks of one forward pass share, made once by <see cref="CausalLM.Prepare"/>. Its tensors belong to the dispose scope
+/// that was current then.
+/// </summary>
+public sealed class BlockInput
+{
+    private readonly Dictionary<int, AttentionMask> _masks = [];
+
+    private BlockInput(Tensor ids, Tensor positions, KvCache? cache) => (Ids, Positions, Cache) = (ids, positions, cache);
+
+    /// <summary>[B, T] token ids.</summary>
+    public Tensor Ids { get; }
+    /// <summary>[B or 1, T] positions.</summary>
+    public Tensor Positions { get; }
+    /// <summary>Where keys and values are kept; null without.</summary>
+    public KvCache? Cache { get; }
+    /// <summary>Rotary tables, as <see cref="DecoderSpec.Ropes"/>.</summary>
+    public IReadOnlyList<RopeTable> Ropes { get; private set; } = [];
+
+    /// <summary>The mask of layers with this window (null: none).</summary>
+    public AttentionMask Mask(int? window) => _masks[window ?? 0];
+
+    internal static BlockInput Make(DecoderSpec spec, Tensor ids, Tensor? mask, KvCache? cache, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        long rows = ids.size(0), count = ids.size(1), past = cache?.Length ?? 0, total = past + count;
+        CheckIds(ids, spec.VocabularySize);
+        var valid = WholeMask(mask, cache, rows, count);
+        var positions = valid is null
+            ? AttentionMask.Range(past, count, ids.device).unsqueeze(0)
+            : valid.to(ScalarType.Int64).cumsum(1).sub(Scalars.Of(1L)).clamp_min(Scalars.Of(0L)).narrow(1, past, count);
+        // Without a cache, padding on the right comes after every token that counts: the causal rule alone hides it.
+        var hidden = valid is not null && past == 0 && OnTheRight(valid) ? null : valid;
+        if (hidden is null && past == 0) positions = AttentionMask.Range(0, count, ids.device).unsqueeze(0);
+        long longest = valid is null ? total : positions.max().item<long>() + 1;
+        if (spec.Names.PositionEmbedding is not null && longest > spec.MaxPositions)
+            throw new BadInputException("the sequence is longer than the model's learned positions", $"{longest} tokens", spec.ModelType, $"at most {spec.MaxPositions}");
+
+        var input = new BlockInput(ids, positions.MoveToOuterDisposeScope(), cache);
+        foreach (int? window in spec.Layers.Select(l => l.Window).Distinct())
+            input._masks[window ?? 0] = Moved(AttentionMask.Make(past, count, window, hidden, spec.Attention.SoftCap is not null, dtype, ids.device));
+        input.Ropes = [.. spec.Ropes.Select(r => RopeTable.Make(r, input.Positions, longest, dtype))];
+        foreach (var table in input.Ropes) table.MoveToOuterScope();
+        return input;
+    }
+
+    // [B, past + T] bool, or null where all are tokens. Also tells the cache.
+    private static Tensor? WholeMask(Tensor? mask, KvCache? cache, long rows, long count)
+    {
+        long past = cache?.Length ?? 0;
+        if (mask is not null && (mask.dim() != 2 || mask.size(0) != rows || (mask.size(1) != count && mask.size(1) != past + count)))
+            throw new ArgumentException($"the attention mask has shape [{string.Join(", ", mask.shape)}], expected [{rows}, {count}]" + (past > 0 ? $" or [{rows}, {past + count}]" : ""));
+        var now = mask?.narrow(1, mask.size(1) - count, count).to(ScalarType.Bool);
+        if (now is not null && now.all().item<bool>()) now = null;
+        if (cache is null) return now;
+        cache.Announce(rows, count, now);
+        return cache.Valid;
+    }
+
+    private static bool OnTheRight(Tensor valid)
+        => valid.size(1) < 2 || valid.narrow(1, 0, valid.size(1) - 1).logical_or(valid.narrow(1, 1, valid.size(1) - 1).logical_not()).all().item<bool>();
+
+    private static void CheckIds(Tensor ids, int vocabulary)
+    {
+        if (ids.dim() != 2 || ids.NumberOfElements == 0) throw new ArgumentException($"token ids have shape [{string.Join(", ", ids.shape)}], expected [B, T]");
+        long low = ids.min().item<long>(), high = ids.max().item<long>();
+        if (low < 0 || high >= vocabulary)
+            throw new BadInputException("a token id is outside the model's vocabulary", (low < 0 ? low : high).ToString(), expected: $"0 to {vocabulary - 1}", remedy: "The tokenizer belongs to another model.");
+    }
+
+    private static AttentionMask Moved(AttentionMask mask)
+    {
+        mask.Additive?.MoveToOuterDisposeScope();
+        return mask;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>
+/// A causal language model, ids I64 [B, T] -> logits [B, T, V]. Its modules and parameters have Hugging Face's names and stay as they are
+/// stored, frozen, until something replaces them. Disposing it releases the files its weights lie in.
+/// </summary>
+public sealed class CausalLM : nn.Module<Tensor, Tensor>
+{
+    private readonly IWeightSource? _source;
+    private readonly TokenEmbedding _embedding;
+    private readonly TokenEmbedding? _positions;
+    private readonly DecoderBlock[] _blocks;
+    private readonly StoredModule _finalNorm;
+    private readonly Projection _head;
+
+    internal CausalLM(DecoderSpec spec, Parts parts, IWeightSource? source, JsonObject config, Device device) : base("CausalLM")
+    {
+        (Spec, _source, Config, ComputeDType, Device, Source) = (spec, source, config, parts.ComputeDType, device, source?.Path ?? "");
+        var names = spec.Names;
+        var inner = parts.Under(names.Base);
+        var model = new ModuleGroup(names.Base);
+        register_module(names.Base, model);
+        model.register_module(names.Embedding, _embedding = inner.Embedding(names.Embedding, spec.VocabularySize, spec.EmbeddingScale));
+        if (names.PositionEmbedding is { } positions)
+            model.register_module(positions, _positions = inner.Embedding(positions, spec.MaxPositions));
+        var list = new ModuleGroup(names.Layers);
+        model.register_module(names.Layers, list);
+        _blocks = new DecoderBlock[spec.Layers.Count];
+        for (int i = 0; i < _blocks.Length; i++)
+            list.register_module($"{i}", _blocks[i] = new DecoderBlock($"{i}", inner.Under(names.Layers).Under($"{i}"), i));
+        model.register_module(names.FinalNorm, _finalNorm = inner.Norm(names.FinalNorm, spec.HiddenSize));
+        _head = spec.Tied
+            ? new Projection(names.Head, _embedding.Weight, null, parts.ComputeDType, isOutput: true)
+            : parts.Linear(names.Head, spec.HiddenSize, spec.VocabularySize, bias: false, isOutput: true);
+        register_module(names.Head, _head);
+        if (spec.Tied) _embedding.TiedOutput = _head;
+    }
+
+    /// <summary>What the model computes.</summary>
+    public DecoderSpec Spec { get; }
+    /// <summary>The folder or file it came from.</summary>
+    public string Source { get; }
+    /// <summary>The config.json it was made from.</summary>
+    public JsonObject Config { get; }
+    /// <summary>The dtype it computes in, float32 or bfloat16.</summary>
+    public ScalarType ComputeDType { get; }
+    /// <summary>Where it computes.</summary>
+    public Device Device { get; }
+    /// <summary>The count of its weights' numbers, shared ones once.</summary>
+    public long ParameterCount => Weights().Sum(w => w.Parameter.NumberOfElements);
+    /// <summary>Blocks.</summary>
+    public int BlockCount => _blocks.Length;
+    /// <summary>Whether the output layer still shares the embedding's parameter (replacing either unties them).</summary>
+    public bool IsTied => ReferenceEquals(_head.Weight, _embedding.Weight);
+
+    /// <summary>ids I64 [B, T] -> logits [B, T, V], nothing padded, no cache.</summary>
+    public override Tensor forward(Tensor ids) => Logits(Hidden(ids));
+
+    /// <summary>The states behind the final norm, [B, T, H].</summary>
+    /// <param name="ids">I64 [B, T].</param>
+    /// <param name="attentionMask">[B, T] or, with a cache, [B, past + T]: 0 for padding, on either side; null: none.</param>
+    /// <param name="cache">Keys and values of what came before; this pass adds its own. Without gradients only.</param>
+    public Tensor Hidden(Tensor ids, Tensor? attentionMask = null, KvCache? cache = null)
+    {
+        using var scope = NewDisposeScope();
+        var input = Prepare(ids, attentionMask, cache);
+        var hidden = Embed(input);
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            var next = Block(i, hidden, input);
+            hidden.Dispose();
+            hidden = next;
+        }
+        return FinalNorm(hidden).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Hidden states [.., H] -> logits [.., V], scaled and capped as the family does.</summary>
+    public Tensor Logits(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        var logits = _head.call(hidden);
+        if (Spec.LogitScale != 1) logits = logits.mul(Scalars.Of(Spec.LogitScale));
+        if (Spec.LogitSoftCap is { } cap) logits = logits.mul(Scalars.Of(1 / cap)).tanh().mul(Scalars.Of(cap));
+        return logits.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The first step of <see cref="Hidden"/>: masks, positions, rotary tables. Its tensors belong to the current dispose scope.</summary>
+    public BlockInput Prepare(Tensor ids, Tensor? attentionMask = null, KvCache? cache = null)
+        => BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), attentionMask?.to(Device), cache, ComputeDType);
+
+    /// <summary>The second step: embedded tokens, [B, T, H].</summary>
+    public Tensor Embed(BlockInput input)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = _embedding.call(input.Ids);
+        if (_positions is not null) hidden = hidden.Plus(_positions.call(input.Positions));
+        return hidden.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The steps between: block <paramref name="index"/>, [B, T, H] -> [B, T, H].</summary>
+    public Tensor Block(int index, Tensor hidden, BlockInput input) => _blocks[index].call(hidden, input);
+
+    /// <summary>The last step: the final norm.</summary>
+    public Tensor FinalNorm(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        return _finalNorm.call(hidden).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// False where <paramref name="added"/> more tokens carry a longrope model over its trained length, where all factors change: the keys in the
+    /// cache are then wrong, and the whole sequence has to be run again through an empty one, as Transformers does. A dynamic rope goes on with them.
+    /// </summary>
+    public bool CanContinue(KvCache cache, int added)
+        => cache.Length == 0 || !Spec.Ropes.Any(r => r.Kind == RopeKind.LongRope && cache.Length <= r.TrainedPositions && cache.Length + added > r.TrainedPositions);
+
+    /// <summary>An empty cache for this model.</summary>
+    public KvCache NewCache(int capacity = 256) => new(_blocks.Length, capacity);
+
+    /// <summary>Every weight by its full name in the order of the modules, a shared one once, under the embedding's name.</summary>
+    public IEnumerable<(string Name, Parameter Parameter)> Weights()
+    {
+        HashSet<Parameter> seen = new(ReferenceEqualityComparer.Instance);
+        foreach (var (path, module) in StoredBelow(this, ""))
+            foreach (var (local, weight) in module.StoredWeights)
+                if (seen.Add(weight.Parameter)) yield return (path + local, weight.Parameter);
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => recurse ? Weights() : [];
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> parameters(bool recurse = true) => named_parameters(recurse).Select(p => p.parameter);
+
+    // In order of registration, which TorchSharp's named_modules turns round.
+    private static IEnumerable<(string Path, StoredModule Module)> StoredBelow(nn.Module module, string prefix)
+        => module.named_children().SelectMany(c => c.module is StoredModule stored ? [(prefix + c.name + ".", stored)] : StoredBelow(c.module, prefix + c.name + "."));
+
+    /// <summary>Replaces every weight by an owned float32 one that requires gradients, for full fine-tuning; sharing is kept.</summary>
+    public void MakeTrainable()
+    {
+        Dictionary<Parameter, Parameter> made = new(ReferenceEqualityComparer.Instance);
+        foreach (var module in modules().OfType<StoredModule>())
+            foreach (var (_, weight) in module.StoredWeights)
+            {
+                if (!made.TryGetValue(weight.Parameter, out var fresh))
+                {
+                    using var scope = NewDisposeScope();
+                    fresh = new Parameter(weight.Parameter.detach().to(ScalarType.Float32, copy: true), requires_grad: true);
+                    made.Add(weight.Parameter, (Parameter)fresh.DetachFromDisposeScope());
+                }
+                weight.Replace(fresh);
+            }
+        foreach (var old in made.Keys) old.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) _source?.Dispose();
+    }
+}

@@ -1,0 +1,45 @@
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>A GGUF file's tensors under Hugging Face's names and with Hugging Face's values.</summary>
+/// <param name="file">Owned: disposed with this source.</param>
+/// <param name="names">Hugging Face name to GGUF name.</param>
+/// <param name="architecture">What was done to the values.</param>
+/// <param name="heads">Query heads.</param>
+/// <param name="keyValueHeads">Key and value heads.</param>
+internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, string> names, GgufArchitecture architecture, int heads, int keyValueHeads) : IWeightSource
+{
+    public string Path => file.Path;
+    public IReadOnlyCollection<string> Names => names.Keys;
+    public long[]? Shape(string name) => names.TryGetValue(name, out string? stored) ? file.Shape(stored) : null;
+    public string DType(string name) => file.DType(Stored(name));
+    public long ByteLength(string name) => file.ByteLength(Stored(name));
+
+    public Tensor Get(string name)
+    {
+        string stored = Stored(name);
+        if (architecture.PermutedRope && stored.Contains(".attn_q.", StringComparison.Ordinal)) return Unpermuted(stored, heads);
+        if (architecture.PermutedRope && stored.Contains(".attn_k.", StringComparison.Ordinal)) return Unpermuted(stored, keyValueHeads);
+        if (!architecture.ShiftedNorms || !stored.EndsWith("norm.weight", StringComparison.Ordinal)) return file.Get(stored);
+        using var scope = NewDisposeScope();
+        return file.Dequantize(stored).sub(Scalars.One).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose() => file.Dispose();
+
+    /// <summary>Rows of a head from interleaved pairs (x0, y0, x1, y1, ...) back to halves (x0, x1, ..., y0, y1, ...).</summary>
+    private Tensor Unpermuted(string stored, int headCount)
+    {
+        using var scope = NewDisposeScope();
+        var tensor = file.Get(stored);
+        long[] shape = tensor.shape;
+        if (shape.Length == 0 || shape[0] % (2 * headCount) != 0)
+            throw new BadInputException("the rows do not divide into heads", $"{stored}: {shape.FirstOrDefault()} rows, {headCount} heads", Path);
+        return tensor.view([headCount, shape[0] / headCount / 2, 2, .. shape[1..]]).transpose(1, 2).contiguous().view(shape).MoveToOuterDisposeScope();
+    }
+
+    private string Stored(string name)
+        => names.TryGetValue(name, out string? stored) ? stored : throw new BadInputException("the model has no such tensor", name, Path, remedy: NearNames.Sentence(name, Names));
+}

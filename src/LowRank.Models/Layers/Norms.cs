@@ -1,0 +1,69 @@
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>x / √(mean(x²) + ε)·w over the last dimension, the mean in float32.</summary>
+public sealed class RmsNorm : StoredModule, IFunctional
+{
+    private readonly StoredWeight _weight;
+    private readonly NormSpec _spec;
+    private readonly ScalarType _computeDType;
+    private readonly TorchSharp.Scalar _epsilon, _perElement;
+
+    internal RmsNorm(string name, Parameter weight, NormSpec spec, ScalarType computeDType) : base(name)
+    {
+        (_spec, _computeDType) = (spec, computeDType);
+        _weight = Keep("weight", weight, InFloat32 ? ScalarType.Float32 : computeDType);
+        (_epsilon, _perElement) = (Scalars.Of(spec.Epsilon), Scalars.Of(1.0 / weight.size(0)));
+    }
+
+    /// <summary>The stored weight, [dim].</summary>
+    public Parameter Weight => _weight.Parameter;
+
+    private bool InFloat32 => _spec.WeightInFloat32 || _spec.UnitOffset;
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x) => Normalise(x, _weight.Compute());
+
+    /// <inheritdoc/>
+    public Tensor Compute(Tensor input, Func<string, Tensor?> parameter)
+        => Normalise(input, (parameter("weight") ?? Weight).to(InFloat32 ? ScalarType.Float32 : _computeDType));
+
+    private Tensor Normalise(Tensor x, Tensor weight)
+    {
+        var wide = x.to(ScalarType.Float32);
+        var length = linalg.vector_norm(wide, 2, [-1], true); // one pass over x; x² itself is never stored
+        var normal = wide.mul(length.Squared().mul(_perElement).add(_epsilon).rsqrt());
+        if (_spec.UnitOffset) weight = weight.add(Scalars.One);
+        return InFloat32 ? normal.mul(weight).to(_computeDType) : normal.to(_computeDType).mul(weight);
+    }
+}
+
+/// <summary>(x - mean) / √(variance + ε)·w + b over the last dimension.</summary>
+public sealed class LayerNorm : StoredModule, IFunctional
+{
+    private readonly StoredWeight _weight, _bias;
+    private readonly double _epsilon;
+    private readonly long[] _shape;
+    private readonly ScalarType _computeDType;
+
+    internal LayerNorm(string name, Parameter weight, Parameter bias, NormSpec spec, ScalarType computeDType) : base(name)
+    {
+        (_epsilon, _shape, _computeDType) = (spec.Epsilon, [weight.size(0)], computeDType);
+        (_weight, _bias) = (Keep("weight", weight, computeDType), Keep("bias", bias, computeDType));
+    }
+
+    /// <summary>The stored weight, [dim].</summary>
+    public Parameter Weight => _weight.Parameter;
+    /// <summary>The stored bias, [dim].</summary>
+    public Parameter Bias => _bias.Parameter;
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x) => nn.functional.layer_norm(x, _shape, _weight.Compute(), _bias.Compute(), _epsilon);
+
+    /// <inheritdoc/>
+    public Tensor Compute(Tensor input, Func<string, Tensor?> parameter)
+        => nn.functional.layer_norm(input, _shape, (parameter("weight") ?? Weight).to(_computeDType), (parameter("bias") ?? Bias).to(_computeDType), _epsilon);
+}

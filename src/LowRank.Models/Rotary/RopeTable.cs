@@ -1,0 +1,43 @@
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>Cosines and signed sines of one forward pass, [B or 1, T, 1, Rotated] in the compute dtype, made once and shared by the layers.</summary>
+public sealed class RopeTable
+{
+    private readonly Tensor _cos, _sin;
+    private readonly int _size;
+
+    private RopeTable(Tensor cos, Tensor sin, int size) => (_cos, _sin, _size) = (cos, sin, size);
+
+    /// <summary>The table for <paramref name="positions"/> [B or 1, T] of sequences of up to <paramref name="length"/> tokens.</summary>
+    internal static RopeTable Make(RopeSpec rope, Tensor positions, long length, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        var frequencies = tensor(RopeFrequencies.Of(rope, length), device: positions.device);
+        var angles = positions.to(ScalarType.Float32).unsqueeze(-1).mul(frequencies).unsqueeze(2);
+        Tensor cos = angles.cos(), sin = angles.sin();
+        if (rope.AttentionFactor != 1)
+            (cos, sin) = (cos.mul(Scalars.Of(rope.AttentionFactor)), sin.mul(Scalars.Of(rope.AttentionFactor)));
+        // rotate_half(x)·sin = (-x2·s, x1·s) = roll(x)·(-s, s): one roll, no negation per layer
+        return new(cat([cos, cos], -1).to(dtype).MoveToOuterDisposeScope(), cat([sin.neg(), sin], -1).to(dtype).MoveToOuterDisposeScope(), rope.Rotated);
+    }
+
+    internal void MoveToOuterScope()
+    {
+        _cos.MoveToOuterDisposeScope();
+        _sin.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rotates the leading dimensions of each head, x [B, T, heads, d].</summary>
+    internal Tensor Rotate(Tensor x)
+    {
+        long width = x.size(3);
+        if (width == _size) return Turn(x);
+        return cat([Turn(x.narrow(3, 0, _size)), x.narrow(3, _size, width - _size)], 3);
+    }
+
+    private Tensor Turn(Tensor x) => x.mul(_cos).addcmul(x.roll(_size / 2, -1), _sin, Scalars.One);
+}

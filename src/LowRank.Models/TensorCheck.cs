@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank.Models;
+
+/// <summary>Compares the tensors that a spec needs with those that a source holds.</summary>
+internal static partial class TensorCheck
+{
+    /// <summary>The tensors a spec needs, names and shapes, in the order of the modules.</summary>
+    public static IReadOnlyList<(string Name, long[] Shape)> Needed(DecoderSpec spec)
+    {
+        List<(string, long[])> needed = [];
+        using var scope = NewDisposeScope();
+        // A throw-away model over tensors without storage: the modules themselves know best what they take.
+        using var model = new CausalLM(spec, new Parts(spec, ScalarType.Float32, (name, shape) =>
+        {
+            needed.Add((name, shape));
+            return new Parameter(empty(shape, ScalarType.Float32, META), requires_grad: false);
+        }), null, [], CPU);
+        return needed;
+    }
+
+    /// <summary>For each tensor needed, the name it has in the source (files of base models leave the first part out).</summary>
+    /// <exception cref="BadInputException">Everything missing, unexpected or of a wrong shape.</exception>
+    public static Dictionary<string, string> Match(DecoderSpec spec, IWeightSource source)
+    {
+        string prefix = spec.Names.Base + ".";
+        bool bare = !source.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
+        Dictionary<string, string> stored = new(StringComparer.Ordinal);
+        List<BadInputException> errors = [];
+        HashSet<string> unused = new(source.Names, StringComparer.Ordinal);
+        foreach (var (name, shape) in Needed(spec))
+        {
+            string there = bare && name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
+            stored[name] = there;
+            unused.Remove(there);
+            if (source.Shape(there) is not { } actual) errors.Add(new($"missing tensor '{there}'", expected: Text(shape)));
+            else if (!actual.AsSpan().SequenceEqual(shape)) errors.Add(new($"wrong shape of tensor '{there}'", Text(actual), expected: Text(shape)));
+        }
+        if (spec.Tied) CheckTied(spec, source, stored, unused, errors);
+        foreach (string name in unused.Where(n => !Buffer().IsMatch(n)))
+            errors.Add(new($"unexpected tensor '{name}'", Text(source.Shape(name)!)));
+        if (errors.Count > 0) throw BadInputException.All("the weights do not fit the configuration", errors, source.Path);
+        return stored;
+    }
+
+    // A tied output layer may be written out all the same, as long as it says the same.
+    private static void CheckTied(DecoderSpec spec, IWeightSource source, Dictionary<string, string> stored, HashSet<string> unused, List<BadInputException> errors)
+    {
+        string head = spec.Names.Head + ".weight", table = stored[$"{spec.Names.Base}.{spec.Names.Embedding}.weight"];
+        if (!unused.Remove(head) || source.Shape(table) is not { } shape) return;
+        if (!source.Shape(head)!.AsSpan().SequenceEqual(shape)) errors.Add(new($"wrong shape of tensor '{head}'", Text(source.Shape(head)!), expected: Text(shape)));
+        else
+        {
+            using var scope = NewDisposeScope();
+            if (source.Get(head).to(ScalarType.Float32).ne(source.Get(table).to(ScalarType.Float32)).any().item<bool>())
+                errors.Add(new($"tensor '{head}' differs from '{table}' although tie_word_embeddings is true", remedy: "Set tie_word_embeddings to false in config.json."));
+        }
+    }
+
+    private static string Text(long[] shape) => $"[{string.Join(", ", shape)}]";
+
+    // Buffers that old files carry: computed, never read.
+    [GeneratedRegex(@"(^|\.)(rotary_emb\.inv_freq|attention\.masked_bias|attention\.bias|attn\.masked_bias|attn\.bias)$")]
+    private static partial Regex Buffer();
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+using LowRank.Tensors;
+
+namespace LowRank.Text;
+
+/// <summary>A value of a JSON file that knows its place, so that every wrong one can be named.</summary>
+internal readonly record struct Node(JsonElement Element, string Place)
+{
+    /// <summary>Reads a file's JSON; the document stays alive as long as the node.</summary>
+    public static Node Read(string path)
+    {
+        try
+        {
+            if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
+            using var stream = File.OpenRead(path);
+            return new Node(JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 }).RootElement, path);
+        }
+        catch (JsonException e) { throw new BadInputException($"the file is not JSON: {e.Message}", place: path, inner: e); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException($"the file cannot be read: {e.Message}", place: path, inner: e); }
+    }
+
+    /// <summary>Whether it is null or absent.</summary>
+    public bool IsNull => Element.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined;
+
+    /// <summary>A field; a null node where it is absent.</summary>
+    public Node this[string name]
+        => new(Expect(JsonValueKind.Object, "an object").Element.TryGetProperty(name, out var value) ? value : default, $"{Place}: {name}");
+
+    /// <summary>A field that must be there.</summary>
+    public Node Required(string name)
+        => this[name] is { Element.ValueKind: not JsonValueKind.Undefined } node ? node : throw new BadInputException($"the field '{name}' is missing", place: Place);
+
+    /// <summary>The items of a list.</summary>
+    public IEnumerable<Node> Items()
+    {
+        string place = Place;
+        return Expect(JsonValueKind.Array, "a list").Element.EnumerateArray().Select((e, i) => new Node(e, $"{place}[{i}]"));
+    }
+
+    /// <summary>The fields of an object.</summary>
+    public IEnumerable<(string Name, Node Value)> Fields()
+    {
+        string place = Place;
+        return Expect(JsonValueKind.Object, "an object").Element.EnumerateObject().Select(p => (Name: Guard(place, () => p.Name), p.Value)).Select(p => (p.Name, new Node(p.Value, $"{place}: {p.Name}")));
+    }
+
+    /// <summary>Its text.</summary>
+    public string String()
+    {
+        var e = Expect(JsonValueKind.String, "a string").Element;
+        return Guard(Place, () => e.GetString()!);
+    }
+
+    /// <summary>Its truth value.</summary>
+    public bool Bool() => Element.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Wrong("true or false"),
+    };
+
+    /// <summary>Its truth value, or a default where it is null or absent.</summary>
+    public bool Bool(bool otherwise) => IsNull ? otherwise : Bool();
+
+    /// <summary>Its number, from 0 to 2^31 - 1.</summary>
+    public int Index() => Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out int value) && value >= 0 ? value : throw Wrong("a whole number from 0");
+
+    /// <summary>Refuses a part of the format that is not built yet.</summary>
+    public BadInputException NotYet(string what) => new($"{what} is not supported yet", place: Place);
+
+    /// <summary>The error of a value of the wrong kind.</summary>
+    public BadInputException Wrong(string expected) => new("the value has the wrong type", Shown(), Place, expected);
+
+    private Node Expect(JsonValueKind kind, string name) => Element.ValueKind == kind ? this : throw Wrong(name);
+
+    private string Shown()
+    {
+        if (Element.ValueKind == JsonValueKind.Undefined) return "nothing";
+        string raw = Element.GetRawText();
+        return raw.Length <= 80 ? raw : raw[..77] + "...";
+    }
+
+    // A lone surrogate escape is JSON but no text: the parser says so only when the string is taken.
+    private static string Guard(string place, Func<string> get)
+    {
+        try { return get(); }
+        catch (InvalidOperationException e) { throw new BadInputException("the string is not Unicode text (a lone surrogate or invalid UTF-8)", place: place, inner: e); }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+
+namespace LowRank.Text;
+
+/// <summary>The work of the `tokenize` verb: a list of texts, pairs, id lists and batches in, what the tokenizer makes of each out.</summary>
+/// <param name="tokenizer">The tokenizer.</param>
+/// <param name="specialTokens">Whether special tokens are added where an item does not say.</param>
+public sealed class TokenizeJob(Tokenizer tokenizer, bool specialTokens = true)
+{
+    /// <summary>Answers every item, in order; one that fails answers `{error}`.</summary>
+    /// <param name="json">A JSON list of strings or of objects `{text, pair?, special_tokens?}`, `{ids, keep_special?}`, `{batch}`.</param>
+    /// <param name="place">What to call the input in errors.</param>
+    /// <exception cref="BadInputException">The input is not such a list at all.</exception>
+    public JsonArray Run(string json, string place)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return [.. new Node(document.RootElement, place).Items().ToList().Select(Answer)];
+        }
+        catch (JsonException e) { throw new BadInputException($"the input is not JSON: {e.Message}", place: place, inner: e); }
+    }
+
+    private JsonObject Answer(Node item)
+    {
+        try
+        {
+            if (item.Element.ValueKind == JsonValueKind.String) return Text(item.String(), null, specialTokens);
+            if (!item["text"].IsNull) return Text(item["text"].String(), item["pair"].IsNull ? null : item["pair"].String(), item["special_tokens"].Bool(specialTokens));
+            if (!item["ids"].IsNull) return Ids([.. item["ids"].Items().Select(i => i.Index())], item["keep_special"].Bool(false));
+            if (!item["batch"].IsNull) return Batch(item);
+            throw item.Wrong("a string or an object with text, ids or batch");
+        }
+        catch (BadInputException e) { return new JsonObject { ["error"] = e.Message }; }
+    }
+
+    private JsonObject Text(string text, string? pair, bool special)
+    {
+        var encoding = tokenizer.EncodeWithOffsets(text, pair, special);
+        return new JsonObject
+        {
+            ["ids"] = List(encoding.Ids),
+            ["tokens"] = new JsonArray([.. encoding.Tokens.Select(t => JsonValue.Create(t))]),
+            ["offsets"] = new JsonArray([.. encoding.Offsets.Select(o => List([o.Start, o.End]))]),
+            ["type_ids"] = List(encoding.TypeIds),
+            ["decoded"] = tokenizer.Decode(encoding.Ids),
+            ["decoded_plain"] = tokenizer.Decode(encoding.Ids, skipSpecialTokens: true),
+        };
+    }
+
+    private JsonObject Ids(int[] ids, bool keepSpecial)
+    {
+        var stream = tokenizer.NewStream(skipSpecialTokens: !keepSpecial);
+        string[] pieces = [.. ids.Select(stream.Push), stream.End()];
+        return new JsonObject
+        {
+            ["decoded"] = tokenizer.Decode(ids),
+            ["decoded_plain"] = tokenizer.Decode(ids, skipSpecialTokens: true),
+            ["pieces"] = new JsonArray([.. pieces.Select(p => JsonValue.Create(p))]),
+        };
+    }
+
+    private JsonObject Batch(Node item)
+    {
+        foreach (string section in new[] { "truncation", "padding" })
+            if (!item[section].IsNull) throw item[section].NotYet(section);
+        var rows = new JsonArray();
+        foreach (var entry in item["batch"].Items())
+        {
+            var texts = entry.Element.ValueKind == JsonValueKind.Array ? [.. entry.Items().Select(t => t.String())] : new List<string> { entry.String() };
+            if (texts.Count is not (1 or 2)) throw entry.Wrong("a text or a pair of texts");
+            var encoding = tokenizer.EncodeWithOffsets(texts[0], texts.Count > 1 ? texts[1] : null, item["special_tokens"].Bool(specialTokens));
+            rows.Add(new JsonObject
+            {
+                ["ids"] = List(encoding.Ids),
+                ["attention_mask"] = List([.. encoding.Ids.Select(_ => 1)]),
+                ["type_ids"] = List(encoding.TypeIds),
+                ["special_tokens_mask"] = List(encoding.SpecialTokensMask),
+            });
+        }
+        return new JsonObject { ["rows"] = rows };
+    }
+
+    private static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => JsonValue.Create(n))]);
+}

@@ -1,0 +1,89 @@
+using LowRank.Tensors;
+using LowRank.Text.AddedTokens;
+using LowRank.Text.Decoders;
+using LowRank.Text.Models;
+using LowRank.Text.PostProcessors;
+
+namespace LowRank.Text;
+
+/// <summary>Text to token ids and back, as a model's tokenizer.json or GGUF metadata defines it. Safe for several threads.</summary>
+public sealed class Tokenizer
+{
+    private readonly TokenizerParts _parts;
+    private readonly AddedTokenFinder _added;
+
+    internal Tokenizer(TokenizerParts parts, RoleIds? roles = null)
+    {
+        (_parts, _added) = (parts, new AddedTokenFinder(parts.AddedTokens, parts.Normalizer));
+        VocabularySize = Math.Max(parts.Model.Size, _added.Size);
+        (BosId, EosIds, PadId) = roles?.Check(VocabularySize) ?? new RoleIds();
+    }
+
+    /// <summary>Reads a model folder: tokenizer.json, and which tokens begin, end and pad from the files beside it.</summary>
+    /// <exception cref="BadInputException">The folder has no tokenizer that can be read, or a file is malformed.</exception>
+    public static Tokenizer FromFolder(string folder) => TokenizerFolder.Read(folder);
+
+    /// <summary>Reads a tokenizer.json alone; it does not say which tokens begin, end and pad a text.</summary>
+    /// <exception cref="BadInputException">The file is malformed or uses a part of the format that is not supported yet.</exception>
+    public static Tokenizer FromFile(string tokenizerJson) => new(TokenizerFile.Read(tokenizerJson));
+
+    /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
+    /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTokenizer.Read(metadata);
+
+    /// <summary>One past the largest id.</summary>
+    public int VocabularySize { get; }
+    /// <summary>The token that begins a text; null where none is named.</summary>
+    public int? BosId { get; }
+    /// <summary>The tokens that end a text, the one to train on first; empty where none is named.</summary>
+    public IReadOnlyList<int> EosIds { get; }
+    /// <summary>The token that ends a text: the first of <see cref="EosIds"/>; null where none is named.</summary>
+    public int? EosId => EosIds.Count > 0 ? EosIds[0] : null;
+    /// <summary>The token that pads; null where none is named.</summary>
+    public int? PadId { get; }
+
+    internal IDecoder? Decoder => _parts.Decoder;
+
+    /// <summary>The id of a token as the vocabulary writes it; null where there is none.</summary>
+    public int? IdOf(string token) => _added.OfContent(token)?.Id ?? _parts.Model.IdOf(token);
+
+    /// <summary>The token of an id as the vocabulary writes it; null where there is none.</summary>
+    public string? TokenOf(int id) => _added.OfId(id)?.Content ?? _parts.Model.TokenOf(id);
+
+    /// <summary>Whether an id is a special token, which decoding can leave out.</summary>
+    public bool IsSpecial(int id) => _added.OfId(id) is { Special: true };
+
+    /// <summary>The ids of a text; with special tokens around it unless told otherwise (special tokens written in the text are always found).</summary>
+    public int[] Encode(string text, bool addSpecialTokens = true)
+    {
+        var part = Encoder().Encode(text, full: false, typeId: 0);
+        if (_parts.PostProcessor is null) return [.. part.Ids];
+        return [.. _parts.PostProcessor.Process([part], addSpecialTokens).SelectMany(p => p.Ids)];
+    }
+
+    /// <summary>The tokens of a text or of a pair of texts, with their places and masks.</summary>
+    public Encoding EncodeWithOffsets(string text, string? pair = null, bool addSpecialTokens = true)
+    {
+        var encoder = Encoder();
+        List<EncodingPart> sequences = [encoder.Encode(text, full: true, typeId: 0)];
+        if (pair is not null) sequences.Add(encoder.Encode(pair, full: true, typeId: 1));
+        return EncodingPart.Join(_parts.PostProcessor?.Process(sequences, addSpecialTokens) ?? sequences);
+    }
+
+    /// <summary>The text of ids; unknown ids are left out, broken characters become U+FFFD.</summary>
+    public string Decode(IReadOnlyList<int> ids, bool skipSpecialTokens = false)
+    {
+        var tokens = new List<string>(ids.Count);
+        foreach (int id in ids)
+            if (TokenForDecoding(id, skipSpecialTokens) is { } token) tokens.Add(token);
+        return _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Decode(tokens));
+    }
+
+    /// <summary>A decoder for tokens that come one by one.</summary>
+    public StreamingDecoder NewStream(bool skipSpecialTokens = true) => new(this, skipSpecialTokens);
+
+    internal string? TokenForDecoding(int id, bool skipSpecialTokens)
+        => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
+
+    private TextEncoder Encoder() => new(_added, _parts.PreTokenizer, _parts.Model, TokenOf);
+}

@@ -1,0 +1,25 @@
+using LowRank.Models;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>Loss and token accuracy on held-out rows.</summary>
+public static class Evaluator
+{
+    /// <summary>Runs over all batches without gradients; stops early, with what was found, when asked to.</summary>
+    public static TargetSums Run(CausalLM model, IEnumerable<Batch> batches, CancellationToken stop = default)
+    {
+        TargetSums sums = default;
+        using var nothing = no_grad();
+        foreach (var batch in batches)
+        {
+            if (stop.IsCancellationRequested) break;
+            using var scope = NewDisposeScope();
+            var ids = tensor(batch.Ids, batch.B, batch.T, device: model.Device);
+            var mask = batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: model.Device) : null;
+            var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
+            sums += TargetLoss.Run(model, model.Hidden(ids, mask), positions, targets, null);
+        }
+        return sums;
+    }
+}

@@ -1,0 +1,40 @@
+using LowRank.Models;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>Trains all weights of a model (`adapter: null`), as float32 masters.</summary>
+public sealed class FullTrainable : ITrainable
+{
+    private readonly CausalLM _model;
+    private readonly ScalarType? _saved;
+
+    /// <summary>Makes every weight of <paramref name="model"/> trainable; the result is written in <paramref name="saved"/> (null: as each weight was stored).</summary>
+    public FullTrainable(CausalLM model, ScalarType? saved = null)
+    {
+        (_model, _saved) = (model, saved);
+        model.MakeTrainable();
+        Tensors = [.. model.Weights().Select(w => new TrainedTensor(w.Name, w.Parameter))];
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TrainedTensor> Tensors { get; }
+
+    /// <inheritdoc/>
+    public void SetTraining(bool training) => _model.train(training);
+
+    /// <inheritdoc/>
+    public void Save(string folder) => SafetensorsWriter.Write(WeightsFile(folder), [.. Tensors.Select(t => (t.Key, t.Tensor))]);
+
+    /// <inheritdoc/>
+    public string WeightsFile(string folder) => Path.Combine(folder, "weights.safetensors");
+
+    /// <inheritdoc/>
+    public string SaveResult(string runFolder)
+    {
+        string path = Path.Combine(runFolder, RunFolder.Model);
+        ModelWriter.Save(_model, path, _saved, overwrite: true);
+        return path;
+    }
+}

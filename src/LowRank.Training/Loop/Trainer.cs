@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using LowRank.Models;
+using LowRank.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>How a run ended.</summary>
+/// <param name="Finished">False where it was stopped between two steps; its checkpoint is written.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="Result">The result's folder; null where it was stopped.</param>
+/// <param name="Last">The last step.</param>
+public sealed record TrainOutcome(bool Finished, int Step, string? Result, StepLog? Last);
+
+/// <summary>
+/// The training loop. Everything random is a function of the seed and the step, so that a resumed run repeats the uninterrupted one bit for bit.
+/// </summary>
+public sealed class Trainer
+{
+    private readonly RunSettings _settings;
+    private readonly CausalLM _model;
+    private readonly ITrainable _trainable;
+    private readonly RowSet _data;
+    private readonly RowSet? _evalData;
+    private readonly Batcher _batches;
+    private readonly RunFolder _folder;
+    private readonly Optimizer _optimizer;
+    private readonly Schedule _schedule;
+    private readonly Tensor[] _trained;
+    private (int Step, double Loss)? _best;
+    private int _evaluationsWithoutGain;
+
+    /// <summary>Prepares a run; <paramref name="evalData"/> may be null.</summary>
+    public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder)
+    {
+        (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
+        _batches = new Batcher(data.Rows, settings.BatchSize, settings.Shuffle, (ulong)settings.Seed);
+        StepsPerEpoch = (_batches.BatchesPerEpoch + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
+        TotalSteps = settings.MaxSteps > 0 ? settings.MaxSteps : (int)Math.Ceiling(settings.NumTrainEpochs * StepsPerEpoch);
+        int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
+        _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
+        _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);
+        _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
+    }
+
+    /// <summary>Optimiser steps of one pass over the data.</summary>
+    public int StepsPerEpoch { get; }
+    /// <summary>Optimiser steps of the whole run.</summary>
+    public int TotalSteps { get; }
+    /// <summary>Called after each step.</summary>
+    public Action<StepLog>? OnStep { get; init; }
+    /// <summary>Called after each evaluation.</summary>
+    public Action<EvalLog>? OnEval { get; init; }
+
+    /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped.</summary>
+    public TrainOutcome Run(CancellationToken stop = default)
+    {
+        int step = Resume();
+        StepLog? last = null;
+        _trainable.SetTraining(true);
+        if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
+            Evaluate(step, stop); // the run was stopped during it
+        var forwardBackward = new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
+        while (step < TotalSteps && !Exhausted())
+        {
+            if (stop.IsCancellationRequested) return Stopped(step, last);
+            last = Step(forwardBackward, step++);
+            _folder.Append(last.ToJson());
+            OnStep?.Invoke(last);
+            bool evaluate = _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0;
+            if (evaluate) Evaluate(step, stop);
+            if ((_settings.SaveSteps > 0 && step % _settings.SaveSteps == 0 && step < TotalSteps) || (evaluate && _settings.LoadBestModelAtEnd && _best?.Step == step)) Save(step);
+        }
+        if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
+        if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
+        _trainable.SetTraining(false);
+        return new(true, step, _trainable.SaveResult(_folder.Path), last);
+    }
+
+    // ------------------------------------------------------------------------------------------------------------------------------------
+    private StepLog Step(TrainingStep forwardBackward, int step)
+    {
+        using var scope = NewDisposeScope();
+        long start = Stopwatch.GetTimestamp();
+        long epoch = step / StepsPerEpoch, first = (long)(step % StepsPerEpoch) * _settings.GradientAccumulationSteps;
+        long count = Math.Min(_settings.GradientAccumulationSteps, _batches.BatchesPerEpoch - first);
+        var batches = Enumerable.Range(0, (int)count).Select(i => _batches.BatchAt(epoch * _batches.BatchesPerEpoch + first + i)).ToList();
+        long targets = batches.Sum(b => (long)b.TargetTokens);
+
+        _optimizer.ZeroGradients();
+        TargetSums sums = default;
+        for (int i = 0; i < batches.Count; i++)
+            sums += forwardBackward.Run(batches[i], 1.0 / targets, epoch * _batches.BatchesPerEpoch + first + i);
+        double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
+        double rate = _schedule.Rate(step);
+        _optimizer.Step(rate);
+
+        double loss = sums.Loss / targets;
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+            throw new InvalidOperationException($"step {step + 1}: the loss is {loss}, the gradient norm {norm}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
+        return new(step + 1, loss, norm, rate, batches.Sum(b => (long)b.Tokens), targets, Stopwatch.GetElapsedTime(start).TotalSeconds, Processor.PeakMemory, (double)(step + 1) / StepsPerEpoch);
+    }
+    // ------------------------------------------------------------------------------------------------------------------------------------
+
+    private void Evaluate(int step, CancellationToken stop)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _trainable.SetTraining(false);
+        var log = new EvalLog(step, Evaluator.Run(_model, _evalData!.ForEvaluation(), stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
+        _trainable.SetTraining(true);
+        if (stop.IsCancellationRequested) return; // unfinished: a resume does it again
+        _schedule.Observe(log.Loss);
+        if (_best is null || log.Loss < _best.Value.Loss - _settings.EarlyStoppingThreshold) (_best, _evaluationsWithoutGain) = ((step, log.Loss), 0);
+        else _evaluationsWithoutGain++;
+        _folder.Append(log.ToJson());
+        OnEval?.Invoke(log);
+    }
+
+    private bool Exhausted() => _settings.EarlyStoppingPatience is { } patience && _evaluationsWithoutGain >= patience;
+
+    private TrainOutcome Stopped(int step, StepLog? last)
+    {
+        Save(step);
+        _trainable.SetTraining(false);
+        return new(false, step, null, last);
+    }
+
+    private void Save(int step)
+    {
+        _folder.SaveCheckpoint(step, _trainable, _optimizer, new JsonObject
+        {
+            ["step"] = step, ["schedule"] = _schedule.State(), ["data_sha256"] = _data.Fingerprint,
+            ["best_step"] = _best?.Step, ["best_loss"] = _best?.Loss, ["evaluations_without_gain"] = _evaluationsWithoutGain,
+        });
+        _folder.Prune(_settings.SaveTotalLimit, _settings.LoadBestModelAtEnd ? _best?.Step : null);
+    }
+
+    private int Resume()
+    {
+        if (_folder.Steps is not [.., var step])
+        {
+            _folder.TruncateLog(0);
+            return 0;
+        }
+        var state = _folder.LoadCheckpoint(step, _trainable, _optimizer);
+        if ((string?)state["data_sha256"] is { } fingerprint && fingerprint != _data.Fingerprint)
+            throw new BadInputException("the data has changed since this run began", place: _settings.Data, remedy: "Put the old file back, or start a new run.");
+        _schedule.Restore(state["schedule"]!.AsObject());
+        if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
+        _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;
+        _folder.TruncateLog(step);
+        return step;
+    }
+}

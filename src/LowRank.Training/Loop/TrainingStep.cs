@@ -1,0 +1,75 @@
+using LowRank.Tensors;
+using LowRank.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// Forward and backward of one micro-batch. Randomness (dropout) is a function of seed, step, micro-batch and block, so that recomputing a block or resuming a run
+/// draws the same numbers.
+/// </summary>
+internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing)
+{
+    /// <summary>Accumulates the gradients of weight times the summed loss; returns the sum before weighting.</summary>
+    public TargetSums Run(Batch batch, double weight, long microStep)
+    {
+        using var scope = NewDisposeScope();
+        var ids = tensor(batch.Ids, batch.B, batch.T, device: model.Device);
+        var mask = batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: model.Device) : null;
+        var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
+        var input = model.Prepare(ids, mask);
+        return checkpointing ? Recomputed(input, positions, targets, weight, microStep) : Direct(input, positions, targets, weight, microStep);
+    }
+
+    private TargetSums Direct(BlockInput input, long[] positions, long[] targets, double weight, long microStep)
+    {
+        Seed(microStep, 0);
+        var hidden = model.Embed(input);
+        for (int i = 0; i < model.BlockCount; i++)
+        {
+            Seed(microStep, i + 1);
+            hidden = model.Block(i, hidden, input);
+        }
+        return TargetLoss.Run(model, model.FinalNorm(hidden), positions, targets, weight);
+    }
+
+    /// <summary>Keeps only each block's input; the backward pass runs a block again with gradients and sends the gradient through it.</summary>
+    private TargetSums Recomputed(BlockInput input, long[] positions, long[] targets, double weight, long microStep)
+    {
+        List<Tensor> kept = [];
+        using (no_grad())
+        {
+            Seed(microStep, 0);
+            kept.Add(model.Embed(input));
+            for (int i = 0; i < model.BlockCount; i++)
+            {
+                using var inner = NewDisposeScope();
+                Seed(microStep, i + 1);
+                kept.Add(model.Block(i, kept[^1], input).MoveToOuterDisposeScope());
+            }
+        }
+        var top = kept[^1].detach().requires_grad_(true);
+        var sums = TargetLoss.Run(model, model.FinalNorm(top), positions, targets, weight);
+        if (top.grad is not { } gradient) return sums; // no targets
+        for (int i = model.BlockCount - 1; i >= 0; i--)
+        {
+            using var inner = NewDisposeScope();
+            var leaf = kept[i].detach().requires_grad_(true);
+            Seed(microStep, i + 1);
+            var output = model.Block(i, leaf, input);
+            output.backward([gradient]);
+            gradient = leaf.grad!.MoveToOuterDisposeScope();
+        }
+        Seed(microStep, 0);
+        var embedded = model.Embed(input);
+        if (embedded.requires_grad) embedded.backward([gradient]);
+        return sums;
+    }
+
+    private void Seed(long microStep, int block)
+    {
+        if (!model.training) return;
+        manual_seed((long)(SplitMix.At(seed, microStep, block) >> 1));
+    }
+}

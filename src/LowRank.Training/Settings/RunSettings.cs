@@ -1,0 +1,125 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Nodes;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// A run's settings: one immutable record, bound once from run.yaml, `--set` and flags (see <see cref="SettingsBinder"/>). Names in files are the
+/// properties' in snake_case: PEFT's and Transformers' own, so that recipes carry over.
+/// </summary>
+public sealed record RunSettings
+{
+    /// <summary>The base: a Hugging Face folder, a .gguf file, or an embedded model's name.</summary>
+    [Required] public string Model { get; init; } = "";
+    /// <summary>Training rows: a .jsonl or .json file.</summary>
+    [Required] public string Data { get; init; } = "";
+    /// <summary>Held-out rows for evaluation during training; null: none.</summary>
+    public string? EvalData { get; init; }
+    /// <summary>An adapter folder to start from; its own configuration holds.</summary>
+    public string? InitAdapter { get; init; }
+    /// <summary>The keys of PEFT's adapter_config.json; null: full fine-tuning of all weights.</summary>
+    public JsonObject? Adapter { get; init; } = new() { ["peft_type"] = "LORA", ["r"] = 16, ["lora_alpha"] = 32, ["target_modules"] = "all-linear" };
+
+    /// <summary>The schedule's highest rate.</summary>
+    [Range(0, 1e3)] public double LearningRate { get; init; } = 2e-4;
+    /// <summary>Transformers' name of the schedule.</summary>
+    public string LrSchedulerType { get; init; } = "cosine";
+    /// <summary>The schedule's own options, by Transformers' names.</summary>
+    public JsonObject? LrSchedulerKwargs { get; init; }
+    /// <summary>Steps of rising rate; overrides <see cref="WarmupRatio"/> where above 0.</summary>
+    [Range(0, int.MaxValue)] public int WarmupSteps { get; init; }
+    /// <summary>The same as a share of all steps, rounded up.</summary>
+    [Range(0.0, 1.0)] public double WarmupRatio { get; init; }
+    /// <summary>Optimiser steps; -1: as many as <see cref="NumTrainEpochs"/> need.</summary>
+    [Range(-1, int.MaxValue)] public int MaxSteps { get; init; } = -1;
+    /// <summary>Passes over the data; fractions are allowed.</summary>
+    [Range(0.0, 1e6)] public double NumTrainEpochs { get; init; } = 1;
+    /// <summary>Rows of a micro-batch.</summary>
+    [Range(1, 1 << 20)] public int BatchSize { get; init; } = 8;
+    /// <summary>Micro-batches of a step; the loss is normalised over all their target tokens.</summary>
+    [Range(1, 1 << 20)] public int GradientAccumulationSteps { get; init; } = 1;
+
+    /// <summary>The optimiser: adamw, sgd, adafactor, lion.</summary>
+    public string Optim { get; init; } = "adamw";
+    /// <summary>Further options of the optimiser.</summary>
+    public JsonObject? OptimArgs { get; init; }
+    /// <summary>Decoupled weight decay.</summary>
+    [Range(0.0, 1e3)] public double WeightDecay { get; init; }
+    /// <summary>AdamW's first decay rate.</summary>
+    [Range(0.0, 1.0)] public double AdamBeta1 { get; init; } = 0.9;
+    /// <summary>AdamW's second decay rate.</summary>
+    [Range(0.0, 1.0)] public double AdamBeta2 { get; init; } = 0.999;
+    /// <summary>AdamW's epsilon.</summary>
+    [Range(0.0, 1.0)] public double AdamEpsilon { get; init; } = 1e-8;
+    /// <summary>Gradients are scaled down to this norm; 0: never.</summary>
+    [Range(0.0, 1e9)] public double MaxGradNorm { get; init; } = 1.0;
+    /// <summary>LoRA+: how many times the rate of A that of B is; null: equal.</summary>
+    [Range(1e-3, 1e6)] public double? LoraplusLrRatio { get; init; }
+    /// <summary>LoRA+: the rate of embedding adapters.</summary>
+    [Range(0.0, 1.0)] public double LoraplusLrEmbedding { get; init; } = 1e-6;
+
+    /// <summary>Tokens a row is cut to; a row that loses all its targets is an error.</summary>
+    [Range(2, 1 << 22)] public int MaxLength { get; init; } = 1024;
+    /// <summary>Several rows in one sequence; not available yet.</summary>
+    public bool Packing { get; init; }
+    /// <summary>Whether rows come in a new random order each epoch.</summary>
+    public bool Shuffle { get; init; } = true;
+    /// <summary>Everything random in a run is a function of this.</summary>
+    [Range(0, long.MaxValue)] public long Seed { get; init; }
+    /// <summary>What is computed in: float32, bfloat16, or auto (bfloat16 where the processor has the instructions).</summary>
+    public string Dtype { get; init; } = "auto";
+    /// <summary>What full fine-tuning writes its weights in: float32, bfloat16; null: as each was stored.</summary>
+    public string? SaveDtype { get; init; }
+    /// <summary>Recompute each block in the backward pass: less memory, a third more time.</summary>
+    public bool GradientCheckpointing { get; init; }
+
+    /// <summary>Steps between evaluations; 0: none.</summary>
+    [Range(0, int.MaxValue)] public int EvalSteps { get; init; }
+    /// <summary>Steps between checkpoints; 0: only when stopped by Ctrl-C.</summary>
+    [Range(0, int.MaxValue)] public int SaveSteps { get; init; }
+    /// <summary>Checkpoints kept, the best not counted; null: all.</summary>
+    [Range(1, int.MaxValue)] public int? SaveTotalLimit { get; init; }
+    /// <summary>Whether the weights with the lowest evaluation loss are the result, not the last ones.</summary>
+    public bool LoadBestModelAtEnd { get; init; }
+    /// <summary>Evaluations without improvement after which the run ends; null: never.</summary>
+    [Range(1, int.MaxValue)] public int? EarlyStoppingPatience { get; init; }
+    /// <summary>How much lower a loss must be to count as an improvement.</summary>
+    [Range(0.0, 1e9)] public double EarlyStoppingThreshold { get; init; }
+
+    /// <summary>Rules that tie several settings together; each broken one is an error. All files are looked at before any work.</summary>
+    internal IEnumerable<Tensors.BadInputException> Check()
+    {
+        Tensors.BadInputException Bad(string key, object? value, string problem, string? expected = null, string? remedy = null) => new(problem, value?.ToString(), key, expected, remedy);
+
+        if (Data.Length > 0 && !File.Exists(Data)) yield return Bad("data", Data, "the file does not exist");
+        if (EvalData is not null && !File.Exists(EvalData)) yield return Bad("eval_data", EvalData, "the file does not exist");
+        if (InitAdapter is not null && !Directory.Exists(InitAdapter)) yield return Bad("init_adapter", InitAdapter, "the adapter folder does not exist");
+        if (Packing) yield return Bad("packing", true, "packing is not available yet", "false");
+        if (Dtype is not ("auto" or "float32" or "bfloat16")) yield return Bad("dtype", Dtype, "an unknown dtype", "auto, float32 or bfloat16");
+        if (SaveDtype is not (null or "float32" or "bfloat16")) yield return Bad("save_dtype", SaveDtype, "an unknown dtype", "float32, bfloat16, or null for the stored one");
+        foreach (var error in CheckParts()) yield return error;
+        if (EvalData is null && EvalSteps > 0) yield return Bad("eval_steps", EvalSteps, "there is nothing to evaluate on", remedy: "Give eval_data as well.");
+        if (EvalSteps == 0 && (LoadBestModelAtEnd || EarlyStoppingPatience is not null))
+            yield return Bad("eval_steps", 0, "keeping the best weights and stopping early need evaluations", "above 0");
+        if (MaxSteps == 0) yield return Bad("max_steps", 0, "there would be nothing to do", "above 0, or -1 to go by num_train_epochs");
+        if (MaxSteps < 0 && NumTrainEpochs <= 0) yield return Bad("num_train_epochs", NumTrainEpochs, "there would be nothing to do", "above 0");
+        if (LrSchedulerType == "reduce_lr_on_plateau" && EvalSteps == 0) yield return Bad("lr_scheduler_type", LrSchedulerType, "this schedule follows the evaluation loss", remedy: "Give eval_data and eval_steps.");
+        if (Adapter is null && InitAdapter is null && LoraplusLrRatio is not null) yield return Bad("loraplus_lr_ratio", LoraplusLrRatio, "LoRA+ needs an adapter");
+    }
+
+    /// <summary>What the adapter, schedule and optimiser themselves object to.</summary>
+    private List<Tensors.BadInputException> CheckParts()
+    {
+        List<Tensors.BadInputException> errors = [];
+        void Try(Action part)
+        {
+            try { part(); }
+            catch (Tensors.BadInputException e) { errors.Add(e); }
+        }
+        if (Adapter is not null && InitAdapter is null) Try(() => LoraConfig.FromJson(Adapter));
+        Try(() => Schedule.Create(LrSchedulerType, LearningRate, 0, 1, LrSchedulerKwargs.ToOptions()));
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        Try(() => OptimizerFactory.Create(this, [new TrainedTensor("check", TorchSharp.torch.zeros(1))]).Dispose());
+        return errors;
+    }
+}

@@ -1,0 +1,172 @@
+using System.Runtime.CompilerServices;
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>
+/// The one owner of a base model's adapters. It hangs them on the existing modules by forward hooks and changes nothing of the base, except
+/// that its parameters are frozen and, between <see cref="Merge"/> and <see cref="Unmerge"/>, replaced.
+/// </summary>
+public sealed partial class AdapterHost
+{
+    private static readonly ConditionalWeakTable<nn.Module, AdapterHost> Hosts = [];
+
+    private readonly List<(string Name, nn.Module Module)> _modules;
+    private readonly List<Parameter> _frozen = [];
+    private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Adapter> _adapters = new(StringComparer.Ordinal);
+    private int _disabled;
+    private bool _detached;
+
+    private AdapterHost(nn.Module model)
+    {
+        Model = model;
+        // TorchSharp may list a module again under its field's name; the name it was first registered with is the one that counts.
+        _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).DistinctBy(m => m.name)];
+        foreach (var (_, parameter) in model.named_parameters())
+            if (parameter.requires_grad) { parameter.requires_grad = false; _frozen.Add(parameter); }
+        WatchRoot();
+    }
+
+    /// <summary>The base model.</summary>
+    public nn.Module Model { get; }
+    /// <summary>All adapters by name.</summary>
+    public IReadOnlyDictionary<string, Adapter> Adapters => _adapters;
+    /// <summary>The active adapters with their strengths, in the order given.</summary>
+    public IReadOnlyList<(Adapter Adapter, double Strength)> Active { get; private set; } = [];
+    /// <summary>Whether adapters are folded into the weights at present.</summary>
+    public bool IsMerged => _merged is not null;
+
+    internal bool IsOn => _disabled == 0 && _merged is null;
+    internal RowScope? Mixed { get; private set; }
+
+    /// <summary>Becomes the owner of a model's adapters and freezes its parameters.</summary>
+    /// <exception cref="BadInputException">The model has an owner already.</exception>
+    public static AdapterHost Attach(nn.Module model)
+    {
+        if (Hosts.TryGetValue(model, out _)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
+        var host = new AdapterHost(model);
+        Hosts.Add(model, host);
+        return host;
+    }
+
+    /// <summary>Makes a new adapter. The first adapter of a host is active at once, later ones by <see cref="Activate"/>.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="seed">The same seed gives the same bits, whatever else draws random numbers.</param>
+    /// <param name="modelType">`model_type` of the base's config.json, for the usual targets; null: unknown.</param>
+    /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
+    public Adapter Add(string name, LoraConfig config, ulong seed, string? modelType = null)
+    {
+        RequireUnmerged("adding an adapter");
+        if (name.Length == 0 || name.Contains('/') || name.Contains('\\')) throw new BadInputException("an adapter's name cannot be empty or hold a slash", name);
+        if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
+        config.Validate();
+        var adapter = Build(name, config, seed, modelType);
+        Register(adapter);
+        return adapter;
+    }
+
+    /// <summary>Reads a PEFT folder, strictly: every tensor that is missing, unexpected or of the wrong shape is told.</summary>
+    /// <exception cref="BadInputException">The folder is no adapter or was made for another base.</exception>
+    public Adapter Load(string name, string folder)
+    {
+        RequireUnmerged("loading an adapter");
+        if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
+        var config = AdapterFolder.ReadConfig(folder);
+        Adapter adapter;
+        try { adapter = Build(name, config, 0, null); }
+        catch (BadInputException e) { throw new BadInputException("the adapter does not fit this base model: " + e.Message, place: folder, inner: e); }
+        try { AdapterFolder.Fill(adapter, folder); }
+        catch { adapter.Dispose(); throw; }
+        Register(adapter);
+        return adapter;
+    }
+
+    /// <summary>Sets which adapters act, each with its strength: 1 is as trained, 0 is exactly the base, others in between or beyond, negative too. None: the base.</summary>
+    public void Activate(params (string Name, double Strength)[] adapters)
+    {
+        RequireUnmerged("changing the active adapters");
+        foreach (var (name, strength) in adapters)
+            if (!double.IsFinite(strength)) throw new BadInputException("an adapter's strength must be a number", $"{name}={strength}");
+        if (adapters.GroupBy(a => a.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new BadInputException("an adapter is given twice", twice.Key);
+        Active = [.. adapters.Select(a => (Get(a.Name), a.Strength))];
+    }
+
+    /// <summary>Gives each row of the batch (dimension 0) its own adapter, or null for the base, until the result is disposed.</summary>
+    /// <param name="adapterOfRow">A name or null for each row.</param>
+    /// <param name="strengths">Strengths by adapter name; null or absent: 1.</param>
+    public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
+    {
+        RequireUnmerged("a mixed batch");
+        if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force already: dispose it first");
+        var device = Model.parameters().FirstOrDefault()?.device ?? CPU;
+        return Mixed = new RowScope(this, [.. adapterOfRow.Select(n => n is null ? ((Adapter?)null, 1.0) : (Get(n), strengths?.GetValueOrDefault(n, 1) ?? 1))], device);
+    }
+
+    /// <summary>Switches all adapters off until the result is disposed; may be nested.</summary>
+    public IDisposable Disabled()
+    {
+        RequireUnmerged("disabling the adapters");
+        _disabled++;
+        return new Ending(() => _disabled--);
+    }
+
+    /// <summary>Removes an adapter and frees its tensors.</summary>
+    public void Delete(string name)
+    {
+        RequireUnmerged("deleting an adapter");
+        if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force: dispose it first");
+        var adapter = Get(name);
+        Active = [.. Active.Where(a => a.Adapter != adapter)];
+        _adapters.Remove(name);
+        foreach (var (path, slot) in _slots.ToList())
+        {
+            slot.Remove(adapter);
+            if (!slot.IsEmpty) continue;
+            slot.Unhook();
+            _slots.Remove(path);
+        }
+        adapter.Dispose();
+    }
+
+    /// <summary>Takes everything off the model again: unmerges, removes every hook, frees every adapter, unfreezes what was frozen.</summary>
+    public void Detach()
+    {
+        if (_detached) return;
+        if (IsMerged) Unmerge();
+        Mixed?.Dispose();
+        foreach (string name in _adapters.Keys.ToList()) Delete(name);
+        _unwatchRoot();
+        foreach (var parameter in _frozen) parameter.requires_grad = true;
+        Hosts.Remove(Model);
+        _detached = true;
+    }
+
+    internal void EndRows(RowScope scope)
+    {
+        if (ReferenceEquals(Mixed, scope)) Mixed = null;
+    }
+
+    internal Adapter Get(string name)
+        => _adapters.GetValueOrDefault(name) ?? throw new BadInputException("there is no adapter of this name", name, expected: _adapters.Count == 0 ? "none is loaded" : string.Join(", ", _adapters.Keys), remedy: NearNames.Sentence(name, _adapters.Keys));
+
+    private void RequireUnmerged(string what)
+    {
+        ObjectDisposedException.ThrowIf(_detached, this);
+        if (IsMerged) throw new BadInputException($"{what} is refused while adapters are merged into the weights", remedy: "Unmerge() first.");
+    }
+
+    private sealed class Ending(Action end) : IDisposable
+    {
+        private Action? _end = end;
+
+        public void Dispose()
+        {
+            _end?.Invoke();
+            _end = null;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+public sealed partial class AdapterHost
+{
+    private MergedWeights? _merged;
+
+    /// <summary>
+    /// Folds the active adapters, with their strengths, into the base's weights: computed in float32 (float64 weights in float64) and rounded once.
+    /// Until <see cref="Unmerge"/> the adapters themselves are silent. Of a tied embedding and output only the adapted one changes: merging unties them.
+    /// </summary>
+    /// <exception cref="BadInputException">Already merged, nothing active, a layer that cannot hold its delta, or a result that is no number; nothing was changed then.</exception>
+    public MergeReport Merge()
+    {
+        RequireUnmerged("merging again");
+        if (Mixed is not null || _disabled > 0) throw new InvalidOperationException("merging inside a Rows or Disabled scope: dispose it first");
+        var active = Active.Where(a => a.Strength != 0).ToList();
+        if (Active.Count == 0) throw new BadInputException("no adapter is active, so there is nothing to merge", remedy: "Activate one first.");
+        RefuseUnmergeable(active);
+        using var scope = NewDisposeScope();
+        using var normal = inference_mode(false); // what is made in inference mode could never be trained with
+        using var _ = no_grad();
+        var plan = new MergedWeights();
+        double worst = 0;
+        string? where = null;
+        try
+        {
+            foreach (var slot in _slots.Values)
+                foreach (var (name, error) in PlanSlot(slot, active, plan))
+                    if (error > worst) (worst, where) = (error, name);
+        }
+        catch { plan.Discard(); throw; }
+        plan.Apply();
+        _merged = plan;
+        return new MergeReport(plan.Count, worst, where);
+    }
+
+    /// <summary>Puts the base's own weights back, bit for bit; the adapters act again.</summary>
+    public void Unmerge()
+    {
+        if (_merged is null) throw new BadInputException("nothing is merged", remedy: "Merge() first.");
+        _merged.Restore();
+        _merged = null;
+    }
+
+    private static IEnumerable<(string Name, double Error)> PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, MergedWeights plan)
+    {
+        var layers = active.SelectMany(a => slot.Of(a.Adapter).Select(l => (Layer: l, a.Strength))).ToList();
+        if (layers.Count == 0) yield break;
+        foreach (var (name, parameter) in OwnParameters(slot))
+        {
+            using var scope = NewDisposeScope();
+            var wide = parameter.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+            Tensor original = parameter.detach().to_type(wide), merged = original;
+            foreach (var (layer, strength) in layers) merged = layer.Merge(name, original, merged, strength);
+            if (ReferenceEquals(merged, original)) continue;
+            if (!merged.isfinite().all().item<bool>()) throw new BadInputException("merging gives a weight that is no number", $"{slot.Name}.{name}", remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
+            var rounded = merged.to_type(parameter.dtype).contiguous();
+            if (ReferenceEquals(rounded, merged) || rounded.Handle == merged.Handle) rounded = merged.clone();
+            double error = wide == parameter.dtype ? 0 : rounded.to_type(wide).sub(merged).abs().max().to_type(ScalarType.Float64).item<double>();
+            if (!double.IsFinite(error)) throw new BadInputException("merging gives a weight beyond the stored dtype's range", $"{slot.Name}.{name}", remedy: "Merge into a base in float32; nothing was changed.");
+            plan.Plan(slot.Name, slot.Module, name, rounded.MoveToOuterDisposeScope());
+            yield return ($"{slot.Name}.{name}", error);
+        }
+    }
+
+    // A module of our own may keep its parameters elsewhere than in torch's registry (a tied head has none there).
+    private static List<(string Name, TorchSharp.Modules.Parameter Parameter)> OwnParameters(Slot slot)
+    {
+        if (LayerKinds.Of(slot.Name, slot.Module) is not { } layer) return [.. slot.Module.named_parameters(recurse: false)];
+        List<(string, TorchSharp.Modules.Parameter)> own = [("weight", layer.Weight)];
+        if (layer.Bias is not null) own.Add(("bias", layer.Bias));
+        return own;
+    }
+
+    private void RefuseUnmergeable(List<(Adapter Adapter, double Strength)> active)
+    {
+        List<BadInputException> errors = [];
+        foreach (var slot in _slots.Values)
+            foreach (var layer in active.SelectMany(a => slot.Of(a.Adapter)))
+            {
+                if (slot.Module is IFunctional and not (ILinearLayer or IEmbeddingLayer))
+                    errors.Add(new($"the weights of a {slot.Module.GetName()} cannot be replaced, so nothing can be merged into them", slot.Name, remedy: "Use the adapter attached."));
+                else if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
+                else if (SharedWith(slot, layer) is { } other) errors.Add(new($"merging would change {other} too, which shares the weight", slot.Name, remedy: "Use the adapter attached, or give the two their own weights."));
+            }
+        if (errors.Count > 0) throw BadInputException.All("the adapters cannot be merged", errors);
+    }
+
+    // torch's own modules can share one Parameter; ours untie themselves when theirs is replaced.
+    private string? SharedWith(Slot slot, AdapterLayer layer)
+    {
+        if (slot.Module is ILinearLayer or IEmbeddingLayer || layer is TrainedTokens || layer.Parameters.Count == 0) return null;
+        var handles = slot.Module.named_parameters(recurse: false).Select(p => p.parameter.Handle).ToHashSet();
+        return _modules.FirstOrDefault(m => !ReferenceEquals(m.Module, slot.Module) && m.Module.named_parameters(recurse: false).Any(p => handles.Contains(p.parameter.Handle))).Name;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Text.RegularExpressions;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+public sealed partial class AdapterHost
+{
+    private Action _unwatchRoot = () => { };
+    private bool _watching;
+
+    /// <summary>
+    /// Throws if an adapted layer was never called since its adapter came: the model reaches it by forward(), which runs no hooks. Runs by itself
+    /// after the first whole forward pass of the model where that is a call().
+    /// </summary>
+    /// <exception cref="BadInputException">Names the layers.</exception>
+    public void CheckFired()
+    {
+        _watching = false;
+        var fired = _slots.Values.Where(s => s.Fired).Select(s => Kin(s.Name)).ToHashSet();
+        string[] silent = [.. _slots.Values.Where(s => !s.Fired && !fired.Contains(Kin(s.Name))).Select(s => s.Name)];
+        if (silent.Length > 0)
+            throw new BadInputException("adapted layers were never called, so their adapters do nothing", string.Join(", ", silent.Take(8)) + (silent.Length > 8 ? $" and {silent.Length - 8} more" : ""),
+                "the model's forward pass", "each layer reached by call()", "In the model's code write layer.call(x) instead of layer.forward(x): only call() runs hooks.");
+    }
+
+    // An expert that no token was routed to is silent with reason; its sibling shows that the code calls it.
+    private static string Kin(string name) => Regex.Replace(name, @"(?<=\bexperts\.)\d+(?=\.|$)", "*");
+
+    private void WatchRoot()
+    {
+        switch (Model)
+        {
+            case nn.Module<Tensor, Tensor> one:
+                _unwatchRoot = one.register_forward_hook((_, _, output) => Watched(output)).remove;
+                break;
+            case nn.Module<Tensor, Tensor, Tensor> two:
+                _unwatchRoot = two.register_forward_hook((_, _, _, output) => Watched(output)).remove;
+                break;
+        }
+    }
+
+    private Tensor Watched(Tensor output)
+    {
+        if (_watching) CheckFired();
+        return output;
+    }
+}

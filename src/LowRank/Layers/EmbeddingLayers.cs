@@ -1,0 +1,48 @@
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>An embedding table, torch's or our own. A [r, vocabulary], B [dim, r]; what comes out is multiplied with the table's own output scale.</summary>
+public sealed class EmbeddingTable : BaseLayer
+{
+    private readonly Func<Parameter> _weight;
+    private readonly double _scale = 1;
+
+    internal EmbeddingTable(string name, Embedding module) : base(name, module) => _weight = () => module.weight!;
+
+    internal EmbeddingTable(string name, nn.Module<Tensor, Tensor> module, IEmbeddingLayer layer) : base(name, module)
+        => (_weight, _scale) = (() => layer.Weight, layer.OutputScale);
+
+    /// <inheritdoc/>
+    public override Parameter Weight => _weight();
+    /// <inheritdoc/>
+    public override bool IsEmbedding => true;
+    /// <inheritdoc/>
+    public override long FanIn => Weight.size(0);
+    /// <inheritdoc/>
+    public override long Outputs => Weight.size(1);
+    /// <inheritdoc/>
+    public override long[] ShapeA(int rank) => [rank, FanIn];
+    /// <inheritdoc/>
+    public override long[] ShapeB(int rank) => [Outputs, rank];
+
+    /// <inheritdoc/>
+    public override Tensor Down(Tensor x, Tensor a, ScalarType dtype)
+        => Scaled(a.index_select(1, x.flatten()).t().reshape([.. x.shape, a.size(0)]).to_type(dtype));
+
+    /// <inheritdoc/>
+    public override Tensor Up(Tensor low, Tensor b, Tensor? bias) => nn.functional.linear(low, b.to_type(low.dtype), bias?.to_type(low.dtype));
+    /// <inheritdoc/>
+    public override Tensor Delta(Tensor a, Tensor b) => a.t().mm(b.t());
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor x, Tensor weight) => Scaled(weight.index_select(0, x.flatten()).reshape([.. x.shape, weight.size(1)]));
+    /// <summary>Over the whole vocabulary, for each dimension: as PEFT's DoRA takes an embedding.</summary>
+    public override Tensor Norm(Tensor weight) => linalg.vector_norm(weight, 2, [0], false);
+    /// <inheritdoc/>
+    public override Tensor OverWeight(Tensor vector) => vector.unsqueeze(0);
+
+    /// <summary>Rows of the table's kind, as they come out of it.</summary>
+    internal Tensor Scaled(Tensor rows) => _scale == 1 ? rows : rows.mul(Scalars.Of(_scale));
+}

@@ -1,0 +1,26 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>DoRA: m·(W + s·B·A)/‖W + s·B·A‖, magnitude and direction trained apart (Liu et al. 2024, arXiv 2402.09353).</summary>
+internal sealed class DoraMethod : IAdapterMethod
+{
+    public string Name => "DoRA";
+
+    public bool Handles(LoraConfig config) => config.UseDora;
+
+    public AdapterLayer Create(BaseLayer layer, LoraConfig config, Randomness random)
+    {
+        var factors = LoraFactors.Create(layer, config, random);
+        return new DoraLayer(layer, config, factors, StartMagnitude(layer, config, factors)) { Module = layer.Name };
+    }
+
+    // ‖W + s·BA‖, which is not ‖W‖ where B does not start at zero; so that the adapter changes nothing at first.
+    private static Parameter StartMagnitude(BaseLayer layer, LoraConfig config, LoraFactors factors)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        return Randomness.Keep(layer.Norm(DoraLayer.Directed(layer, factors, config.ScaleOf(layer.Name), layer.Weight.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32)));
+    }
+}

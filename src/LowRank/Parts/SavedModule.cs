@@ -1,0 +1,63 @@
+using LowRank.Tensors;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>A module trained as a whole copy (`modules_to_save`): the copy computes, the base's own stays as it is.</summary>
+internal sealed class SavedModule : AdapterLayer
+{
+    private readonly Func<Tensor, Func<string, Tensor?>, Tensor> _compute;
+    private readonly Dictionary<string, Parameter> _copies;
+
+    private readonly bool _shared;
+
+    private SavedModule(Func<Tensor, Func<string, Tensor?>, Tensor> compute, Dictionary<string, Parameter> copies, bool shared = false)
+    {
+        (_compute, _copies, _shared) = (compute, copies, shared);
+        Parameters = shared ? [] : [.. copies.Select(c => new LayerParameter(c.Key, c.Value, ParameterRole.Saved))];
+    }
+
+    public override IReadOnlyList<LayerParameter> Parameters { get; }
+
+    /// <summary>Copies a module's parameters.</summary>
+    /// <exception cref="BadInputException">The module is of no kind that can be computed with other parameters.</exception>
+    public static SavedModule Create(string name, nn.Module module)
+    {
+        var compute = Compute(name, module) ?? throw new BadInputException($"a module of type {module.GetName()} cannot be trained as a copy", name, "modules_to_save",
+            "Linear, Embedding, Conv1d, Conv2d, Conv3d, LayerNorm, or a module that is an IFunctional, ILinearLayer or IEmbeddingLayer", "Name the layers inside it.");
+        return new SavedModule(compute, module.named_parameters(recurse: false).ToDictionary(p => p.name, p => Randomness.Keep(p.parameter), StringComparer.Ordinal)) { Module = name };
+    }
+
+    /// <summary>A tied output layer that computes with this embedding's copy (`ensure_weight_tying`).</summary>
+    public SavedModule ForTiedOutput(BaseLayer head) => new(Compute(head.Name, head.Module)!, _copies, shared: true) { Module = head.Name };
+
+    internal override IEnumerable<(string Suffix, Tensor Value)> Mirrors => _shared ? _copies.Select(c => (c.Key, (Tensor)c.Value)) : [];
+
+    public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
+    {
+        var own = _compute(x, p => _copies.GetValueOrDefault(p)?.to_type(baseOutput.dtype));
+        if (strength == 1 && ReferenceEquals(output, baseOutput)) return own;
+        return Ops.AddScaled(output, own.sub(baseOutput), strength);
+    }
+
+    public override Tensor Merge(string parameter, Tensor original, Tensor merged, double strength)
+    {
+        if (!_copies.TryGetValue(parameter, out var copy)) return merged;
+        var own = copy.to_type(original.dtype);
+        return strength == 1 && ReferenceEquals(merged, original) ? own : Ops.AddScaled(merged, own.sub(original), strength);
+    }
+
+    private static Func<Tensor, Func<string, Tensor?>, Tensor>? Compute(string name, nn.Module module) => module switch
+    {
+        IFunctional functional => functional.Compute,
+        LayerNorm norm => (x, p) => nn.functional.layer_norm(x, norm.normalized_shape, p("weight"), p("bias"), norm.eps),
+        _ when LayerKinds.Of(name, module) is { } layer => (x, p) =>
+        {
+            var weight = p("weight")!;
+            var y = layer.Apply(layer.IsEmbedding ? x : x.to_type(weight.dtype), weight);
+            return p("bias") is { } bias ? y.Plus(layer.OverOutput(bias, y)) : y;
+        },
+        _ => null,
+    };
+}

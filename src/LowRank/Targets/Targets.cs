@@ -1,0 +1,82 @@
+using System.Text.RegularExpressions;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Finds the layers that a configuration means, by PEFT's rules.</summary>
+internal static class Targets
+{
+    /// <summary>The targeted layers, in the model's order, and the configuration with its targets and fan_in_fan_out as they were understood.</summary>
+    /// <param name="modules">The model's modules by path.</param>
+    /// <param name="config">The configuration.</param>
+    /// <param name="modelType">The `model_type` of config.json, for the usual targets; null: unknown.</param>
+    /// <exception cref="BadInputException">Nothing matches, or something that matches cannot be adapted.</exception>
+    public static (List<BaseLayer> Layers, LoraConfig Config) Resolve(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, string? modelType)
+    {
+        config = config with { TargetModules = config.TargetModules ?? DefaultTargets.Of(modelType) };
+        List<BaseLayer> layers = [];
+        List<BadInputException> errors = [];
+        foreach (var (name, module) in modules)
+        {
+            if (!IsTarget(name, module, config)) continue;
+            if (LayerKinds.Of(name, module) is { } layer) layers.Add(layer);
+            else errors.Add(Unsupported(name, module));
+        }
+        if (errors.Count > 0) throw BadInputException.All("targets that cannot be adapted", errors);
+        if (layers.Count == 0) throw NothingMatches(modules, config);
+        if (config.TargetModules!.IsAllLinear) config = config with { TargetModules = AsNames(modules, config, layers) };
+        return (layers, config with { FanInFanOut = FanInFanOut(layers, config) });
+    }
+
+    private static bool IsTarget(string name, nn.Module module, LoraConfig config)
+    {
+        if (config.ExcludeModules?.IsAllLinear == false && config.ExcludeModules.Matches(name)) return false;
+        if (config.TargetModules!.IsAllLinear) return LayerKinds.Of(name, module) is { IsLinear: true, IsOutputEmbedding: false };
+        if (!config.TargetModules.Matches(name)) return false;
+        if (config.LayersToTransform is null || config.TargetModules.Names!.Contains(name)) return true; // a whole path needs no number
+        return LayerNumber(name, config.LayersPattern) is { } number && config.LayersToTransform.Contains(number);
+    }
+
+    // The first number in the path that stands behind a name, or behind one of the patterns: lazily, so that the numbers of experts deeper in are not taken.
+    private static int? LayerNumber(string name, IReadOnlyList<string>? patterns)
+    {
+        if (patterns is null || patterns.Count == 0)
+            return Number(PythonRegex.Start(@".*?\.[^.]*\.(\d+)\.").Match(name));
+        foreach (string pattern in patterns)
+            if (Number(PythonRegex.Start($@".*?\.{pattern}\.(\d+)\.").Match(name)) is { } number) return number;
+        return null;
+    }
+
+    private static int? Number(Match match) => match.Success && int.TryParse(match.Groups[^1].Value, out int number) ? number : null;
+
+    // PEFT writes the last parts of the names; where those would mean other modules too, the whole paths are written.
+    private static Selector AsNames(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, List<BaseLayer> layers)
+    {
+        string[] ends = [.. layers.Select(l => l.Name[(l.Name.LastIndexOf('.') + 1)..]).Distinct()];
+        var byEnds = config with { TargetModules = ends };
+        bool same = modules.Where(m => IsTarget(m.Name, m.Module, byEnds)).Select(m => m.Name).SequenceEqual(layers.Select(l => l.Name));
+        return same ? ends : layers.Select(l => l.Name).ToArray();
+    }
+
+    private static bool FanInFanOut(List<BaseLayer> layers, LoraConfig config)
+    {
+        var linear = layers.Where(l => l.IsLinear).ToList();
+        return linear.Count > 0 ? linear.All(l => l.Transposed) : config.FanInFanOut;
+    }
+
+    private static BadInputException Unsupported(string name, nn.Module module)
+        => module is TorchSharp.Modules.MultiheadAttention
+            ? new("MultiheadAttention cannot be adapted: its projections are computed inside one native call that no adapter can reach", name, "target_modules", remedy: "Write the attention with four Linear layers, or exclude it.")
+            : new($"a target of type {module.GetName()} cannot be adapted", name, "target_modules", LayerKinds.Known, "Name the layers inside it, or exclude it with exclude_modules.");
+
+    private static BadInputException NothingMatches(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config)
+    {
+        var names = modules.Where(m => LayerKinds.Of(m.Name, m.Module) is not null).Select(m => m.Name).ToList();
+        var ends = names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Distinct().ToList();
+        string? near = config.TargetModules!.Names is { } wanted ? wanted.Select(w => NearNames.Sentence(w, ends)).FirstOrDefault(s => s is not null) : null;
+        string some = names.Count == 0 ? "the model has no layer that can be adapted" : "layers such as " + string.Join(", ", names.Take(5)) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
+        string limits = (config.LayersToTransform is null ? "" : $" in the blocks {string.Join(", ", config.LayersToTransform)}") + (config.ExcludeModules is null ? "" : $" beside the excluded {config.ExcludeModules}");
+        return new($"the targets match no layer of the model{limits}", config.TargetModules.ToString(), "target_modules", some, ((near is null ? "" : near + " ") + "Or use all-linear.").Trim());
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text.Json.Nodes;
+using LowRank.TestKit;
+
+namespace LowRank.Training.Tests;
+
+/// <summary>A stopped and resumed run is the uninterrupted one, bit for bit.</summary>
+public class ResumeTests
+{
+    public static TheoryData<string, string, bool> Cases => new()
+    {
+        { "float32", "adamw", false }, { "bfloat16", "adamw", false }, { "float32", "sgd", false }, { "float32", "lion", false }, { "float32", "adafactor", false }, { "float32", "adamw", true },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_run_stopped_at_every_kind_of_step_ends_with_the_same_bytes(string dtype, string optimizer, bool full)
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings(temporary, full) with { Dtype = dtype, Optim = optimizer };
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), []);
+        byte[] stopped = Result(settings, Path.Combine(temporary, "stopped"), [1, 5, 6, 11]);
+        Assert.Equal(whole, stopped);
+        Assert.Equal(Losses(Path.Combine(temporary, "whole")), Losses(Path.Combine(temporary, "stopped")));
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Fact]
+    public void A_run_that_died_goes_on_from_its_newest_checkpoint_and_logs_each_step_once()
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings(temporary, full: false) with { SaveSteps = 4 };
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), []);
+        string folder = Path.Combine(temporary, "died");
+        using (var run = new TestRun(settings, folder))
+            Assert.Throws<OperationCanceledException>(() => run.Trainer(log => { if (log.Step == 7) throw new OperationCanceledException(); }).Run());
+        File.AppendAllText(Path.Combine(folder, "log.jsonl"), "{\"step\": 8, \"lo"); // the line a kill cut short
+        Directory.CreateDirectory(Path.Combine(folder, "checkpoints", "step-8.tmp-x")); // and the checkpoint it left unfinished
+        using (var run = new TestRun(settings, folder, resume: true))
+        {
+            List<int> steps = [];
+            Assert.True(run.Trainer(log => steps.Add(log.Step)).Run().Finished);
+            Assert.Equal(5, steps[0]);
+        }
+        Assert.Equal(whole, File.ReadAllBytes(Path.Combine(folder, "adapter", "adapter_model.safetensors")));
+        Assert.Equal(Enumerable.Range(1, 14), new RunFolder(folder).ReadLog().Where(l => l.ContainsKey("loss")).Select(l => (int)l["step"]!));
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Fact]
+    public void Changed_data_is_refused_on_resume()
+    {
+        string temporary = Paths.Temporary(), folder = Path.Combine(temporary, "run");
+        var settings = Settings(temporary, full: false);
+        using (var run = new TestRun(settings, folder))
+        {
+            using var stop = new CancellationTokenSource();
+            run.Trainer(log => { if (log.Step == 3) stop.Cancel(); }).Run(stop.Token);
+        }
+        TestRun.RandomRows(settings.Data, 20, 256, seed: 99);
+        using (var run = new TestRun(settings, folder, resume: true))
+            Assert.Contains("the data has changed", Assert.Throws<Tensors.BadInputException>(() => run.Trainer(null).Run()).Message);
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Fact]
+    public void The_best_weights_are_kept_and_a_run_without_gain_ends_early()
+    {
+        string temporary = Paths.Temporary(), folder = Path.Combine(temporary, "run");
+        var settings = Settings(temporary, full: false) with
+        {
+            EvalData = TestRun.RandomRows(Path.Combine(temporary, "eval.jsonl"), 6, 256, seed: 5), EvalSteps = 2, LoadBestModelAtEnd = true, EarlyStoppingPatience = 2,
+            LearningRate = 0.3, LrSchedulerType = "constant", MaxSteps = 40, SaveTotalLimit = 1, SaveSteps = 2,
+        };
+        using var run = new TestRun(settings, folder);
+        var outcome = run.Trainer(null).Run();
+        var evals = run.Folder.ReadLog().Where(l => l.ContainsKey("eval_loss")).ToList();
+        int best = (int)evals.MinBy(l => (double)l["eval_loss"]!)!["step"]!;
+        Assert.Equal(best + 4, outcome.Step); // two evaluations of two steps without gain
+        Assert.Contains(best, run.Folder.Steps);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "checkpoints", $"step-{best}", "adapter", "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(outcome.Result!, "adapter_model.safetensors")));
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    private static RunSettings Settings(string temporary, bool full) => new()
+    {
+        Model = Paths.Golden("models/llama-tied"), Data = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 20, 256, seed: 3),
+        Adapter = full ? null : new JsonObject { ["peft_type"] = "LORA", ["r"] = 4, ["lora_alpha"] = 8, ["lora_dropout"] = 0.2, ["target_modules"] = "all-linear" },
+        BatchSize = 3, GradientAccumulationSteps = 2, MaxSteps = 14, WarmupSteps = 3, LearningRate = 1e-3, Seed = 11, LrSchedulerType = "cosine",
+    };
+
+    private static byte[] Result(RunSettings settings, string folder, int[] stops)
+    {
+        for (int i = 0; ; i++)
+        {
+            using var run = new TestRun(settings, folder, resume: i > 0);
+            using var stop = new CancellationTokenSource();
+            var outcome = run.Trainer(log => { if (i < stops.Length && log.Step == stops[i]) stop.Cancel(); }).Run(stop.Token);
+            if (outcome.Finished) return File.ReadAllBytes(Path.Combine(outcome.Result!, settings.Adapter is null ? "model.safetensors" : "adapter_model.safetensors"));
+            Assert.Equal(stops[i], outcome.Step);
+        }
+    }
+
+    private static IEnumerable<string> Losses(string folder) => new RunFolder(folder).ReadLog().Select(l => $"{l["step"]} {l["loss"]} {l["grad_norm"]} {l["learning_rate"]}");
+}
