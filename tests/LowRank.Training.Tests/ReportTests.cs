@@ -6,7 +6,7 @@ namespace LowRank.Training.Tests;
 public class ReportTests
 {
     private static ReportData Example(int steps) => new("e2e-rank8 <&\"'>",
-        [.. Enumerable.Range(1, steps).Select(i => new ReportStep(i, 1 + 2 * Math.Exp(-i / 60.0) + 0.2 * Math.Sin(i * 7.3), 0.4 + 0.3 * Math.Abs(Math.Sin(i * 3.1)), 2e-4 * (1 - i / (double)steps)))],
+        [.. Enumerable.Range(1, steps).Select(i => new ReportStep(i, 1 + 2 * Math.Exp(-i / 60.0) + 0.2 * Math.Sin(i * 7.3), 0.4 + 0.3 * Math.Abs(Math.Sin(i * 3.1)), 2e-4 * (1 - i / (double)steps), 1600 + 90 * Math.Sin(i * 1.7)))],
         [("model", "models/<script>alert(1)</script>"), ("learning_rate", "2.0e-4"), ("batch_size", "8"), ("adapter.r", "8"), ("lr_scheduler_type", "linear"), ("max_grad_norm", "1.0")])
     {
         Evaluations = [.. Enumerable.Range(0, 7).Select(i => new ReportEvaluation(i * steps / 6, 1.1 + 1.9 * Math.Exp(-i)))],
@@ -26,7 +26,7 @@ public class ReportTests
         Assert.DoesNotContain("NaN", html);
         Assert.DoesNotContain("http", html); // nothing is fetched
         var pictures = html.Split("<svg").Skip(1).Select(p => XElement.Parse("<svg" + p[..(p.IndexOf("</svg>") + 6)])).ToList();
-        Assert.Equal(3, pictures.Count);
+        Assert.Equal(4, pictures.Count);
         Assert.Equal(7, pictures[0].Elements("circle").Count());
     }
 
@@ -34,7 +34,8 @@ public class ReportTests
     public void Numbers_are_shown_with_their_units()
     {
         string html = ReportHtml.Render(Example(300));
-        foreach (string text in new[] { "921.6 k", "135.44 M (0.6805 %)", "3.7 MB", "12 min 34 s", "1.23 M", "1637.4", "1.93 GB" }) Assert.Contains($"<b>{text}</b>", html);
+        foreach (string text in new[] { "921.6 k", "3.7 MB", "12 min 34 s", "1.23 M", "1.93 GB" }) Assert.Contains($"<b>{text}</b>", html);
+        foreach (string text in new[] { "0.6805 % of 135.44 M", "1637.4 per second", "at step 300" }) Assert.Contains($"<span>{text}</span>", html);
         Assert.Contains("<dt>Before</dt>", html);
         Assert.Equal(2, html.Split("<dt>After</dt>").Length - 1);
     }
@@ -52,6 +53,7 @@ public class ReportTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
+    [InlineData(300)]
     [InlineData(30_000)]
     public void Empty_short_and_long_runs_are_drawn(int steps)
     {

@@ -5,7 +5,8 @@ namespace LowRank.Training;
 /// <param name="Loss">Mean over the step's target tokens, nats.</param>
 /// <param name="GradientNorm">Before clipping.</param>
 /// <param name="LearningRate">The rate used.</param>
-public sealed record ReportStep(int Step, double Loss, double GradientNorm, double LearningRate);
+/// <param name="TokensPerSecond">How fast the step went; null where it was not measured.</param>
+public sealed record ReportStep(int Step, double Loss, double GradientNorm, double LearningRate, double? TokensPerSecond = null);
 
 /// <summary>One evaluation during the run.</summary>
 /// <param name="Step">The steps done before it.</param>
