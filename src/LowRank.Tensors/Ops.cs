@@ -34,6 +34,9 @@ public static class Ops
         def scale_(x: Tensor, factor: float):
             return x.mul_(factor)
 
+        def length(x: Tensor, dim: int, keep: bool):
+            return torch.linalg_vector_norm(x, 2, [dim], keep)
+
         def norm_of(xs: List[Tensor]):
             return torch.norm(torch.stack(torch._foreach_norm(xs)))
 
@@ -111,6 +114,14 @@ public static class Ops
         using var scope = NewDisposeScope();
         Unit.invoke("scale_", x, number);
         Keep(x, number);
+    }
+
+    /// <summary>The 2-norm along one dimension, which stays as a 1 where <paramref name="keep"/>. TorchSharp's own makes a Scalar and drops it.</summary>
+    public static Tensor Length(Tensor x, int dimension, bool keep)
+    {
+        var result = (Tensor)Unit.invoke("length", x, Scalars.Of((long)dimension), keep);
+        Keep(x);
+        return result;
     }
 
     /// <summary>The 2-norm over all elements of all tensors, a 0-d tensor.</summary>
