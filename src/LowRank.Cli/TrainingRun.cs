@@ -12,8 +12,6 @@ namespace LowRank.Cli;
 /// <summary>A training run put together from its settings: model, adapter, data, trainer, progress and report. `train` and `quickstart` share it.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    /// <summary>Why training computes the way it does.</summary>
-    public const string PathReason = "automatic differentiation with a chunked output loss";
     private const int SampleCount = 4;
 
     private readonly CausalLM _model;
@@ -71,7 +69,7 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path autograd ({PathReason}).";
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true)
@@ -107,7 +105,7 @@ internal sealed class TrainingRun : IDisposable
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
             Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
-            Note = $"Computed by {PathReason}.",
+            Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
         });
     }
 

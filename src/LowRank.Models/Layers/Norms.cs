@@ -22,6 +22,11 @@ public sealed class RmsNorm : StoredModule, IFunctional
     /// <summary>The stored weight, [dim].</summary>
     public Parameter Weight => _weight.Parameter;
 
+    /// <summary>The weight in the dtype it is applied in; owned by this module.</summary>
+    public Tensor ComputeWeight => _weight.Compute();
+    /// <summary>ε.</summary>
+    public double Epsilon => _spec.Epsilon;
+
     private bool InFloat32 => _spec.WeightInFloat32 || _spec.UnitOffset;
 
     /// <inheritdoc/>
