@@ -58,7 +58,7 @@ internal static class TrainVerb
         if (json)
         {
             var line = folder.ReadLog().LastOrDefault(l => l.ContainsKey("loss")) ?? [];
-            (line["adapter"], line["path"], line["path_reason"]) = (outcome.Result, "autograd", TrainingRun.PathReason);
+            (line["adapter"], line["path"], line["path_reason"]) = (outcome.Result, run.Trainer.Path, run.Trainer.PathReason);
             Output.Json(line);
         }
         else Output.Line(false, $"Done: {outcome.Result} (report: {folder.Report})");
