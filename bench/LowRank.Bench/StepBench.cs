@@ -49,7 +49,9 @@ internal static class StepBench
         var folder = new RunFolder(run);
         folder.Begin(settings, force: false);
         Processor.ResetPeakMemory();
-        new Trainer(settings, loaded, new AdapterTrainable(loaded, adapter), Rows(loaded.Spec.VocabularySize), null, folder) { OnStep = logs.Add }.Run();
+        var trainer = new Trainer(settings, loaded, new AdapterTrainable(loaded, adapter), Rows(loaded.Spec.VocabularySize), null, folder) { OnStep = logs.Add };
+        Say($"path {trainer.Path}: {trainer.PathReason}");
+        trainer.Run();
         long parameters = loaded.ParameterCount;
         host.Detach();
         return (parameters, logs);
