@@ -32,10 +32,11 @@ internal sealed record GenerationScores(double ExactMatch, double Bleu, double R
     public static GenerationScores Of(IReadOnlyList<string> answers, IReadOnlyList<PromptReferences> prompts)
     {
         var references = prompts.Select(p => (IReadOnlyList<string>)[.. p.References.Select(r => r.Trim())]).ToList();
+        var rouge = new Rouge();
         return new(
-            answers.Zip(references).Average(x => x.Second.Contains(x.First) ? 1.0 : 0.0),
-            0,
-            0,
+            answers.Zip(references).Average(x => Training.ExactMatch.Plain(x.First, x.Second)),
+            new Bleu().Corpus(answers, references).Score,
+            answers.Zip(references).Average(x => Rouge.Best(x.Second, r => rouge.L(x.First, r)).FMeasure),
             answers.Count);
     }
 }

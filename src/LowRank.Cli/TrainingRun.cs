@@ -12,8 +12,6 @@ namespace LowRank.Cli;
 /// <summary>A training run put together from its settings: model, adapter, data, trainer, progress and report. `train` and `quickstart` share it.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    /// <summary>Why training computes the way it does.</summary>
-    public const string PathReason = "automatic differentiation with a chunked output loss";
     private const int SampleCount = 4;
 
     private readonly CausalLM _model;
@@ -71,7 +69,7 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path autograd ({PathReason}).";
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true)
@@ -94,5 +92,37 @@ internal sealed class TrainingRun : IDisposable
         _model.Dispose();
     }
 
-    private void WriteReport(TrainOutcome outcome, double seconds) { }
+    private void WriteReport(TrainOutcome outcome, double seconds)
+    {
+        var log = Folder.ReadLog();
+        string title = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)));
+        List<ReportStep> steps = [.. log.Where(l => l.ContainsKey("loss")).Select(l => new ReportStep((int)l["step"]!, (double)l["loss"]!, (double)l["grad_norm"]!, (double)l["learning_rate"]!, (double)l["tokens_per_second"]!))];
+        ReportHtml.Write(Folder.Report, new ReportData(title, steps, [.. SettingsBinder.ToTree(Settings).Select(p => (p.Key, p.Value?.ToJsonString() ?? "null"))])
+        {
+            Evaluations = [.. log.Where(l => l.ContainsKey("eval_loss")).Select(l => new ReportEvaluation((int)l["step"]!, (double)l["eval_loss"]!))],
+            Samples = Samples(),
+            TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
+            AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory,
+            TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
+            Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
+        });
+    }
+
+    /// <summary>A few prompts of the held-out (else the training) rows, answered by the base and by what was trained.</summary>
+    private IReadOnlyList<ReportSample> Samples()
+    {
+        var prompts = (_evalData ?? _data).Prompts().Where(p => p.PromptIds.Length < _model.Spec.MaxPositions).Take(SampleCount).ToList();
+        if (prompts.Count == 0 || !Session.HasTokenizer(_modelPath)) return [];
+        var tokenizer = Session.TokenizerOf(_modelPath);
+        GenerationOptions options = new() { Greedy = true, MaxNewTokens = 64, EndIds = Session.EndIds(_modelPath) };
+        var requests = prompts.Select(p => new GenerationRequest(p.PromptIds)).ToList();
+        IReadOnlyList<GenerationResult> Answers() => new Inference.Generator(_model, tokenizer, _host).Generate(requests, options);
+        _model.eval();
+        IReadOnlyList<GenerationResult>? before = null;
+        if (_host is not null)
+            using (_host.Disabled()) before = Answers();
+        var after = Answers();
+        return [.. prompts.Select((p, i) => new ReportSample(p.Prompt, before?[i].Text, after[i].Text ?? "", p.References[0]))];
+    }
 }

@@ -105,6 +105,12 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>The steps between: block <paramref name="index"/>, [B, T, H] -> [B, T, H].</summary>
     public Tensor Block(int index, Tensor hidden, BlockInput input) => _blocks[index].call(hidden, input);
 
+    /// <summary>The blocks opened for a step written by hand; only where <see cref="PlainBlock.Refusal"/> has no objection.</summary>
+    public IReadOnlyList<PlainBlock> PlainBlocks() => [.. _blocks.Select(b => b.AsPlain())];
+
+    /// <summary>The norm behind the last block, where it is an RMS norm.</summary>
+    public RmsNorm? FinalRmsNorm => _finalNorm as RmsNorm;
+
     /// <summary>The last step: the final norm.</summary>
     public Tensor FinalNorm(Tensor hidden)
     {

@@ -25,6 +25,13 @@ public sealed class DecoderBlock : nn.Module<Tensor, BlockInput, Tensor>
         _feedForwardOutputNorm = Norm(parts, names.FeedForwardOutputNorm);
     }
 
+    internal PlainBlock AsPlain()
+    {
+        var (query, key, value, output, rope) = _attention.Parts;
+        var (gate, up, down) = ((FeedForward)_feedForward).Parts;
+        return new((RmsNorm)_inputNorm!, query, key, value, output, (RmsNorm)_feedForwardNorm!, gate, up, down, rope);
+    }
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor hidden, BlockInput input)
     {

@@ -34,6 +34,18 @@ public static class Ops
         def scale_(x: Tensor, factor: float):
             return x.mul_(factor)
 
+        def length(x: Tensor, dim: int, keep: bool):
+            return torch.linalg_vector_norm(x, 2, [dim], keep)
+
+        def inverse_rms(x: Tensor, eps: float):
+            return torch.rsqrt(torch.sum(x * x, [-1], True, dtype=6) / x.size(-1) + eps)
+
+        def softmax_backward(g: Tensor, p: Tensor):
+            return torch._softmax_backward_data(g, p, -1, p.dtype)
+
+        def silu_backward(g: Tensor, x: Tensor):
+            return torch.silu_backward(g, x)
+
         def norm_of(xs: List[Tensor]):
             return torch.norm(torch.stack(torch._foreach_norm(xs)))
 
@@ -111,6 +123,38 @@ public static class Ops
         using var scope = NewDisposeScope();
         Unit.invoke("scale_", x, number);
         Keep(x, number);
+    }
+
+    /// <summary>The 2-norm along one dimension, which stays as a 1 where <paramref name="keep"/>. TorchSharp's own makes a Scalar and drops it.</summary>
+    public static Tensor Length(Tensor x, int dimension, bool keep)
+    {
+        var result = (Tensor)Unit.invoke("length", x, Scalars.Of((long)dimension), keep);
+        Keep(x);
+        return result;
+    }
+
+    /// <summary>1 / √(mean(x²) + ε) over the last dimension, float32 [.., 1]; no gradient is meant to flow.</summary>
+    public static Tensor InverseRms(Tensor x, double epsilon)
+    {
+        var result = (Tensor)Unit.invoke("inverse_rms", x, Scalars.Of(epsilon));
+        Keep(x);
+        return result;
+    }
+
+    /// <summary>The gradient of scores whose softmax over the last dimension is <paramref name="probabilities"/>.</summary>
+    public static Tensor SoftmaxBackward(Tensor gradient, Tensor probabilities)
+    {
+        var result = (Tensor)Unit.invoke("softmax_backward", gradient, probabilities);
+        Keep(gradient, probabilities);
+        return result;
+    }
+
+    /// <summary>The gradient of x, given that of x·sigmoid(x).</summary>
+    public static Tensor SiluBackward(Tensor gradient, Tensor x)
+    {
+        var result = (Tensor)Unit.invoke("silu_backward", gradient, x);
+        Keep(gradient, x);
+        return result;
     }
 
     /// <summary>The 2-norm over all elements of all tensors, a 0-d tensor.</summary>

@@ -10,6 +10,9 @@ public static class TensorArithmetic
     /// <summary>x + y.</summary>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, Alpha);
 
+    /// <summary>x + c, c a rooted constant.</summary>
+    public static Tensor Plus(this Tensor x, TorchSharp.Scalar c) => x.add(c, Alpha);
+
     /// <summary>x += y in place.</summary>
     public static Tensor PlusInPlace(this Tensor x, Tensor y) => x.add_(y, Alpha);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.TestKit;
 
@@ -209,6 +210,25 @@ public class DataTests
         var groups = PromptGroup.Of(RowReader.Read(path, 202, Encoder));
         Assert.Equal(["x|z z", "y"], groups.Select(g => string.Join("|", g.Rows.Select(r => r.Completion))));
         Assert.Equal([200, 'a'], groups[0].PromptIds);
+    }
+
+    [Fact]
+    public void The_real_tokenizer_gives_the_references_targets_in_every_row()
+    {
+        string folder = Paths.Shared("goldens/smollm2");
+        var tokenizer = LowRank.Text.Tokenizer.FromFolder(Path.Combine(folder, "hf"));
+        var encoder = new TokenEncoder((text, special) => tokenizer.Encode(text, special), tokenizer.EosId, tokenizer.VocabularySize);
+        var rows = RowReader.Read(Path.Combine(folder, "eval-rows.jsonl"), tokenizer.VocabularySize, encoder).ToList();
+        var golden = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "perplexity.json")))!;
+        Assert.Equal(golden["rows"]!.AsArray().Select(r => (int)r!["targets"]!), rows.Select(r => r.TargetCount));
+        Assert.Equal((int)golden["targets"]!, rows.Sum(r => r.TargetCount));
+
+        // The training run's first batch, token for token.
+        using var steps = SafetensorsFile.Open(Path.Combine(folder, "run", "steps.safetensors"));
+        var batch = Batch.Of([.. RowReader.Read(Path.Combine(folder, "run", "train-rows.jsonl"), tokenizer.VocabularySize, encoder).Take(8)], padId: 2);
+        using var ids = steps.Get("step0.input_ids");
+        Assert.Equal([8, batch.T], ids.shape);
+        Assert.Equal(ids.data<int>().ToArray().Select(i => (long)i), batch.Ids);
     }
 
     private static Row Single(string line) => Single(line, Encoder);

@@ -44,16 +44,16 @@ internal sealed class TrainVerb
         if (saved is not null) CheckAgreement(SettingsBinder.Bind(saved), settings, folder.Path);
         else if (!resume) AtomicFile.RefuseExisting(folder.Path, force);
         var device = _common.Prepare(parsed);
-        if (saved is not null && folder.Result is { } result) return Report(folder, result, json); // nothing is left to do
         if (saved is not null) settings = SettingsBinder.Bind(saved);
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)) };
 
         using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
+        if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
         if (saved is null) folder.Begin(settings, force);
         else folder.RemoveLeftovers();
         if (!parsed.GetValue(_common.Quiet)) Output.Line(true, run.Describe());
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
-        if (outcome.Finished) return Report(folder, outcome.Result!, json);
+        if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
         Output.Line(true, $"Stopped after step {outcome.Step}; everything so far is kept. Continue with: lowrank train --output {folder.Path} --resume");
         if (json) Output.Json(new JsonObject { ["step"] = outcome.Step, ["stopped"] = true, ["output"] = folder.Path });
         return 130;
@@ -83,7 +83,7 @@ internal sealed class TrainVerb
         throw BadInputException.All("the settings cannot be used", errors);
     }
 
-    private static int Report(RunFolder folder, string result, bool json)
+    private static int Report(TrainingRun run, RunFolder folder, string result, bool json)
     {
         if (!json) Output.Line(false, $"Done: {result} (report: {folder.Report})");
         else
@@ -91,7 +91,7 @@ internal sealed class TrainVerb
             var log = folder.ReadLog();
             var line = log.LastOrDefault(l => l.ContainsKey("loss")) ?? [];
             if (log.Count > 0 && log[^1]["eval_loss"] is { } loss) line["eval_loss"] = loss.DeepClone();
-            (line["adapter"], line["path"], line["path_reason"]) = (result, "autograd", TrainingRun.PathReason);
+            (line["adapter"], line["path"], line["path_reason"]) = (result, run.Trainer.Path, run.Trainer.PathReason);
             Output.Json(line);
         }
         return 0;

@@ -23,6 +23,8 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
         register_module(names.Down, _down = parts.Linear(names.Down, spec.Size, hidden, spec.Bias));
     }
 
+    internal (Projection Gate, Projection Up, Projection Down) Parts => (_gate!, _up!, _down);
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {

@@ -22,6 +22,11 @@ public sealed class RmsNorm : StoredModule, IFunctional
     /// <summary>The stored weight, [dim].</summary>
     public Parameter Weight => _weight.Parameter;
 
+    /// <summary>The weight in the dtype it is applied in; owned by this module.</summary>
+    public Tensor ComputeWeight => _weight.Compute();
+    /// <summary>ε.</summary>
+    public double Epsilon => _spec.Epsilon;
+
     private bool InFloat32 => _spec.WeightInFloat32 || _spec.UnitOffset;
 
     /// <inheritdoc/>
@@ -34,9 +39,9 @@ public sealed class RmsNorm : StoredModule, IFunctional
     private Tensor Normalise(Tensor x, Tensor weight)
     {
         var wide = x.to(ScalarType.Float32);
-        var length = linalg.vector_norm(wide, 2, [-1], true); // one pass over x; x² itself is never stored
-        var normal = wide.mul(length.Squared().mul(_perElement).add(_epsilon).rsqrt());
-        if (_spec.UnitOffset) weight = weight.add(Scalars.One);
+        var length = Ops.Length(wide, -1, keep: true); // one pass over x; x² itself is never stored
+        var normal = wide.mul(length.Squared().mul(_perElement).Plus(_epsilon).rsqrt());
+        if (_spec.UnitOffset) weight = weight.Plus(Scalars.One);
         return InFloat32 ? normal.mul(weight).to(_computeDType) : normal.to(_computeDType).mul(weight);
     }
 }

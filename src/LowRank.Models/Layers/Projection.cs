@@ -23,6 +23,10 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
     public Parameter Weight => _weight.Parameter;
     /// <inheritdoc/>
     public Parameter? Bias => _bias?.Parameter;
+    /// <summary>The weight in the compute dtype; owned by this module.</summary>
+    public Tensor ComputeWeight => _weight.Compute();
+    /// <summary>The bias in the compute dtype, or null.</summary>
+    public Tensor? ComputeBias => _bias?.Compute();
     /// <inheritdoc/>
     public bool Transposed { get; }
     /// <inheritdoc/>

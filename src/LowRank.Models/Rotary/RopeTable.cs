@@ -31,8 +31,13 @@ public sealed class RopeTable
         _sin.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Cosines, [B or 1, T, 1, Rotated].</summary>
+    public Tensor Cosines => _cos;
+    /// <summary>Sines, the first half negated, [B or 1, T, 1, Rotated]: x turned is x·cos + roll(x, half)·sin.</summary>
+    public Tensor SignedSines => _sin;
+
     /// <summary>Rotates the leading dimensions of each head, x [B, T, heads, d].</summary>
-    internal Tensor Rotate(Tensor x)
+    public Tensor Rotate(Tensor x)
     {
         long width = x.size(3);
         if (width == _size) return Turn(x);

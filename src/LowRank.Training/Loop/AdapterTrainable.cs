@@ -21,6 +21,9 @@ public sealed class AdapterTrainable : ITrainable
     public IReadOnlyList<TrainedTensor> Tensors { get; }
 
     /// <inheritdoc/>
+    public Adapter? Adapter => _adapter;
+
+    /// <inheritdoc/>
     public void SetTraining(bool training)
     {
         _model.train(training);

@@ -15,8 +15,7 @@ public static class Evaluator
         {
             if (stop.IsCancellationRequested) break;
             using var scope = NewDisposeScope();
-            var ids = tensor(batch.Ids, batch.B, batch.T, device: model.Device);
-            var mask = batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: model.Device) : null;
+            var (ids, mask) = TrainingStep.Tensors(batch, model.Device);
             var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
             sums += TargetLoss.Run(model, model.Hidden(ids, mask), positions, targets, null);
         }

@@ -22,6 +22,9 @@ public sealed class FullTrainable : ITrainable
     public IReadOnlyList<TrainedTensor> Tensors { get; }
 
     /// <inheritdoc/>
+    public Adapter? Adapter => null;
+
+    /// <inheritdoc/>
     public void SetTraining(bool training) => _model.train(training);
 
     /// <inheritdoc/>

@@ -14,6 +14,8 @@ public interface ITrainable
 {
     /// <summary>The tensors, in a fixed order.</summary>
     IReadOnlyList<TrainedTensor> Tensors { get; }
+    /// <summary>The adapter that is trained; null where all weights are.</summary>
+    Adapter? Adapter { get; }
     /// <summary>Dropout on or off.</summary>
     void SetTraining(bool training);
     /// <summary>Writes the tensors, exactly, into a checkpoint's folder.</summary>

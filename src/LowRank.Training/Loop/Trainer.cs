@@ -29,11 +29,12 @@ public sealed class Trainer
     private readonly Optimizer _optimizer;
     private readonly Schedule _schedule;
     private readonly Tensor[] _trained;
+    private readonly string? _fastRefusal;
     private (int Step, double Loss)? _best;
     private int _evaluationsWithoutGain;
 
-    /// <summary>Prepares a run; <paramref name="evalData"/> may be null.</summary>
-    public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder)
+    /// <summary>Prepares a run; <paramref name="evalData"/> may be null; without <paramref name="allowFast"/> everything goes through automatic differentiation.</summary>
+    public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder, bool allowFast = true)
     {
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
         _batches = new Batcher(data.Rows, settings.BatchSize, settings.Shuffle, (ulong)settings.Seed);
@@ -42,6 +43,7 @@ public sealed class Trainer
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
         _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
         _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);
+        _fastRefusal = allowFast ? FastStep.Refusal(model, trainable.Adapter, settings) : "asked for";
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
     }
 
@@ -49,6 +51,10 @@ public sealed class Trainer
     public int StepsPerEpoch { get; }
     /// <summary>Optimiser steps of the whole run.</summary>
     public int TotalSteps { get; }
+    /// <summary>How steps are computed: `fast` (by hand) or `autograd`.</summary>
+    public string Path => _fastRefusal is null ? "fast" : "autograd";
+    /// <summary>Why.</summary>
+    public string PathReason => _fastRefusal ?? "plain llama blocks with plain LoRA on their projections";
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -62,7 +68,7 @@ public sealed class Trainer
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
             Evaluate(step, stop); // the run was stopped during it
-        var forwardBackward = new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
+        IMicroStep forwardBackward = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
@@ -80,7 +86,7 @@ public sealed class Trainer
     }
 
     // ------------------------------------------------------------------------------------------------------------------------------------
-    private StepLog Step(TrainingStep forwardBackward, int step)
+    private StepLog Step(IMicroStep forwardBackward, int step)
     {
         using var scope = NewDisposeScope();
         long start = Stopwatch.GetTimestamp();

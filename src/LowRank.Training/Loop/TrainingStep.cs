@@ -9,18 +9,21 @@ namespace LowRank.Training;
 /// Forward and backward of one micro-batch. Randomness (dropout) is a function of seed, step, micro-batch and block, so that recomputing a block or resuming a run
 /// draws the same numbers.
 /// </summary>
-internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing)
+internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing) : IMicroStep
 {
-    /// <summary>Accumulates the gradients of weight times the summed loss; returns the sum before weighting.</summary>
+    /// <inheritdoc/>
     public TargetSums Run(Batch batch, double weight, long microStep)
     {
         using var scope = NewDisposeScope();
-        var ids = tensor(batch.Ids, batch.B, batch.T, device: model.Device);
-        var mask = batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: model.Device) : null;
+        var (ids, mask) = Tensors(batch, model.Device);
         var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
         var input = model.Prepare(ids, mask);
         return checkpointing ? Recomputed(input, positions, targets, weight, microStep) : Direct(input, positions, targets, weight, microStep);
     }
+
+    /// <summary>A batch's ids and, where something is padded, its mask, both [B, T].</summary>
+    internal static (Tensor Ids, Tensor? Mask) Tensors(Batch batch, Device device)
+        => (tensor(batch.Ids, batch.B, batch.T, device: device), batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: device) : null);
 
     private TargetSums Direct(BlockInput input, long[] positions, long[] targets, double weight, long microStep)
     {

@@ -54,7 +54,7 @@ public sealed class ConvolutionLayer : BaseLayer
     /// <inheritdoc/>
     public override Tensor Apply(Tensor x, Tensor weight) => Convolve(x, weight, null, _module.stride, Padding, _module.groups);
     /// <inheritdoc/>
-    public override Tensor Norm(Tensor weight) => linalg.vector_norm(weight.flatten(1), 2, [1], false).reshape(ShapeMagnitude);
+    public override Tensor Norm(Tensor weight) => Ops.Length(weight.flatten(1), 1, keep: false).reshape(ShapeMagnitude);
     /// <inheritdoc/>
     public override Tensor OverOutput(Tensor vector, Tensor output) => vector.reshape([.. output.dim() == _axes + 2 ? [1L] : Array.Empty<long>(), Outputs, .. Ones]);
     /// <inheritdoc/>

@@ -39,7 +39,7 @@ public sealed class EmbeddingTable : BaseLayer
     /// <inheritdoc/>
     public override Tensor Apply(Tensor x, Tensor weight) => Scaled(weight.index_select(0, x.flatten()).reshape([.. x.shape, weight.size(1)]));
     /// <summary>Over the whole vocabulary, for each dimension: as PEFT's DoRA takes an embedding.</summary>
-    public override Tensor Norm(Tensor weight) => linalg.vector_norm(weight, 2, [0], false);
+    public override Tensor Norm(Tensor weight) => Ops.Length(weight, 0, keep: false);
     /// <inheritdoc/>
     public override Tensor OverWeight(Tensor vector) => vector.unsqueeze(0);
 

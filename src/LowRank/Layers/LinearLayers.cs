@@ -28,7 +28,7 @@ public abstract class LinearBase : BaseLayer
     /// <inheritdoc/>
     public override Tensor Apply(Tensor x, Tensor weight) => nn.functional.linear(x, Transposed ? weight.t() : weight);
     /// <inheritdoc/>
-    public override Tensor Norm(Tensor weight) => linalg.vector_norm(weight, 2, [Transposed ? 0 : 1], false);
+    public override Tensor Norm(Tensor weight) => Ops.Length(weight, Transposed ? 0 : 1, keep: false);
     /// <inheritdoc/>
     public override Tensor OverWeight(Tensor vector) => Transposed ? vector.unsqueeze(0) : vector.unsqueeze(1);
 }

@@ -31,10 +31,10 @@ internal sealed class TestRun : IDisposable
     public CausalLM Model { get; }
     public ITrainable Trainable { get; }
 
-    public Trainer Trainer(Action<StepLog>? onStep)
+    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true)
     {
         RowSet Load(string path) => RowSet.Load(path, Model.Spec.VocabularySize, null, _settings.MaxLength);
-        return new Trainer(_settings, Model, Trainable, Load(_settings.Data), _settings.EvalData is null ? null : Load(_settings.EvalData), Folder) { OnStep = onStep };
+        return new Trainer(_settings, Model, Trainable, Load(_settings.Data), _settings.EvalData is null ? null : Load(_settings.EvalData), Folder, allowFast) { OnStep = onStep };
     }
 
     public void Dispose()

@@ -1,0 +1,112 @@
+using LowRank.Models;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// One block's forward and backward pass by hand. Kept between them: the two residual inputs, the turned queries and keys, the values, the attention's output, gate and
+/// up, and the low-rank middles; norms and activations are made again.
+/// </summary>
+internal sealed class FastBlock
+{
+    private readonly PlainBlock _block;
+    private readonly FastLinear _query, _key, _value, _output, _gate, _up, _down;
+    private readonly AttentionSpec _spec;
+    private readonly FastAttention _attention;
+
+    public FastBlock(PlainBlock block, AttentionSpec spec, Func<Projection, FastLinear> linear)
+    {
+        (_block, _spec) = (block, spec);
+        (_query, _key, _value, _output) = (linear(block.Query), linear(block.Key), linear(block.Value), linear(block.Output));
+        (_gate, _up, _down) = (linear(block.Gate), linear(block.Up), linear(block.Down));
+        _attention = new FastAttention(spec.Heads / spec.KeyHeads, spec.Scale);
+        All = [_query, _key, _value, _output, _gate, _up, _down];
+    }
+
+    /// <summary>Its projections.</summary>
+    public IReadOnlyList<FastLinear> All { get; }
+
+    /// <summary>What the backward pass needs; its tensors belong to the scope that was current in <see cref="Forward"/>.</summary>
+    public sealed record Saved(Tensor Input, Tensor Q, Tensor K, Tensor V, Tensor Mixed, Tensor Middle, Tensor Gate, Tensor Up, Tensor?[] Lows);
+
+    /// <summary>[N, H] -> [N, H].</summary>
+    public (Tensor Hidden, Saved Saved) Forward(Tensor input, BlockInput pass, long rows, long width)
+    {
+        using var scope = NewDisposeScope();
+        var rope = pass.Ropes[_block.Rope];
+        var x = Normalise(_block.InputNorm, input);
+        var (q, lowQ) = _query.Forward(x);
+        var (k, lowK) = _key.Forward(x);
+        var (v, lowV) = _value.Forward(x);
+        q = Grouped(rope.Rotate(q.view(rows, width, _spec.Heads, _spec.HeadSize)));
+        k = Grouped(rope.Rotate(k.view(rows, width, _spec.KeyHeads, _spec.HeadSize))).squeeze(1);
+        v = Grouped(v.view(rows, width, _spec.KeyHeads, _spec.HeadSize)).squeeze(1);
+        var mixed = Flat(_attention.Forward(q, k, v), rows, width);
+        var (middle, lowO) = _output.Forward(mixed);
+        middle.PlusInPlace(input);
+
+        x = Normalise(_block.FeedForwardNorm, middle);
+        var (gate, lowG) = _gate.Forward(x);
+        var (up, lowU) = _up.Forward(x);
+        var (hidden, lowD) = _down.Forward(nn.functional.silu(gate).mul_(up));
+        hidden.PlusInPlace(middle);
+
+        Saved saved = new(input, q, k, v, mixed, middle, gate, up, [lowQ, lowK, lowV, lowO, lowG, lowU, lowD]);
+        foreach (var tensor in (Tensor?[])[hidden, q, k, v, mixed, middle, gate, up, .. saved.Lows]) tensor?.MoveToOuterDisposeScope();
+        return (hidden, saved);
+    }
+
+    /// <summary>The gradient of the block's input, given that of its output (overwritten); null where nothing below wants it.</summary>
+    public Tensor? Backward(Tensor gradient, Saved s, BlockInput pass, long rows, long width, bool wantsInput)
+    {
+        using var scope = NewDisposeScope();
+        var rope = pass.Ropes[_block.Rope];
+        var silu = nn.functional.silu(s.Gate);
+        var inner = _down.Backward(gradient, silu.mul(s.Up), s.Lows[6], wantsInput: true)!;
+        var x = Normalise(_block.FeedForwardNorm, s.Middle);
+        var toUp = inner.mul(silu);
+        var toNorm = _up.Backward(toUp, x, s.Lows[5], true)!;
+        toNorm.PlusInPlace(_gate.Backward(Ops.SiluBackward(inner.mul_(s.Up), s.Gate), x, s.Lows[4], true)!);
+        gradient.PlusInPlace(NormBackward(_block.FeedForwardNorm, s.Middle, toNorm));
+
+        var toMixed = _output.Backward(gradient, s.Mixed, s.Lows[3], true)!;
+        var (dq, dk, dv) = _attention.Backward(Grouped(toMixed.view(rows, width, _spec.Heads, _spec.HeadSize)), s.Q, s.K, s.V);
+        x = Normalise(_block.InputNorm, s.Input);
+        var back = _query.Backward(Turned(dq, rope, rows, width), x, s.Lows[0], wantsInput);
+        var fromKey = _key.Backward(Turned(dk.unsqueeze(1), rope, rows, width), x, s.Lows[1], wantsInput);
+        var fromValue = _value.Backward(Flat(dv.unsqueeze(1), rows, width), x, s.Lows[2], wantsInput);
+        if (back is null) return null;
+        back.PlusInPlace(fromKey!).PlusInPlace(fromValue!);
+        gradient.PlusInPlace(NormBackward(_block.InputNorm, s.Input, back));
+        return gradient;
+    }
+
+    /// <summary>x / rms(x)·w, rounded where the module itself rounds.</summary>
+    public static Tensor Normalise(RmsNorm norm, Tensor x) => x.mul(Ops.InverseRms(x, norm.Epsilon)).to(x.dtype).mul_(norm.ComputeWeight);
+
+    /// <summary>The gradient of a norm's input.</summary>
+    public static Tensor NormBackward(RmsNorm norm, Tensor x, Tensor gradient)
+    {
+        using var scope = NewDisposeScope();
+        var inverse = Ops.InverseRms(x, norm.Epsilon);
+        var weighted = gradient.mul(norm.ComputeWeight);
+        var along = weighted.mul(x).sum([-1], keepdim: true, type: ScalarType.Float32).mul_(inverse.mul(inverse).mul_(inverse)).div_(Scalars.Of((double)x.size(-1)));
+        return weighted.mul_(inverse.to(x.dtype)).sub_(x.mul(along.to(x.dtype))).MoveToOuterDisposeScope();
+    }
+
+    // [B, T, heads, d] -> [B·KeyHeads, groups, T, d]
+    private Tensor Grouped(Tensor x)
+        => x.view(x.size(0), x.size(1), _spec.KeyHeads, -1, _spec.HeadSize).permute(0, 2, 3, 1, 4).reshape(x.size(0) * _spec.KeyHeads, -1, x.size(1), _spec.HeadSize);
+
+    // [B·KeyHeads, groups, T, d] -> [N, heads·d]
+    private Tensor Flat(Tensor x, long rows, long width)
+        => x.view(rows, _spec.KeyHeads, -1, width, _spec.HeadSize).permute(0, 3, 1, 2, 4).reshape(rows * width, -1);
+
+    // The rotation's transpose: x·cos + roll(x·sin).
+    private Tensor Turned(Tensor gradient, RopeTable rope, long rows, long width)
+    {
+        var g = Flat(gradient, rows, width).view(rows, width, -1, _spec.HeadSize);
+        return g.mul(rope.Cosines).PlusInPlace(g.mul(rope.SignedSines).roll(_spec.HeadSize / 2, -1)).view(rows * width, -1);
+    }
+}

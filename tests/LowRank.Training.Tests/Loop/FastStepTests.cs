@@ -1,0 +1,78 @@
+using System.Text.Json.Nodes;
+using LowRank.TestKit;
+using static TorchSharp.torch;
+
+namespace LowRank.Training.Tests;
+
+/// <summary>The step written by hand is automatic differentiation's, for everything it accepts; what it does not accept goes the other way and says why.</summary>
+public class FastStepTests
+{
+    public static TheoryData<string, string, string> Accepted => new()
+    {
+        { "llama", "all-linear", "float32" }, { "llama-tied", "all-linear", "float32" }, { "llama-bias", "all-linear", "float32" }, { "llama3-rope", "q_proj,v_proj", "float32" },
+        { "llama-yarn", "down_proj", "float32" }, { "qwen2", "k_proj,gate_proj,o_proj", "float32" }, { "llama", "upper", "float32" }, { "llama", "all-linear", "bfloat16" }, { "llama-tied", "q_proj,up_proj", "bfloat16" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Accepted))]
+    public void Losses_gradients_and_results_equal_those_of_automatic_differentiation(string model, string targets, string dtype)
+    {
+        string temporary = Paths.Temporary();
+        JsonObject adapter = new() { ["peft_type"] = "LORA", ["r"] = 4, ["lora_alpha"] = 12, ["rank_pattern"] = new JsonObject { ["v_proj"] = 2, ["down_proj"] = 6 }, ["init_lora_weights"] = false };
+        adapter["target_modules"] = targets switch { "all-linear" => "all-linear", "upper" => "all-linear", _ => new JsonArray([.. targets.Split(',').Select(t => (JsonNode)t)]) };
+        if (targets == "upper") (adapter["target_modules"], adapter["layers_to_transform"]) = (new JsonArray("q_proj", "down_proj"), new JsonArray(1, 2));
+        RunSettings settings = new()
+        {
+            Model = Paths.Golden("models/" + model), Data = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 12, 256, seed: 21), Adapter = adapter,
+            BatchSize = 3, GradientAccumulationSteps = 2, MaxSteps = 5, LearningRate = 1e-3, Dtype = dtype, MaxLength = 64, Seed = 5,
+        };
+        var (fast, fastLog) = Run(settings, Path.Combine(temporary, "fast"), allowFast: true, "fast");
+        var (plain, plainLog) = Run(settings, Path.Combine(temporary, "plain"), allowFast: false, "autograd");
+        double tolerance = dtype == "float32" ? 2e-5 : 0.03;
+        for (int i = 0; i < fastLog.Count; i++)
+        {
+            Assert.Equal(plainLog[i].Loss, fastLog[i].Loss, tolerance);
+            Assert.Equal(plainLog[i].GradNorm, fastLog[i].GradNorm, plainLog[i].GradNorm * (dtype == "float32" ? 1e-4 : 0.03));
+        }
+        foreach (var (key, expected) in plain)
+        {
+            double largest = Math.Max(1e-6, expected.Max(Math.Abs)), difference = expected.Zip(fast[key], (a, b) => Math.Abs(a - b)).Max();
+            Assert.True(difference <= largest * (dtype == "float32" ? 1e-3 : 0.15), $"{key}: {difference} of {largest}");
+        }
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("gemma", "{}", "another")]
+    [InlineData("qwen3", "{}", "norms on queries")]
+    [InlineData("mistral", "{}", "sliding windows")]
+    [InlineData("mixtral", "{}", "mixture of experts")]
+    [InlineData("llama", "{\"use_dora\": true}", "use_dora")]
+    [InlineData("llama", "{\"lora_dropout\": 0.1}", "lora_dropout")]
+    [InlineData("llama", "{\"modules_to_save\": [\"lm_head\"]}", "lm_head.weight is trained")]
+    [InlineData("llama", "{\"target_modules\": [\"q_proj\", \"lm_head\"]}", "lm_head.lora_A.weight is trained")]
+    public void What_it_cannot_compute_goes_through_automatic_differentiation(string model, string more, string reason)
+    {
+        string temporary = Paths.Temporary();
+        var adapter = JsonNode.Parse(more)!.AsObject();
+        (adapter["peft_type"], adapter["r"]) = ("LORA", 2);
+        if (!adapter.ContainsKey("target_modules")) adapter["target_modules"] = new JsonArray("q_proj");
+        using var run = new TestRun(new RunSettings { Model = Paths.Golden("models/" + model), Data = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 4, 256, seed: 2), Adapter = adapter, MaxSteps = 1, BatchSize = 2 }, Path.Combine(temporary, "run"));
+        var trainer = run.Trainer(null);
+        Assert.Equal("autograd", trainer.Path);
+        Assert.Contains(reason, trainer.PathReason);
+        Assert.True(trainer.Run().Finished);
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    private static (Dictionary<string, float[]> Tensors, List<StepLog> Log) Run(RunSettings settings, string folder, bool allowFast, string path)
+    {
+        using var run = new TestRun(settings, folder);
+        List<StepLog> log = [];
+        var trainer = run.Trainer(log.Add, allowFast);
+        Assert.Equal(path, trainer.Path);
+        trainer.Run();
+        using var scope = NewDisposeScope();
+        return (run.Trainable.Tensors.ToDictionary(t => t.Key, t => t.Tensor.detach().clone().data<float>().ToArray()), log);
+    }
+}
