@@ -22,6 +22,7 @@ public class KillTests(World world, ITestOutputHelper output)
         double seconds = clock.Elapsed.TotalSeconds;
         var (adapter, losses) = Result(whole);
         var random = new Random(dtype.Length);
+        int inTheLoop = 0;
         for (int kill = 0; kill < Kills; kill++)
         {
             string folder = world.Fresh("killed");
@@ -41,6 +42,7 @@ public class KillTests(World world, ITestOutputHelper output)
             // where nothing was begun yet, only the full arguments can say what to do
             string[] resume = File.Exists(Path.Combine(folder, "run.yaml")) ? ["train", "--output", folder, "--resume", "--threads", "1", "--quiet"] : [.. Arguments(dtype, folder), "--resume"];
             Program.Run(resume).Good();
+            if (code == 137 && logged is > 0 and < Steps) inTheLoop++;
             output.WriteLine($"{dtype} kill {kill + 1}: exit code {code} after {logged} steps ({state})");
             var (again, lossesAgain) = Result(folder);
             Assert.Equal(losses, lossesAgain);
@@ -48,6 +50,7 @@ public class KillTests(World world, ITestOutputHelper output)
             Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories), e => e.Contains(".tmp-") || e.Contains(".old-"));
             Directory.Delete(folder, recursive: true);
         }
+        Assert.True(inTheLoop > 0, "no kill hit the training loop");
     }
 
     [Fact]
