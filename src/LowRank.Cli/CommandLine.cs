@@ -27,8 +27,7 @@ internal static class CommandLine
         var root = Root();
         var parsed = root.Parse(args);
         bool json = args.Contains("--json");
-        if (parsed.Errors.Count > 0 && !args.Any(a => a is "--help" or "-h" or "-?"))
-            return Fail(new BadInputException(string.Join("; ", parsed.Errors.Select(e => e.Message)), place: "lowrank " + string.Join(' ', args), remedy: Remedy(root, args)), json);
+        if ((parsed.Errors.Count > 0 || ParseErrors.Swallowed(parsed).Any()) && !args.Any(a => a is "--help" or "-h" or "-?")) return Fail(ParseErrors.Of(root, parsed, args), json);
         try
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
@@ -59,13 +58,5 @@ internal static class CommandLine
         Console.Error.WriteLine("error: " + e.Message);
         if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = e.Message, ["value"] = e.Value, ["place"] = e.Place, ["expected"] = e.Expected, ["remedy"] = e.Remedy } });
         return 2;
-    }
-
-    private static string? Remedy(RootCommand root, string[] args)
-    {
-        var verb = root.Subcommands.FirstOrDefault(c => c.Name == args.FirstOrDefault());
-        string? wrong = verb is null ? args.FirstOrDefault() : args.Skip(1).FirstOrDefault(a => a.StartsWith("--", StringComparison.Ordinal) && verb.Options.All(o => o.Name != a.Split('=')[0]));
-        return (wrong is null ? null : NearNames.Sentence(wrong.Split('=')[0], verb is null ? root.Subcommands.Select(c => c.Name) : verb.Options.Select(o => o.Name)))
-            ?? $"See `lowrank {(verb is null ? "" : verb.Name + " ")}--help`.";
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
@@ -74,9 +75,16 @@ internal sealed class Session : IDisposable
         {
             string file = System.IO.Path.Combine(path, name);
             if (!File.Exists(file)) continue;
-            var eos = JsonNode.Parse(File.ReadAllText(file))?["eos_token_id"];
-            if (eos is JsonArray list) return [.. list.Select(n => (int)n!)];
-            if (eos is JsonValue value) return [(int)value];
+            try
+            {
+                var eos = JsonNode.Parse(File.ReadAllText(file))?["eos_token_id"];
+                if (eos is JsonArray list) return [.. list.Select(n => (int)n!)];
+                if (eos is JsonValue value) return [(int)value];
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+            {
+                throw new BadInputException("eos_token_id cannot be read: " + e.Message, place: file, expected: "a whole number or a list of them", inner: e);
+            }
         }
         return [];
     }

@@ -46,19 +46,20 @@ public sealed record GenerationOptions
         Demand(MinP is >= 0 and <= 1, "--min-p", MinP, "0 to 1");
         Demand(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), "--repetition-penalty", RepetitionPenalty, "above 0");
         Demand(BatchSize > 0, "--batch-size", BatchSize, "1 or more");
+        if (Stop.Contains("")) errors.Add(new BadInputException("a stop text is empty", "", "--stop", "at least one character"));
         if (errors.Count > 0) throw BadInputException.All("the generation settings cannot be used", errors);
     }
 }
 
 /// <summary>One prompt.</summary>
 /// <param name="PromptIds">Its tokens, at least one.</param>
-/// <param name="Adapter">The adapter for this row; null: whatever is active on the model for all rows.</param>
+/// <param name="Adapter">The one adapter for this row, at strength 1; null: whatever is active on the host.</param>
 public sealed record GenerationRequest(int[] PromptIds, string? Adapter = null);
 
 /// <summary>What was generated for one prompt.</summary>
 /// <param name="Ids">New tokens, an end token included.</param>
 /// <param name="Text">Their text without special tokens and stop text; null without a tokenizer.</param>
-/// <param name="FinishReason">`stop` (an end token or a stop text) or `length`.</param>
+/// <param name="FinishReason">`stop` (an end token or a stop text), `length`, or `cancelled` where it was ended early.</param>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="PrefillSeconds">From the start of its batch to its first token.</param>
 /// <param name="DecodeSeconds">From its first token to its last.</param>

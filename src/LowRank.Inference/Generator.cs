@@ -25,9 +25,9 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     {
         options.Check();
         if (options.Stop.Count > 0 && tokenizer is null) throw new BadInputException("stop texts need a tokenizer", place: "--stop");
-        for (int i = 0; i < requests.Count; i++) CheckPrompt(requests[i].PromptIds, i);
-        var sequences = requests.Select((r, i) => new Sequence(i, r, options, tokenizer, model.Spec.MaxPositions)).ToList();
-        foreach (var batch in Scheduler.Batches(sequences, options.BatchSize))
+        for (int i = 0; i < requests.Count; i++) CheckRequest(requests[i], i);
+        var sequences = requests.Select((r, i) => new Sequence(i, r, options, tokenizer, MostPositions)).ToList();
+        foreach (var batch in Scheduler.Batches(sequences, options.BatchSize, s => (RopeKindOf(s, options.MaxNewTokens), UsesActive(s))))
             if (!stop.IsCancellationRequested) Run(batch, onText, stop);
         return [.. sequences.Select(s => s.Result())];
     }
@@ -37,6 +37,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         using var outer = NewDisposeScope();
         using var nothing = inference_mode();
         using var cache = model.NewCache();
+        running.ForEach(s => s.Begin());
         var (ids, mask) = LeftPadded(running);
         while (true)
         {
@@ -54,7 +55,12 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
                 cache.Select(alive);
                 running = [.. alive.Select(i => running[i])];
             }
-            (ids, mask) = ([.. running.Select(s => (long)s.Tokens[^1])], null);
+            if (model.CanContinue(cache, 1)) (ids, mask) = ([.. running.Select(s => (long)s.Tokens[^1])], null);
+            else
+            {
+                cache.Truncate(0); // its keys were turned by other frequencies: everything again
+                (ids, mask) = LeftPadded(running);
+            }
         }
     }
 
@@ -81,13 +87,35 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         return (ids, mask.Contains(0) ? mask : null);
     }
 
-    private void CheckPrompt(int[] ids, int number)
+    /// <summary>Tokens that a sequence may have: a dynamic rope is made to go beyond the positions of the configuration.</summary>
+    private int MostPositions => model.Spec.Ropes.FirstOrDefault(r => r.Kind == RopeKind.Dynamic) is { } rope ? (int)Math.Min(int.MaxValue, model.Spec.MaxPositions * rope.Factor) : model.Spec.MaxPositions;
+
+    /// <summary>
+    /// Where rotary frequencies depend on the length of the longest row, rows of different lengths would change each other. Those that stay within the
+    /// trained length go together, those of a longrope that begin beyond it too; others only with rows of their own length.
+    /// </summary>
+    private int RopeKindOf(Sequence s, int added)
     {
-        if (ids.Length == 0) throw new BadInputException("a prompt has no tokens", place: $"prompt {number + 1}", remedy: "Give some text.");
+        if (model.Spec.Ropes.FirstOrDefault(r => r.Kind is RopeKind.Dynamic or RopeKind.LongRope) is not { } rope) return 0;
+        int length = s.Tokens.Count;
+        if ((long)length + added <= rope.TrainedPositions) return 0;
+        return rope.Kind == RopeKind.LongRope && length > rope.TrainedPositions ? -1 : length;
+    }
+
+    /// <summary>Whether a row is computed with the host's active adapters, which a batch with adapters by row ignores.</summary>
+    private bool UsesActive(Sequence s) => s.Request.Adapter is null && host?.Active.Count > 0;
+
+    private void CheckRequest(GenerationRequest request, int number)
+    {
+        string place = $"prompt {number + 1}";
+        int[] ids = request.PromptIds;
+        if (ids.Length == 0) throw new BadInputException("a prompt has no tokens", place: place, remedy: "Give some text.");
         foreach (int id in ids)
             if (id < 0 || id >= model.Spec.VocabularySize)
-                throw new BadInputException("a token id outside the vocabulary", id.ToString(System.Globalization.CultureInfo.InvariantCulture), $"prompt {number + 1}", $"0 to {model.Spec.VocabularySize - 1}");
-        if (ids.Length >= model.Spec.MaxPositions)
-            throw new BadInputException("a prompt is too long for the model", $"{ids.Length} tokens", $"prompt {number + 1}", $"fewer than {model.Spec.MaxPositions}");
+                throw new BadInputException("a token id outside the vocabulary", id.ToString(System.Globalization.CultureInfo.InvariantCulture), place, $"0 to {model.Spec.VocabularySize - 1}", "The ids were made with another model's tokenizer.");
+        if (ids.Length >= MostPositions)
+            throw new BadInputException("a prompt is too long for the model", $"{ids.Length} tokens", place, $"fewer than {MostPositions}", "Shorten it.");
+        if (request.Adapter is { } name && host?.Adapters.ContainsKey(name) != true)
+            throw new BadInputException("there is no adapter of this name", name, place, host is null || host.Adapters.Count == 0 ? "none is loaded" : string.Join(", ", host.Adapters.Keys), NearNames.Sentence(name, host?.Adapters.Keys ?? []));
     }
 }

@@ -4,6 +4,9 @@ namespace LowRank.Inference;
 internal static class Scheduler
 {
     /// <summary>Batches of sequences, longest prompts first (memory shows at once).</summary>
-    public static IEnumerable<List<Sequence>> Batches(IEnumerable<Sequence> waiting, int batchSize)
-        => waiting.OrderByDescending(s => s.Tokens.Count).ThenBy(s => s.Index).Chunk(batchSize).Select(c => c.ToList());
+    /// <param name="waiting">All sequences.</param>
+    /// <param name="batchSize">Sequences of a batch at most.</param>
+    /// <param name="kind">Only sequences of equal kinds may share a batch.</param>
+    public static IEnumerable<List<Sequence>> Batches(IEnumerable<Sequence> waiting, int batchSize, Func<Sequence, object> kind)
+        => waiting.OrderByDescending(s => s.Tokens.Count).ThenBy(s => s.Index).GroupBy(kind).SelectMany(g => g.Chunk(batchSize)).Select(c => c.ToList());
 }

@@ -11,8 +11,7 @@ internal sealed class Sequence(int index, GenerationRequest request, GenerationO
     private readonly Sampler _sampler = new(options, index);
     private readonly StringBuilder _text = new();
     private readonly List<int> _tokens = [.. request.PromptIds];
-    private readonly long _start = Stopwatch.GetTimestamp();
-    private long _first, _last;
+    private long _start, _first, _last;
     private int _shown;
 
     /// <summary>The prompt's number.</summary>
@@ -23,6 +22,9 @@ internal sealed class Sequence(int index, GenerationRequest request, GenerationO
     public IReadOnlyList<int> Tokens => _tokens;
     /// <summary>Why it ended; null while it goes on.</summary>
     public string? FinishReason { get; private set; }
+
+    /// <summary>Starts the clock: its batch begins.</summary>
+    public void Begin() => _start = _first = _last = Stopwatch.GetTimestamp();
 
     /// <summary>Takes the next token from logits [V] (overwritten); returns the text that can be shown now.</summary>
     public string Advance(Span<float> logits)
@@ -43,8 +45,8 @@ internal sealed class Sequence(int index, GenerationRequest request, GenerationO
         return Show(_text.Length - HeldBack());
     }
 
-    /// <summary>The result, once finished.</summary>
-    public GenerationResult Result() => new(_tokens[request.PromptIds.Length..], tokenizer is null ? null : _text.ToString(), FinishReason ?? "length", request.PromptIds.Length,
+    /// <summary>The result, once finished or given up.</summary>
+    public GenerationResult Result() => new(_tokens[request.PromptIds.Length..], tokenizer is null ? null : _text.ToString(), FinishReason ?? "cancelled", request.PromptIds.Length,
         Stopwatch.GetElapsedTime(_start, _first).TotalSeconds, Stopwatch.GetElapsedTime(_first, _last).TotalSeconds);
 
     private string Finish(string reason, bool flush = true)
@@ -63,11 +65,12 @@ internal sealed class Sequence(int index, GenerationRequest request, GenerationO
         return piece;
     }
 
+    // Where the first stop text begins; what was shown cannot hold one.
     private int? StopText()
     {
         if (options.Stop.Count == 0) return null;
         string text = _text.ToString();
-        int[] places = [.. options.Stop.Where(s => s.Length > 0).Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(i => i >= 0)];
+        int[] places = [.. options.Stop.Select(s => text.IndexOf(s, _shown, StringComparison.Ordinal)).Where(i => i >= 0)];
         return places.Length == 0 ? null : places.Min();
     }
 

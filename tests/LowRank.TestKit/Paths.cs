@@ -20,8 +20,17 @@ public static class Paths
         return path;
     }
 
-    /// <summary>A fresh temporary folder.</summary>
-    public static string Temporary() => Directory.CreateTempSubdirectory("lowrank-test-").FullName;
+    /// <summary>A fresh temporary folder, removed when the tests have ended.</summary>
+    public static string Temporary()
+    {
+        string folder = Directory.CreateTempSubdirectory("lowrank-test-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            try { if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // something still holds it: the system's own cleaning takes it
+        };
+        return folder;
+    }
 
     private static string FindRoot()
     {

@@ -17,13 +17,19 @@ internal static class EvalVerb
         Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
         Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
         Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => 1024 };
-        Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts" };
-        var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, predictions };
+        Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts, with --generate" };
+        Option<bool> force = new("--force") { Description = "replace an existing --predictions file" };
+        var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, predictions, force };
         flags.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
             string file = CommonOptions.Require(parsed, data);
+            if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
+            if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
+            if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
+            if (!File.Exists(file)) throw new BadInputException("the data file does not exist", file, "--data");
+            flags.Read(parsed, common, []).Check();
             using var session = Session.Open(common, parsed);
             var rows = RowSet.Load(file, session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path), parsed.GetValue(maxLength));
             if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };

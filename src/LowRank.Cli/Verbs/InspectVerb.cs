@@ -10,6 +10,8 @@ namespace LowRank.Cli.Verbs;
 /// <summary>`inspect`: what a model, adapter, run or safetensors file holds.</summary>
 internal static class InspectVerb
 {
+    private const string Prefix = "base_model.model.";
+
     public static Command Create()
     {
         var common = new CommonOptions();
@@ -55,7 +57,7 @@ internal static class InspectVerb
         using var scope = NewDisposeScope();
         foreach (string name in file.Names.Where(n => n.EndsWith("lora_A.weight", StringComparison.Ordinal)))
         {
-            string b = name.Replace("lora_A.weight", "lora_B.weight", StringComparison.Ordinal), module = name["base_model.model.".Length..^".lora_A.weight".Length];
+            string b = name.Replace("lora_A.weight", "lora_B.weight", StringComparison.Ordinal), module = name[(name.StartsWith(Prefix, StringComparison.Ordinal) ? Prefix.Length : 0)..^".lora_A.weight".Length];
             if (file.Shape(name) is not [long rank, ..] || !file.Names.Contains(b)) continue;
             Tensor a = file.Get(name).to(ScalarType.Float32).flatten(1), up = file.Get(b).to(ScalarType.Float32).flatten(1);
             double scale = config.ScaleOf(module);

@@ -29,7 +29,7 @@ internal static class LogitsVerb
             using var session = Session.Open(common, parsed);
             CheckIds(ids, session.Model.Spec.VocabularySize, source);
             if (parsed.GetValue(merged)) session.Host.Merge();
-            using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session)) : null;
+            using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session), session.Adapters.ToDictionary(a => a.Name, a => a.Strength)) : null;
             var device = session.Model.Device;
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
             SafetensorsWriter.Write(place, [("logits", logits)]);
@@ -43,14 +43,17 @@ internal static class LogitsVerb
     {
         Tensor Matrix(string name)
         {
-            if (file.Shape(name) is not { Length: 2 } shape || file.DType(name) is not ("I64" or "I32"))
-                throw new BadInputException("a tensor of the wrong kind", $"{file.DType(name)} [{string.Join(", ", file.Shape(name)!)}]", $"{file.Path}: {name}", "I64 [B, T]");
+            if (file.Shape(name) is not { } shape) throw new BadInputException("the input has no such tensor", name, file.Path, "input_ids I64 [B, T]", NearNames.Sentence(name, file.Names));
+            if (shape.Length != 2 || file.DType(name) is not ("I64" or "I32"))
+                throw new BadInputException("a tensor of the wrong kind", $"{file.DType(name)} [{string.Join(", ", shape)}]", $"{file.Path}: {name}", "I64 [B, T]");
             return file.Get(name).to(ScalarType.Int64);
         }
         var ids = Matrix("input_ids");
         if (!file.Names.Contains("attention_mask")) return (ids, null);
         var mask = Matrix("attention_mask");
         if (!mask.shape.SequenceEqual(ids.shape)) throw new BadInputException("the mask does not fit the ids", $"[{string.Join(", ", mask.shape)}]", $"{file.Path}: attention_mask", $"[{string.Join(", ", ids.shape)}]");
+        foreach (long bit in mask.contiguous().data<long>())
+            if (bit is not (0 or 1)) throw new BadInputException("a mask value that is neither", bit.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{file.Path}: attention_mask", "0 or 1");
         return (ids, mask.eq(Scalars.Of(1L)).all().item<bool>() ? null : mask);
     }
 

@@ -18,6 +18,7 @@ internal static class PlanVerb
         Option<string[]> set = new("--set") { Description = "key=value; repeatable", DefaultValueFactory = _ => [] };
         var verb = new Command("plan", "Memory, time and size of a run before it starts (rough).") { config, set };
         common.AddTo(verb);
+        verb.Options.Remove(common.Adapter);
         verb.SetAction(parsed =>
         {
             JsonObject tree = parsed.GetValue(config) is { } file ? SettingsBinder.ReadYaml(file) : [];

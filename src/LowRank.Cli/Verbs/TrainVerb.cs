@@ -1,82 +1,121 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.Training;
+using TorchSharp;
 
 namespace LowRank.Cli.Verbs;
 
 /// <summary>`train`: fine-tunes an adapter (or all weights) into a run folder; `--resume` continues bit for bit.</summary>
-internal static class TrainVerb
+internal sealed class TrainVerb
 {
+    private readonly CommonOptions _common = new();
+    private readonly Option<string> _config = new("--config") { Description = "run.yaml: the settings (see `configs/`)" };
+    private readonly Option<string[]> _set = new("--set") { Description = "key=value, over the file; repeatable", DefaultValueFactory = _ => [] };
+    private readonly Option<string> _data = new("--data") { Description = "training rows (.jsonl or .json)" };
+    private readonly Option<string> _evalData = new("--eval-data") { Description = "held-out rows" };
+    private readonly Option<string> _initAdapter = new("--init-adapter") { Description = "an adapter folder to start from" };
+    private readonly Option<string> _output = new("--output") { Description = "the run folder" };
+    private readonly Option<bool> _resume = new("--resume") { Description = "continue the run in --output" };
+    private readonly Option<bool> _force = new("--force") { Description = "replace an existing run" };
+
     public static Command Create()
     {
-        var common = new CommonOptions();
-        Option<string> config = new("--config") { Description = "run.yaml: the settings (see `configs/`)" };
-        Option<string[]> set = new("--set") { Description = "key=value, over the file; repeatable", DefaultValueFactory = _ => [] };
-        Option<string> data = new("--data") { Description = "training rows (.jsonl or .json)" };
-        Option<string> eval = new("--eval-data") { Description = "held-out rows" };
-        Option<string> init = new("--init-adapter") { Description = "an adapter folder to start from" };
-        Option<string> output = new("--output") { Description = "the run folder" };
-        Option<bool> resume = new("--resume") { Description = "continue the run in --output" };
-        Option<bool> force = new("--force") { Description = "replace an existing run" };
-        var verb = new Command("train", "Fine-tunes an adapter, or all weights with `adapter: null`.") { config, set, data, eval, init, output, resume, force };
-        common.AddTo(verb);
-        verb.Options.Remove(common.Adapter);
-        verb.SetAction(parsed =>
+        var options = new TrainVerb();
+        var verb = new Command("train", "Fine-tunes an adapter, or all weights with `adapter: null`.")
         {
-            var folder = new RunFolder(CommonOptions.Require(parsed, output));
-            bool goesOn = parsed.GetValue(resume) && folder.Exists;
-            JsonObject tree = goesOn ? folder.ReadSettings() : [], given = parsed.GetValue(config) is { } file ? SettingsBinder.ReadYaml(file) : [];
-            foreach (var (option, key) in (( Option<string>, string)[])[(common.Model, "model"), (data, "data"), (eval, "eval_data"), (init, "init_adapter")])
-                if (parsed.GetValue(option) is { } value) given[key] = value;
-            if (parsed.GetResult(common.Dtype) is { Implicit: false }) given["dtype"] = parsed.GetValue(common.Dtype);
-            if (parsed.GetResult(common.Seed) is { Implicit: false }) given["seed"] = parsed.GetValue(common.Seed);
-            foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(given, assignment);
-            if (goesOn) CheckAgreement(tree, given, folder.Path);
-            else tree = given;
-            var settings = SettingsBinder.Bind(tree);
-            if (!parsed.GetValue(resume)) AtomicFile.RefuseExisting(folder.Path, parsed.GetValue(force));
-            var device = common.Prepare(parsed);
-            settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)) };
-
-            using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
-            if (!goesOn) folder.Begin(settings, parsed.GetValue(force) || parsed.GetValue(resume));
-            return Finish(run, parsed.GetValue(common.Json), parsed.GetValue(common.Quiet), folder);
-        });
+            options._config, options._set, options._data, options._evalData, options._initAdapter, options._output, options._resume, options._force,
+        };
+        options._common.AddTo(verb);
+        verb.Options.Remove(options._common.Adapter);
+        verb.SetAction(options.Run);
         return verb;
     }
 
-    private static int Finish(TrainingRun run, bool json, bool quiet, RunFolder folder)
+    private int Run(ParseResult parsed)
     {
-        if (!quiet) Output.Line(true, run.Describe());
-        var outcome = run.Go(quiet, CommandLine.Stop);
-        if (!outcome.Finished)
+        var folder = new RunFolder(CommonOptions.Require(parsed, _output));
+        bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force), json = parsed.GetValue(_common.Json);
+        if (resume && force) throw new BadInputException("--resume goes on with a run, --force replaces it", place: "lowrank train", remedy: "Give one of them.");
+        var saved = resume && folder.Exists ? folder.ReadSettings() : null;
+        var settings = Settings(parsed, saved);
+        if (resume && saved is null && settings.Model.Length == 0) throw new BadInputException("there is no run to go on with", place: folder.Path, expected: "run.yaml", remedy: "Give the arguments of a new run as well.");
+        if (saved is not null) CheckAgreement(SettingsBinder.Bind(saved), settings, folder.Path);
+        else if (!resume) AtomicFile.RefuseExisting(folder.Path, force);
+        var device = _common.Prepare(parsed);
+        if (saved is not null) settings = SettingsBinder.Bind(saved);
+        settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)) };
+
+        using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
+        if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
+        if (saved is null) folder.Begin(settings, force);
+        else folder.RemoveLeftovers();
+        if (!parsed.GetValue(_common.Quiet)) Output.Line(true, run.Describe());
+        var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
+        if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
+        Output.Line(true, $"Stopped after step {outcome.Step}; everything so far is kept. Continue with: lowrank train --output {folder.Path} --resume");
+        if (json) Output.Json(new JsonObject { ["step"] = outcome.Step, ["stopped"] = true, ["output"] = folder.Path });
+        return 130;
+    }
+
+    /// <summary>The settings asked for: those of the run that goes on, the file's, the options', the assignments', later ones winning. All mistakes at once.</summary>
+    private RunSettings Settings(ParseResult parsed, JsonObject? saved)
+    {
+        JsonObject tree = saved is null ? [] : (JsonObject)saved.DeepClone();
+        List<BadInputException> errors = [];
+        if (parsed.GetValue(_config) is { } file)
+            foreach (var (key, value) in SettingsBinder.ReadYaml(file)) tree[key] = value?.DeepClone();
+        foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter")])
+            if (parsed.GetValue(option) is { } value) tree[key] = value;
+        if (parsed.GetResult(_common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(_common.Dtype);
+        if (parsed.GetResult(_common.Seed) is { Implicit: false }) tree["seed"] = parsed.GetValue(_common.Seed);
+        foreach (string assignment in parsed.GetValue(_set)!)
+            try { SettingsBinder.Set(tree, assignment); }
+            catch (BadInputException e) { errors.Add(e); }
+        if (parsed.GetValue(_resume) && saved is null && tree.Count == 0) return new RunSettings();
+        try
         {
-            Output.Line(true, $"Stopped after step {outcome.Step}; everything so far is kept. Continue with: lowrank train --output {folder.Path} --resume");
-            return 130;
+            var settings = SettingsBinder.Bind(tree);
+            if (errors.Count == 0) return settings;
         }
-        if (json)
+        catch (BadInputException e) { errors.Add(e); }
+        throw BadInputException.All("the settings cannot be used", errors);
+    }
+
+    private static int Report(TrainingRun run, RunFolder folder, string result, bool json)
+    {
+        if (!json) Output.Line(false, $"Done: {result} (report: {folder.Report})");
+        else
         {
-            var line = folder.ReadLog().LastOrDefault(l => l.ContainsKey("loss")) ?? [];
-            (line["adapter"], line["path"], line["path_reason"]) = (outcome.Result, run.Trainer.Path, run.Trainer.PathReason);
+            var log = folder.ReadLog();
+            var line = log.LastOrDefault(l => l.ContainsKey("loss")) ?? [];
+            if (log.Count > 0 && log[^1]["eval_loss"] is { } loss) line["eval_loss"] = loss.DeepClone();
+            (line["adapter"], line["path"], line["path_reason"]) = (result, run.Trainer.Path, run.Trainer.PathReason);
             Output.Json(line);
         }
-        else Output.Line(false, $"Done: {outcome.Result} (report: {folder.Report})");
         return 0;
     }
 
-    private static void CheckAgreement(JsonObject saved, JsonObject given, string place)
+    private static void CheckAgreement(RunSettings saved, RunSettings given, string place)
     {
-        var all = SettingsBinder.ToTree(SettingsBinder.Bind((JsonObject)saved.DeepClone()));
+        JsonObject old = SettingsBinder.ToTree(saved), asked = SettingsBinder.ToTree(given);
         List<BadInputException> errors = [];
-        foreach (var (key, value) in given)
-            if (!(key == "dtype" && (string?)value == "auto") && !SameValue(all[key], value))
-                errors.Add(new BadInputException("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key, all[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run."));
+        foreach (var (key, value) in asked)
+            if (!(key == "dtype" && given.Dtype == "auto") && !SameValue(old[key], value))
+                errors.Add(new BadInputException("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key, old[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run."));
         if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, place);
     }
 
-    private static bool SameValue(JsonNode? a, JsonNode? b)
-        => JsonNode.DeepEquals(a, b) || (a is JsonValue x && b is JsonValue y && double.TryParse(x.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture, out double p) && double.TryParse(y.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture, out double q) && p == q);
+    private static bool SameValue(JsonNode? a, JsonNode? b) => (a, b) switch
+    {
+        (JsonObject x, JsonObject y) => x.Count == y.Count && x.All(p => y.ContainsKey(p.Key) && SameValue(p.Value, y[p.Key])),
+        (JsonArray x, JsonArray y) => x.Count == y.Count && x.Zip(y).All(p => SameValue(p.First, p.Second)),
+        (JsonValue x, JsonValue y) => JsonNode.DeepEquals(x, y) || (Number(x) is { } p && Number(y) is { } q && p == q),
+        _ => a is null && b is null,
+    };
 
-    private static string Name(TorchSharp.torch.ScalarType dtype) => dtype == TorchSharp.torch.ScalarType.BFloat16 ? "bfloat16" : "float32";
+    private static double? Number(JsonValue value) => double.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : null;
+
+    private static string Name(torch.ScalarType dtype) => dtype == torch.ScalarType.BFloat16 ? "bfloat16" : "float32";
 }

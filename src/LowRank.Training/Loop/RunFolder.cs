@@ -28,15 +28,20 @@ public sealed class RunFolder
     /// <summary>Whether a run was begun here.</summary>
     public bool Exists => File.Exists(At(Settings));
 
+    /// <summary>The folder of the finished run's result, the last thing to be written; null before.</summary>
+    public string? Result => ((string[])[At(Adapter), At(Model)]).FirstOrDefault(Directory.Exists);
+
     /// <summary>The settings of the run that was begun here.</summary>
     public JsonObject ReadSettings() => SettingsBinder.ReadYaml(At(Settings));
 
     /// <summary>Starts a new run: makes the folder and writes run.yaml. An existing folder is refused, or an earlier run in it removed where <paramref name="force"/>.</summary>
     public void Begin(RunSettings settings, bool force)
     {
-        AtomicFile.RefuseExisting(Path, force);
         try
         {
+            if (Directory.Exists(Path) && !Exists) // a start that was killed before run.yaml was whole
+                foreach (string leftover in Directory.EnumerateFiles(Path, Settings + ".tmp-*")) File.Delete(leftover);
+            AtomicFile.RefuseExisting(Path, force);
             if (Exists) Directory.Delete(Path, recursive: true);
             Directory.CreateDirectory(Path);
         }
@@ -47,8 +52,26 @@ public sealed class RunFolder
         AtomicFile.WriteText(At(Settings), SettingsBinder.ToYaml(SettingsBinder.ToTree(settings)));
     }
 
+    /// <summary>Deletes what a killed process had not finished writing.</summary>
+    public void RemoveLeftovers()
+    {
+        foreach (string place in (string[])[Path, At(Checkpoints)])
+            if (Directory.Exists(place))
+                foreach (string entry in Directory.EnumerateFileSystemEntries(place).Where(e => System.IO.Path.GetExtension(e) is { } end && (end.StartsWith(".tmp-", StringComparison.Ordinal) || end.StartsWith(".old-", StringComparison.Ordinal))).ToList())
+                    if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
+                    else File.Delete(entry);
+    }
+
     /// <summary>Adds a line to the log.</summary>
-    public void Append(JsonObject line) => File.AppendAllText(LogFile, line.ToJsonString() + "\n");
+    /// <exception cref="BadInputException">It cannot be written, as on a full disk; what was written before stays.</exception>
+    public void Append(JsonObject line)
+    {
+        try { File.AppendAllText(LogFile, line.ToJsonString() + "\n"); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException("the log cannot be written: " + e.Message, place: LogFile, remedy: "Free some space and go on with --resume; the newest checkpoint is untouched.", inner: e);
+        }
+    }
 
     /// <summary>The log's whole lines; a last line cut short by a kill is left out.</summary>
     public IReadOnlyList<JsonObject> ReadLog()

@@ -26,11 +26,15 @@ public static class SettingsBinder
         }
         catch (YamlException e)
         {
-            throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: $"{path}:{e.Start.Line}");
+            throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: $"{path}:{e.Start.Line}", inner: e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or InvalidCastException) // the parser's, for some malformed flows, and keys that are no plain words
+        {
+            throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: path, expected: "`key: value` lines", inner: e);
         }
     }
 
-    /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML.</summary>
+    /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML. A section that the tree does not have yet begins with its defaults.</summary>
     public static void Set(JsonObject tree, string assignment)
     {
         int at = assignment.IndexOf('=');
@@ -38,7 +42,7 @@ public static class SettingsBinder
         string[] path = assignment[..at].Split('.');
         foreach (string part in path[..^1])
         {
-            if (tree[part] is not JsonObject) tree[part] = new JsonObject();
+            if (tree[part] is not JsonObject) tree[part] = part == path[0] && ToTree(new RunSettings())[part] is JsonObject defaults ? defaults.DeepClone() : new JsonObject();
             tree = (JsonObject)tree[part]!;
         }
         try
@@ -47,7 +51,7 @@ public static class SettingsBinder
             yaml.Load(new StringReader(assignment[(at + 1)..]));
             tree[path[^1]] = yaml.Documents.Count == 0 ? null : ToJson(yaml.Documents[0].RootNode);
         }
-        catch (YamlException) { tree[path[^1]] = assignment[(at + 1)..]; }
+        catch (Exception e) when (e is YamlException or InvalidOperationException or InvalidCastException) { tree[path[^1]] = assignment[(at + 1)..]; }
     }
 
     /// <summary>Binds a tree to <see cref="RunSettings"/>; without <paramref name="needsData"/> (for a plan) `data` may be left out.</summary>

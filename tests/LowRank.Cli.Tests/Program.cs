@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace LowRank.Cli.Tests;
+
+/// <summary>The built program, run as a process of its own.</summary>
+internal static class Program
+{
+    /// <summary>What a process said and how it ended.</summary>
+    internal sealed record Outcome(int Code, string Out, string Error)
+    {
+        /// <summary>Standard output as one JSON document.</summary>
+        public JsonNode Json => JsonNode.Parse(Out) ?? throw new InvalidDataException("null");
+
+        /// <summary>The outcome itself, after checking that all went well.</summary>
+        public Outcome Good()
+        {
+            Assert.True(Code == 0, $"exit code {Code}\n{Error}\n{Out}");
+            return this;
+        }
+    }
+
+    /// <summary>Runs to the end.</summary>
+    public static Outcome Run(params string[] args) => Finish(Start(args));
+
+    /// <summary>Starts, and returns at once.</summary>
+    public static Process Start(params string[] args)
+    {
+        ProcessStartInfo info = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "LowRank.Cli.dll"), .. args])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        info.Environment["OMP_NUM_THREADS"] = "1"; // the same sums in the same order in every process
+        info.Environment["DOTNET_TieredPGO"] = "0";
+        return Process.Start(info)!;
+    }
+
+    /// <summary>Waits for the end.</summary>
+    public static Outcome Finish(Process process)
+    {
+        using (process)
+        {
+            process.StandardInput.Close();
+            Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+            if (!process.WaitForExit(TimeSpan.FromMinutes(3)))
+            {
+                process.Kill();
+                throw new TimeoutException("the program did not end within three minutes");
+            }
+            return new(process.ExitCode, output.Result, error.Result);
+        }
+    }
+}
