@@ -9,7 +9,7 @@ namespace LowRank.Tensors;
 /// </summary>
 internal static partial class Allocator
 {
-    private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;
+    private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMaximum = -8;
 
 #pragma warning disable CA2255 // must run before libtorch loads, whoever loads it
     [ModuleInitializer]
@@ -19,7 +19,9 @@ internal static partial class Allocator
         if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is not null) return;
         try
         {
-            _ = mallopt(MmapThreshold, 1 << 30);
+            // One arena: those of further threads are made of 64 MB heaps, in which tensors of changing sizes leave holes for ever.
+            _ = mallopt(ArenaMaximum, 1);
+            _ = mallopt(MmapThreshold, 32 << 20);
             _ = mallopt(TrimThreshold, int.MaxValue);
             _ = mallopt(TopPad, 64 << 20);
         }

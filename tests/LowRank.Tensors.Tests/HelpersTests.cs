@@ -39,8 +39,8 @@ public class HelpersTests
         Assert.Same(Scalars.Of(3L), Scalars.Of(3L));
         Assert.Same(Scalars.One, Scalars.Of(1.0));
         Assert.Equal([2.5f, -1f], tensor(new[] { 10f, -4f }).mul(Scalars.Of(0.25)).data<float>().ToArray());
-        Assert.Equal(ScalarType.Int64, tensor(new[] { 1L }).add(Scalars.Of(2L)).dtype);
-        Assert.Equal(ScalarType.Float32, tensor(new[] { 1L }).add(Scalars.Two).dtype);
+        Assert.Equal(ScalarType.Int64, tensor(new[] { 1L }).Plus(Scalars.Of(2L)).dtype);
+        Assert.Equal(ScalarType.Float32, tensor(new[] { 1L }).Plus(Scalars.Two).dtype);
         Assert.Equal([0f, 1f, -1f, 2f, float.NegativeInfinity], new[] { Scalars.Zero, Scalars.One, Scalars.MinusOne, Scalars.Two, Scalars.MinusInfinity }.Select(s => full([1], s).item<float>()));
     }
 
