@@ -24,9 +24,7 @@ internal static class CommandLine
             if (e.Cancel) Console.Error.WriteLine("\nStopping at the next safe point; press Ctrl-C again to end at once.");
             Interrupt.Cancel();
         };
-        var root = new RootCommand("LowRank: adapt large models without retraining them.");
-        foreach (var verb in (Command[])[QuickstartVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
-            root.Subcommands.Add(verb);
+        var root = Root();
         var parsed = root.Parse(args);
         bool json = args.Contains("--json");
         if ((parsed.Errors.Count > 0 || ParseErrors.Swallowed(parsed).Any()) && !args.Any(a => a is "--help" or "-h" or "-?")) return Fail(ParseErrors.Of(root, parsed, args), json);
@@ -44,6 +42,15 @@ internal static class CommandLine
             if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["value"] = null, ["place"] = null, ["expected"] = null, ["remedy"] = null } });
             return 1;
         }
+    }
+
+    /// <summary>All verbs with their options.</summary>
+    internal static RootCommand Root()
+    {
+        var root = new RootCommand("LowRank: adapt large models without retraining them.");
+        foreach (var verb in (Command[])[QuickstartVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
+            root.Subcommands.Add(verb);
+        return root;
     }
 
     private static int Fail(BadInputException e, bool json)
