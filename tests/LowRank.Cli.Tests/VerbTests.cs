@@ -83,7 +83,9 @@ public class VerbTests(World world)
         var file = Inspect(Path.Combine(world.At("a"), "adapter_model.safetensors"));
         Assert.Equal(("safetensors", "pt", 42), ((string?)file["kind"], (string?)file["metadata"]!["format"], file["tensors"]!.AsArray().Count));
         Assert.Equal(("data", 3, 2), ((string?)Inspect(world.Texts)["kind"], (int)Inspect(world.Texts)["rows"]!, (int)Inspect(world.Texts)["prompts"]!));
-        Assert.Contains("singular_values", Program.Run("inspect", world.At("a")).Good().Out);
+        string text = Program.Run("inspect", world.At("a")).Good().Out;
+        Assert.Contains("singular_values", text);
+        Assert.Matches(@"bytes +[\d.]+ KB", text);
     }
 
     // The norm of alpha/r * B A and of its singular values is the same.
@@ -107,6 +109,9 @@ public class VerbTests(World world)
         Assert.Equal(adapter.Entries.Sum(e => e.Shape.Aggregate(1L, (x, y) => x * y)), (long)json["trainable_parameters"]!);
         Assert.True((bool)json["fits"]!);
         Assert.Empty(json["advice"]!.AsArray());
+        string text = Program.Run("plan", "--model", world.Model, "--set", "adapter.r=4").Good().Out;
+        Assert.Matches(@"peak_bytes +[\d.]+ MB", text);
+        Assert.Matches(@"adapter_bytes +36.86 KB", text);
     }
 
     [Fact]

@@ -126,6 +126,6 @@ internal static class InspectVerb
                 Console.Out.WriteLine($"{new string(' ', indent)}{name}:");
                 Print(section, indent + 2);
             }
-            else Console.Out.WriteLine($"{new string(' ', indent)}{name,-24} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes((double)value!) : value?.ToJsonString() ?? "-")}");
+            else Console.Out.WriteLine($"{new string(' ', indent)}{name,-24} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes(value) : value?.ToJsonString() ?? "-")}");
     }
 }

@@ -29,7 +29,7 @@ internal static class PlanVerb
             var device = common.Prepare(parsed);
             var result = Estimate(settings, ModelPlace.Of(settings.Model), device);
             if (parsed.GetValue(common.Json)) Output.Json(result);
-            else foreach (var (name, value) in result) Console.Out.WriteLine($"{name,-22} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes((double)value!) : value)}");
+            else foreach (var (name, value) in result) Console.Out.WriteLine($"{name,-22} {(name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes(value) : value)}");
             return 0;
         });
         return verb;
