@@ -16,7 +16,7 @@ internal sealed class CommonOptions
     /// <summary>--device</summary>
     public Option<string> Device { get; } = new("--device") { Description = "auto, cpu, cuda[:N] or mps", DefaultValueFactory = _ => "auto" };
     /// <summary>--dtype</summary>
-    public Option<string> Dtype { get; } = new("--dtype") { Description = "float32, bfloat16 or auto", DefaultValueFactory = _ => "auto" };
+    public Option<string> Dtype { get; } = new("--dtype") { Description = "float32 (the reference's numbers), bfloat16, or auto: bfloat16 where the processor has the instructions; training goes by its settings (auto)", DefaultValueFactory = _ => "float32" };
     /// <summary>--seed</summary>
     public Option<long> Seed { get; } = new("--seed") { Description = "what everything random is a function of" };
     /// <summary>--threads</summary>

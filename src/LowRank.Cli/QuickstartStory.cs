@@ -112,18 +112,20 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     private void Swap(Session session, List<PromptReferences> test)
     {
         say("\n5. A second adapter (British) on the same base");
-        session.Host.Load(Second, Path.Combine(ModelPlace.OfEmbedded(ModelName), "adapters", Second));
+        string place = Path.Combine(ModelPlace.OfEmbedded(ModelName), "adapters", Second);
         double best = double.MaxValue;
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < 5; i++)
         {
+            if (i > 0) session.Host.Delete(Second);
             long start = Stopwatch.GetTimestamp();
-            session.Host.Activate((i % 2 == 0 ? Second : First, 1));
+            session.Host.Load(Second, place);
+            session.Host.Activate((Second, 1));
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         _numbers["swap_seconds"] = best;
         session.Host.Activate((Second, 1));
         say("   British:        " + GenerationScores.Answers(session, [test[0]], _greedy)[0]);
-        say(FormattableString.Invariant($"   Swapping adapters takes {best * 1000:0.000} ms."));
+        say(FormattableString.Invariant($"   Swapping it in, from its file to active, takes {best * 1000:0.0} ms."));
         session.Host.Activate((First, 1), (Second, 1));
         int[] prompt = test[0].PromptIds;
         var batch = new Inference.Generator(session.Model, session.Tokenizer, session.Host).Generate([new(prompt, First), new(prompt, Second)], _greedy);

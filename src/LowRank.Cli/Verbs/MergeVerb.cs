@@ -24,7 +24,7 @@ internal static class MergeVerb
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
             var device = common.Prepare(parsed);
             // What is written keeps each weight's stored dtype unless --dtype says otherwise; the sums are in float32 either way.
-            ScalarType? saved = parsed.GetValue(common.Dtype) == "auto" ? null : Processor.ParseDType(parsed.GetValue(common.Dtype)!, device);
+            ScalarType? saved = parsed.GetResult(common.Dtype) is not { Implicit: false } || parsed.GetValue(common.Dtype) == "auto" ? null : Processor.ParseDType(parsed.GetValue(common.Dtype)!, device);
             using var session = Session.Open(ModelPlace.Of(common.RequireModel(parsed)), common.Adapters(parsed), ScalarType.Float32, device);
             var report = session.Host.Merge();
             ModelWriter.Save(session.Model, place, saved, overwrite: parsed.GetValue(force));

@@ -53,6 +53,6 @@ internal sealed class FastLinear(Projection layer, Parameter? a, Parameter? b, d
     {
         var wide = gradient.to(parameter.dtype);
         if (parameter.grad is { } sum) sum.PlusInPlace(wide);
-        else parameter.grad = wide.DetachFromDisposeScope();
+        else parameter.grad = wide; // the parameter keeps its own reference
     }
 }

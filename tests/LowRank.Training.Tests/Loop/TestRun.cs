@@ -31,9 +31,9 @@ internal sealed class TestRun : IDisposable
     public CausalLM Model { get; }
     public ITrainable Trainable { get; }
 
-    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true)
+    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null)
     {
-        RowSet Load(string path) => RowSet.Load(path, Model.Spec.VocabularySize, null, _settings.MaxLength);
+        RowSet Load(string path) => RowSet.Load(path, Model.Spec.VocabularySize, encoder, _settings.MaxLength);
         return new Trainer(_settings, Model, Trainable, Load(_settings.Data), _settings.EvalData is null ? null : Load(_settings.EvalData), Folder, allowFast) { OnStep = onStep };
     }
 

@@ -4,18 +4,21 @@ using System.Runtime.InteropServices;
 namespace LowRank.Tensors;
 
 /// <summary>
-/// Tells glibc to keep freed blocks for reuse. By default it returns every large block to the kernel and takes it again, and each
-/// training step then pays page faults for gigabytes (20 to 60 % of a step's time).
+/// Memory settings that must stand before libtorch loads. It tells glibc to keep freed blocks for reuse. By default it returns every large block to the kernel and takes it again, and each
+/// training step then pays page faults for gigabytes (20 to 60 % of a step's time). And it bounds libtorch's caches of matrix-product kernels, of which every new
+/// sequence length adds dozens: at their usual size of 1,024 a run on rows of many lengths grows by more than a gigabyte.
 /// </summary>
-internal static partial class Allocator
+internal static partial class NativeMemory
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMaximum = -8;
 
 #pragma warning disable CA2255 // must run before libtorch loads, whoever loads it
     [ModuleInitializer]
 #pragma warning restore CA2255
-    internal static void KeepBlocks()
+    internal static void Prepare()
     {
+        if (!OperatingSystem.IsWindows())
+            foreach (string cache in (string[])["LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) _ = setenv(cache, "64", overwrite: 0);
         if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is not null) return;
         try
         {
@@ -31,4 +34,8 @@ internal static partial class Allocator
 
     [LibraryImport("libc")]
     private static partial int mallopt(int parameter, int value);
+
+    // .NET's own copy of the environment never reaches native code.
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int setenv(string name, string value, int overwrite);
 }
