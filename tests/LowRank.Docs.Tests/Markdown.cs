@@ -21,7 +21,10 @@ internal static partial class Markdown
     public static IEnumerable<string> Links(string text) => Link().Matches(Fence().Replace(text, "")).Select(m => m.Groups[1].Value.Split('#')[0]).Where(l => l.Length > 0 && !l.Contains("://"));
 
     private static IEnumerable<string> Under(string folder)
-        => Directory.EnumerateFiles(folder).Concat(Directory.EnumerateDirectories(folder).Where(d => !Skipped.Contains(Path.GetFileName(d)) && !File.GetAttributes(d).HasFlag(FileAttributes.ReparsePoint)).SelectMany(Under));
+        => Directory.EnumerateFiles(folder).Concat(Directory.EnumerateDirectories(folder).Where(d => !Skipped.Contains(Path.GetFileName(d)) && !IsOutput(d) && !File.GetAttributes(d).HasFlag(FileAttributes.ReparsePoint)).SelectMany(Under));
+
+    /// <summary>What a user's runs left in the checkout, such as the quickstart's folder, is no part of it.</summary>
+    private static bool IsOutput(string folder) => Directory.EnumerateFiles(folder, "run.yaml", SearchOption.AllDirectories).Any();
 
     [GeneratedRegex(@"^```(\w*)\n(.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fence();
