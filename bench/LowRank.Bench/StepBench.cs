@@ -62,20 +62,7 @@ internal static class StepBench
         => new("random", [.. Enumerable.Range(0, 64).Select(row => (int[])[.. Enumerable.Range(0, Length).Select(t => (int)(SplitMix.At(1, row, t) % (ulong)vocabulary))]).Select(ids => new Row(ids, ids))], "random");
 
     /// <summary>FLOP/s of a product of two 2048 x 2048 matrices, best of 10.</summary>
-    private static double Ceiling(ScalarType dtype)
-    {
-        using var scope = NewDisposeScope();
-        const int n = 2048;
-        Tensor a = randn(n, n).to(dtype), b = randn(n, n).to(dtype);
-        double best = double.MaxValue;
-        for (int i = 0; i < 10; i++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            using var c = a.matmul(b);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-        return 2.0 * n * n * n / best;
-    }
+    private static double Ceiling(ScalarType dtype) => Processor.MeasureProduct(dtype, 2048, 10);
 
     private static void Say(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 }

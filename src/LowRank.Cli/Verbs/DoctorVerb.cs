@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
@@ -59,17 +58,7 @@ internal static class DoctorVerb
     private static Finding Product(ScalarType dtype)
     {
         if (dtype == ScalarType.BFloat16 && !Processor.HasBFloat16) return new("products in bfloat16", true, "not used here: no bfloat16 units, float32 is faster");
-        using var scope = NewDisposeScope();
-        const int n = 1024;
-        Tensor a = randn(n, n).to(dtype), b = randn(n, n).to(dtype);
-        double best = double.MaxValue;
-        for (int i = 0; i < 5; i++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            using var c = a.matmul(b);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-        return new($"products in {(dtype == ScalarType.BFloat16 ? "bfloat16" : "float32")}", true, FormattableString.Invariant($"{2.0 * n * n * n / best / 1e9:0} GFLOP/s on {get_num_threads()} threads"));
+        return new($"products in {(dtype == ScalarType.BFloat16 ? "bfloat16" : "float32")}", true, FormattableString.Invariant($"{Processor.MeasureProduct(dtype, 1024, 5) / 1e9:0} GFLOP/s on {get_num_threads()} threads"));
     }
 
     private static Finding Memory()

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
@@ -55,7 +54,7 @@ internal static class PlanVerb
         long weights = full ? parameters * (4 + element % 4) : parameters * element;
         long peak = weights + 16 * trained + activations + loss + (350L << 20); // and the runtime itself
         double flops = (full ? 6.0 : 4.0) * parameters * tokens * settings.GradientAccumulationSteps * (settings.GradientCheckpointing ? 1.5 : 1);
-        double seconds = flops / (0.3 * MeasuredFlops(element == 2 ? ScalarType.BFloat16 : ScalarType.Float32));
+        double seconds = flops / (0.3 * Processor.MeasureProduct(element == 2 ? ScalarType.BFloat16 : ScalarType.Float32, 512, 6));
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return new JsonObject
         {
@@ -72,20 +71,5 @@ internal static class PlanVerb
         if (!settings.GradientCheckpointing) yield return "Set gradient_checkpointing: true.";
         if (settings.BatchSize > 1) yield return $"Set batch_size: {Math.Max(1, settings.BatchSize / 2)} and gradient_accumulation_steps: {settings.GradientAccumulationSteps * 2}.";
         if (settings.MaxLength > 256) yield return $"Set max_length: {settings.MaxLength / 2}.";
-    }
-
-    private static double MeasuredFlops(ScalarType dtype)
-    {
-        using var scope = NewDisposeScope();
-        const int n = 512;
-        Tensor a = randn(n, n).to(dtype), b = randn(n, n).to(dtype);
-        double best = double.MaxValue;
-        for (int i = 0; i < 6; i++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            using var c = a.matmul(b);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-        return 2.0 * n * n * n / best;
     }
 }
