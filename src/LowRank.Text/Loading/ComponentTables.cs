@@ -20,14 +20,6 @@ internal static class ComponentTables
         ["Lowercase"] = _ => new LowercaseNormalizer(),
     };
 
-    private static readonly Dictionary<string, Func<Node, IPreTokenizer>> PreTokenizers = new(StringComparer.Ordinal)
-    {
-        ["Sequence"] = n => new SequencePreTokenizer([.. n.Required("pretokenizers").Items().Select(PreTokenizer)]),
-        ["ByteLevel"] = n => new ByteLevelPreTokenizer(n["add_prefix_space"].Bool(true), n["use_regex"].Bool(true)),
-        ["Split"] = n => new SplitPreTokenizer(Pattern(n.Required("pattern")), Behavior(n.Required("behavior")), n["invert"].Bool(false)),
-        ["Digits"] = n => new DigitsPreTokenizer(n["individual_digits"].Bool(false)),
-    };
-
     private static readonly Dictionary<string, Func<Node, IPostProcessor>> PostProcessors = new(StringComparer.Ordinal)
     {
         ["Sequence"] = n => new SequencePostProcessor([.. n.Required("processors").Items().Select(PostProcessor)]),
@@ -43,8 +35,8 @@ internal static class ComponentTables
 
     /// <summary>A normalizer.</summary>
     public static INormalizer Normalizer(Node node) => Make(Normalizers, node, "normalizer");
-    /// <summary>A pre-tokenizer.</summary>
-    public static IPreTokenizer PreTokenizer(Node node) => Make(PreTokenizers, node, "pre-tokenizer");
+    /// <summary>A pre-tokenizer; where the model does not take bytes, a byte-level one respells them.</summary>
+    public static IPreTokenizer PreTokenizer(Node node, bool respell) => Make(PreTokenizerTable.Of(respell), node, "pre-tokenizer");
     /// <summary>A post-processor.</summary>
     public static IPostProcessor PostProcessor(Node node) => Make(PostProcessors, node, "post-processor");
     /// <summary>A decoder.</summary>
@@ -56,20 +48,10 @@ internal static class ComponentTables
         return table.TryGetValue(type, out var make) ? make(node) : throw node.NotYet($"the {kind} '{type}'");
     }
 
-    private static IPattern Pattern(Node node)
+    /// <summary>A pattern, a string or a regular expression; null for the empty string, which is found nowhere.</summary>
+    public static IPattern? Pattern(Node node)
     {
-        if (!node["String"].IsNull) return node["String"].String() is { Length: > 0 } literal ? new LiteralPattern(literal) : throw node.NotYet("an empty splitting pattern");
-        string regex = node.Required("Regex").String();
-        return regex switch
-        {
-            Gpt2Pattern.Source => new Gpt2Pattern(),
-            Gpt4Pattern.Source3 => new Gpt4Pattern(digits: 3),
-            Gpt4Pattern.Source1 => new Gpt4Pattern(digits: 1),
-            _ => throw node.NotYet($"the regular expression {regex}"),
-        };
+        if (!node["String"].IsNull) return node["String"].String() is { Length: > 0 } literal ? new LiteralPattern(literal) : null;
+        return Regex.Parse(node.Required("Regex").String(), node.Place);
     }
-
-    private static SplitBehavior Behavior(Node node)
-        => Enum.TryParse<SplitBehavior>(node.String(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(node.String()[0])
-            ? behavior : throw node.Wrong(string.Join(", ", Enum.GetNames<SplitBehavior>()));
 }
