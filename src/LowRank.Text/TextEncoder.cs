@@ -49,8 +49,15 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
         for (int i = 0, at = 0; i < _buffer.Count; at += _buffer.Lengths[i], i++)
         {
             // The tokens of one character share its place.
-            int first = word.Start + _unitOf[at], last = word.Start + _unitOf[at + _buffer.Lengths[i] - 1];
-            Add(part, _buffer.Ids[i], tokenOf(_buffer.Ids[i]) ?? "", (word.Source.StartOf(first), word.Source.EndOf(last)));
+            int id = _buffer.Ids[i], length = _buffer.Lengths[i];
+            if (length == 0)
+            {
+                Add(part, id, tokenOf(id) ?? "", part.Offsets[^1]);
+                continue;
+            }
+            int first = word.Start + _unitOf[at], last = word.Start + _unitOf[at + length - 1];
+            string token = id == model.SelfNamedId ? System.Text.Encoding.UTF8.GetString(_bytes, at, length) : tokenOf(id) ?? "";
+            Add(part, id, token, (word.Source.StartOf(first), word.Source.EndOf(last)));
         }
     }
 

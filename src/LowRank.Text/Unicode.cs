@@ -25,6 +25,9 @@ internal static class Unicode
             or UnicodeCategory.LetterNumber or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark
             or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation;
 
+    /// <summary>`\p{M}`.</summary>
+    public static bool IsMark(int c) => c >= 0x300 && Category(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+
     /// <summary>The general category.</summary>
     public static UnicodeCategory Category(int c) => CharUnicodeInfo.GetUnicodeCategory(c);
 
