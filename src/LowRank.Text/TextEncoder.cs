@@ -108,7 +108,13 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
         for (int i = 0, at = 0; i < _tokens.Count; at += _tokens.Lengths[i], i++)
         {
             // The tokens of one character share its place; affixes can make tokens longer than their text.
-            int id = _tokens.Ids[i], first = _unitOf[Math.Min(at, count - 1)], last = _unitOf[Math.Clamp(at + _tokens.Lengths[i] - 1, 0, count - 1)];
+            int id = _tokens.Ids[i], length = _tokens.Lengths[i];
+            if (length == 0 && i > 0)
+            {
+                Add(encoding, id, tokenOf(id) ?? "", encoding.Offsets![^1]); // one more token of the same text
+                continue;
+            }
+            int first = _unitOf[Math.Min(at, count - 1)], last = _unitOf[Math.Clamp(at + length - 1, 0, count - 1)];
             Unicode.At(part.Span, last, out int units);
             string token = id == model.SelfNamedId ? part.Span[first..(last + units)].ToString() : tokenOf(id) ?? "";
             Add(encoding, id, token, (part.Source.StartOf(part.Start + first), part.Source.EndOf(part.Start + last)));

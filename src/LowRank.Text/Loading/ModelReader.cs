@@ -7,13 +7,36 @@ namespace LowRank.Text;
 /// <summary>Reads the model section of a tokenizer.json.</summary>
 internal static class ModelReader
 {
-    private static readonly Dictionary<string, Func<Node, bool, IModel>> Models = new(StringComparer.Ordinal) { ["BPE"] = Bpe };
+    private static readonly Dictionary<string, Func<Node, bool, IModel>> Models = new(StringComparer.Ordinal)
+    {
+        ["BPE"] = Bpe,
+        ["Unigram"] = (n, _) => Unigram(n),
+        ["WordPiece"] = (n, _) => new WordPieceModel(Vocabulary(n.Required("vocab")), n["unk_token"].String("[UNK]"), "", n["continuing_subword_prefix"].String("##"), n["max_input_chars_per_word"].IsNull ? 100 : n["max_input_chars_per_word"].Index()),
+        ["WordLevel"] = (n, _) => new WordLevelModel(Vocabulary(n.Required("vocab")), n["unk_token"].String("<unk>")),
+    };
 
-    /// <summary>The model; a section without a type is one with merges.</summary>
+    /// <summary>The model; a section without a type is known by its fields.</summary>
     public static IModel Read(Node node, bool byteLevel)
     {
-        string type = node["type"].IsNull ? node["merges"].IsNull ? throw new BadInputException("the model has no type", place: node.Place) : "BPE" : node["type"].String();
+        string type = node["type"].IsNull ? TypeByFields(node) : node["type"].String();
         return Models.TryGetValue(type, out var read) ? read(node, byteLevel) : throw node.NotYet($"the model '{type}'");
+    }
+
+    private static string TypeByFields(Node node)
+        => !node["merges"].IsNull ? "BPE"
+            : node["vocab"].Element.ValueKind == JsonValueKind.Array ? "Unigram"
+            : !node["max_input_chars_per_word"].IsNull ? "WordPiece"
+            : !node["unk_token"].IsNull ? "WordLevel"
+            : throw new BadInputException("the model has no type", place: node.Place);
+
+    private static UnigramModel Unigram(Node node)
+    {
+        var pieces = new List<(string, double, bool)>();
+        foreach (var item in node.Required("vocab").Items())
+            pieces.Add(item.Items().Take(3).ToList() is { Count: 2 } pair ? (pair[0].String(), pair[1].Number(), true) : throw item.Wrong("a token and its score"));
+        int? unknown = node["unk_id"].IsNull ? null : node["unk_id"].Index();
+        if (unknown >= pieces.Count) throw new BadInputException("the unknown token lies outside the vocabulary", $"{unknown}", node["unk_id"].Place, $"an id below {pieces.Count}");
+        return new UnigramModel(pieces, new UnigramOptions(unknown, node["byte_fallback"].Bool(false)));
     }
 
     // Merges in training may leave some out at random; a text must always give the same tokens, so that is refused rather than ignored.
@@ -24,7 +47,9 @@ internal static class ModelReader
         var vocabulary = Vocabulary(node.Required("vocab"));
         var options = new BpeOptions(byteLevel, Text(node["unk_token"]), node["fuse_unk"].Bool(false), node["byte_fallback"].Bool(false), node["ignore_merges"].Bool(false),
             Text(node["continuing_subword_prefix"]) ?? "", Text(node["end_of_word_suffix"]) ?? "");
-        var cuts = byteLevel || options.IgnoreMerges || options.Prefix.Length + options.Suffix.Length > 0 ? null : new BpeCuts(vocabulary.Keys);
+        // Characters that vanish shift the places of what follows in their word: such a word stays whole.
+        bool vanishes = options.UnknownToken is null && !(options.ByteFallback && Enumerable.Range(0, 256).All(b => vocabulary.ContainsKey($"<0x{b:X2}>")));
+        var cuts = vanishes || byteLevel || options.IgnoreMerges || options.Prefix.Length + options.Suffix.Length > 0 ? null : new BpeCuts(vocabulary.Keys);
         return new BpeModel(vocabulary, Merges(node.Required("merges"), vocabulary, options, ref cuts), options, cuts);
     }
 

@@ -60,6 +60,15 @@ internal readonly record struct Node(JsonElement Element, string Place)
         return Guard(Place, () => e.GetString()!);
     }
 
+    /// <summary>Its text, or a default where it is null or absent.</summary>
+    public string String(string otherwise) => IsNull ? otherwise : String();
+
+    /// <summary>Its text, which must be a single character.</summary>
+    public string Character() => String() is { Length: > 0 } text && System.Text.Rune.DecodeFromUtf16(text, out _, out int units) == System.Buffers.OperationStatus.Done && units == text.Length ? text : throw Wrong("one character");
+
+    /// <summary>Its number.</summary>
+    public double Number() => Element.ValueKind == JsonValueKind.Number && Element.TryGetDouble(out double value) && double.IsFinite(value) ? value : throw Wrong("a number");
+
     /// <summary>Its truth value.</summary>
     public bool Bool() => Element.ValueKind switch
     {

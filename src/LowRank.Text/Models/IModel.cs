@@ -17,7 +17,7 @@ internal interface IModel
     int NextCut(ReadOnlySpan<char> word, int from) => word.Length;
 }
 
-/// <summary>Tokens and how many bytes of the word each stands for; grows and is used again.</summary>
+/// <summary>Tokens and how many bytes of the word each stands for (0: the same ones as the token before it); grows and is used again.</summary>
 internal sealed class TokenBuffer
 {
     private int[] _ids = new int[64], _lengths = new int[64];
@@ -32,6 +32,9 @@ internal sealed class TokenBuffer
     /// <summary>Removes all.</summary>
     public void Clear() => Count = 0;
 
+    /// <summary>Removes all but the first ones.</summary>
+    public void Shorten(int count) => Count = count;
+
     /// <summary>Appends one.</summary>
     public void Add(int id, int length)
     {
@@ -39,6 +42,9 @@ internal sealed class TokenBuffer
         (_ids[Count], _lengths[Count]) = (id, length);
         Count++;
     }
+
+    /// <summary>Lets the last one stand for more bytes.</summary>
+    public void Lengthen(int bytes) => _lengths[Count - 1] += bytes;
 
     /// <summary>Appends several.</summary>
     public void Add(ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)

@@ -18,8 +18,8 @@ internal enum SplitBehavior
     Contiguous,
 }
 
-/// <summary>Cuts at the matches of a pattern (none: at nothing), or, inverted, at what lies between them.</summary>
-internal sealed class SplitPreTokenizer(IPattern? pattern, SplitBehavior behavior, bool invert) : IPreTokenizer
+/// <summary>Cuts at the matches of a pattern, or, inverted, at what lies between them.</summary>
+internal sealed class SplitPreTokenizer(IPattern pattern, SplitBehavior behavior, bool invert) : IPreTokenizer
 {
     /// <inheritdoc/>
     public void Split(Slice part, WordList words)
@@ -27,7 +27,7 @@ internal sealed class SplitPreTokenizer(IPattern? pattern, SplitBehavior behavio
         if (part.Length == 0) return;
         var matches = words.Matches;
         matches.Clear();
-        pattern?.FindMatches(part.Span, matches);
+        pattern.FindMatches(part.Span, matches);
         var pieces = new Pieces(part, words, behavior);
         int from = 0;
         foreach (var (start, end) in CollectionsMarshal.AsSpan(matches))
