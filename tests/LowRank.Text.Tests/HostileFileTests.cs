@@ -47,6 +47,7 @@ public sealed class HostileFileTests
     [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Split\",\"behavior\":\"1\",\"pattern\":{\"String\":\"a\"},", "MergedWithNext")]
     [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"FixedLength\",\"length\":0,", "a length from 1")]
     [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Words\",", "'Words' is not supported yet")]
+    [InlineData("\"BPE\"", "\"Ngram\"", "'Ngram' is not supported yet")]
     [InlineData("\"merges\"", "\"dropout\":0.1,\"merges\"", "dropout")]
     [InlineData("\"merges\"", "\"continuing_subword_prefix\":7,\"merges\"", "continuing_subword_prefix")]
     [InlineData("{\"added_tokens\"", "{\"truncation\":{\"max_length\":-3},\"added_tokens\"", "truncation")]
@@ -108,8 +109,8 @@ public sealed class HostileFileTests
     }
 
     [Theory]
-    [InlineData("model", "llama")]
-    [InlineData("pre", "tekken")]
+    [InlineData("model", "rwkv")]
+    [InlineData("pre", "whitespace")]
     [InlineData("tokens", 3)]
     [InlineData("token_type", "x")]
     [InlineData("merges", null)]

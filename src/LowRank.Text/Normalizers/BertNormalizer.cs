@@ -23,8 +23,9 @@ internal static class BertNormalizer
         return new SequenceNormalizer(steps);
     }
 
-    private static bool IsControl(int c) => c is not ('\t' or '\n' or '\r') && Unicode.Category(c) is
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate;
+    // Characters that Unicode has not assigned stay.
+    private static bool IsControl(int c)
+        => c is not ('\t' or '\n' or '\r') && Unicode.Category(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse;
 
     private sealed class ChineseBlanks : INormalizer
     {
