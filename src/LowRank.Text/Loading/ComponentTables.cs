@@ -54,7 +54,7 @@ internal static class ComponentTables
     /// <summary>A normalizer.</summary>
     public static INormalizer Normalizer(Node node) => Make(Normalizers, node, "normalizer");
     /// <summary>A pre-tokenizer; where the model does not take bytes, a byte-level one respells them.</summary>
-    public static IPreTokenizer PreTokenizer(Node node, bool respell) => Make(PreTokenizerTable.Of(respell), node, "pre-tokenizer");
+    public static IPreTokenizer PreTokenizer(Node node, bool respell = false) => Make(PreTokenizerTable.Of(respell), node, "pre-tokenizer");
     /// <summary>A post-processor.</summary>
     public static IPostProcessor PostProcessor(Node node) => Make(PostProcessors, node, "post-processor");
     /// <summary>A decoder.</summary>

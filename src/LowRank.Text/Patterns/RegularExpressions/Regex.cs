@@ -7,9 +7,11 @@ internal sealed class Regex : IPattern
 {
     [ThreadStatic]
     private static RegexMatcher? _matcher;
-    private readonly RegexProgram _program;
 
-    private Regex(RegexProgram program) => _program = program;
+    private Regex(RegexProgram program) => Program = program;
+
+    /// <summary>Its instructions.</summary>
+    public RegexProgram Program { get; }
 
     /// <summary>The pattern of an expression: written by hand where it is one of the published ones that pay, else compiled.</summary>
     /// <param name="source">The expression.</param>
@@ -26,13 +28,13 @@ internal sealed class Regex : IPattern
     }
 
     /// <inheritdoc/>
-    public void FindMatches(ReadOnlySpan<char> text, List<(int Start, int End)> matches) => (_matcher ??= new RegexMatcher()).FindAll(_program, text, matches);
+    public void FindMatches(ReadOnlySpan<char> text, List<(int Start, int End)> matches) => (_matcher ??= new RegexMatcher()).FindAll(Program, text, matches);
 
     /// <summary>How many steps the matches of a text take.</summary>
     public long CountSteps(ReadOnlySpan<char> text)
     {
         var matcher = new RegexMatcher();
-        matcher.FindAll(_program, text, []);
+        matcher.FindAll(Program, text, []);
         return matcher.Steps;
     }
 }

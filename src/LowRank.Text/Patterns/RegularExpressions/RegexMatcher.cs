@@ -17,6 +17,8 @@ internal sealed class RegexMatcher
     private long _steps, _limit, _patience;
     private readonly RegexMemory _memory = new();
 
+    /// <summary>After how many steps a text counts as costly; null: by its length.</summary>
+    public long? Patience { get; init; }
     /// <summary>How many instructions the last text took.</summary>
     public long Steps => _steps;
 
@@ -26,7 +28,8 @@ internal sealed class RegexMatcher
     {
         _program = program;
         if (_registers.Length < program.Registers) _registers = new int[program.Registers];
-        (_steps, _limit, _patience) = (0, StepsPerUnit * text.Length + FreeSteps, program.Memos == 0 ? long.MaxValue : 24L * text.Length + 2000);
+        (_steps, _limit, _patience) = (0, StepsPerUnit * text.Length + FreeSteps, program.Memos == 0 ? long.MaxValue : Patience ?? 24L * text.Length + 2000);
+        _patience = Math.Min(_patience, _limit);
         _memory.Forget();
         for (int from = 0, last = -1; from <= text.Length;)
         {
@@ -57,14 +60,17 @@ internal sealed class RegexMatcher
             }
             _searchStart = from;
             if (Match(text, start, out end)) return true;
-            if (_steps > _patience)
-            {
-                _memory.Begin(_program.Memos, text.Length);
-                _patience = long.MaxValue;
-            }
         }
         end = start;
         return false;
+    }
+
+    // Begins to remember, also in the middle of a match; later gives up.
+    private void LosePatience(int length)
+    {
+        if (_steps > _limit) throw TooCostly();
+        _memory.Begin(_program.Memos, length);
+        _patience = _limit;
     }
 
     private bool Match(ReadOnlySpan<char> text, int start, out int end)
@@ -76,7 +82,7 @@ internal sealed class RegexMatcher
         if (_program.Captures > 0) _registers.AsSpan(0, 2 * (_program.Captures + 1)).Fill(-1);
         while (true)
         {
-            if (++_steps > _limit) throw TooCostly();
+            if (++_steps > _patience) LosePatience(text.Length);
             ref readonly var op = ref code[pc];
             switch (op.Op)
             {
