@@ -30,6 +30,15 @@ internal readonly record struct Node(JsonElement Element, string Place)
     public Node Required(string name)
         => this[name] is { Element.ValueKind: not JsonValueKind.Undefined } node ? node : throw new BadInputException($"the field '{name}' is missing", place: Place);
 
+    /// <summary>The items of a long list, without their places.</summary>
+    public JsonElement.ArrayEnumerator List() => Expect(JsonValueKind.Array, "a list").Element.EnumerateArray();
+
+    /// <summary>The fields of a large object, without their places.</summary>
+    public JsonElement.ObjectEnumerator Object() => Expect(JsonValueKind.Object, "an object").Element.EnumerateObject();
+
+    /// <summary>The name of a field.</summary>
+    public static string NameOf(JsonProperty property, string place) => Guard(place, () => property.Name);
+
     /// <summary>The items of a list.</summary>
     public IEnumerable<Node> Items()
     {

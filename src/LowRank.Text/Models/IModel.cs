@@ -9,12 +9,12 @@ internal interface IModel
     int? IdOf(string token);
     /// <summary>The token of an id; null where there is none.</summary>
     string? TokenOf(int id);
-    /// <summary>The id whose token shows as the text it stands for (Unigram: the unknown id); -1 where there is none.</summary>
-    int SelfNamedId => -1;
-    /// <summary>The end of the first part of the word's rest that can be tokenized on its own with the same result.</summary>
-    int NextCut(ReadOnlySpan<char> word, int from) => word.Length;
     /// <summary>Appends the tokens of a word given in UTF-8. Safe to call from several threads.</summary>
     void Tokenize(ReadOnlySpan<byte> word, TokenBuffer tokens);
+    /// <summary>The id whose token shows as the very text that it stands for; -1: none.</summary>
+    int SelfNamedId => -1;
+    /// <summary>Where the first part of <paramref name="word"/> from <paramref name="from"/> on ends that can be tokenized on its own, with the same result as in the whole.</summary>
+    int NextCut(ReadOnlySpan<char> word, int from) => word.Length;
 }
 
 /// <summary>Tokens and how many bytes of the word each stands for (0: the same ones as the token before it); grows and is used again.</summary>
@@ -38,11 +38,7 @@ internal sealed class TokenBuffer
     /// <summary>Appends one.</summary>
     public void Add(int id, int length)
     {
-        if (Count == _ids.Length)
-        {
-            Array.Resize(ref _ids, 2 * Count);
-            Array.Resize(ref _lengths, 2 * Count);
-        }
+        if (Count == _ids.Length) Grow(Count + 1);
         (_ids[Count], _lengths[Count]) = (id, length);
         Count++;
     }
@@ -53,6 +49,25 @@ internal sealed class TokenBuffer
     /// <summary>Appends several.</summary>
     public void Add(ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
     {
-        for (int i = 0; i < ids.Length; i++) Add(ids[i], lengths[i]);
+        if (Count + ids.Length > _ids.Length) Grow(Count + ids.Length);
+        ids.CopyTo(_ids.AsSpan(Count));
+        lengths.CopyTo(_lengths.AsSpan(Count));
+        Count += ids.Length;
+    }
+
+    /// <summary>Appends ids whose lengths nobody asks for.</summary>
+    public void AddIds(ReadOnlySpan<int> ids)
+    {
+        if (Count + ids.Length > _ids.Length) Grow(Count + ids.Length);
+        if (ids.Length == 1) _ids[Count] = ids[0];
+        else ids.CopyTo(_ids.AsSpan(Count));
+        Count += ids.Length;
+    }
+
+    private void Grow(int least)
+    {
+        int size = Math.Max(least, 2 * _ids.Length);
+        Array.Resize(ref _ids, size);
+        Array.Resize(ref _lengths, size);
     }
 }
