@@ -27,6 +27,6 @@ public sealed record Padding(int? Length = null, Side Direction = Side.Right, in
     {
         long length = Length ?? longest;
         if (MultipleOf is > 0 and int multiple && length % multiple > 0) length += multiple - length % multiple;
-        return length <= MostTokens ? (int)length : throw new BadInputException("the padding is too long", $"{length} tokens", expected: $"at most {MostTokens}");
+        return length <= longest || length * rows <= MostTokens ? (int)length : throw new BadInputException("the padding is too long", $"{rows} x {length} tokens", expected: $"at most {MostTokens} in all");
     }
 }

@@ -116,7 +116,7 @@ public sealed class Tokenizer
         var rows = new Encoding[texts.Count];
         Batches.Run(texts.Count, 0, i => rows[i] = Unpadded(texts[i].Text, texts[i].Pair, addSpecialTokens, truncation));
         if (padding is null || rows.Length == 0) return rows;
-        int length = padding.LengthFor(rows.Max(r => r.Ids.Count));
+        int length = padding.LengthFor(rows.Max(r => r.Ids.Count), rows.Length);
         return [.. rows.Select(r => r.Pad(length, padding))];
     }
 

@@ -21,7 +21,7 @@ internal static class ComponentTables
         ["Strip"] = n => new StripNormalizer(n["strip_left"].Bool(true), n["strip_right"].Bool(true)),
         ["StripAccents"] = _ => new FilterNormalizer(c => !Unicode.IsMark(c)),
         ["Prepend"] = n => new PrependNormalizer(n.Required("prepend").String()),
-        ["Replace"] = n => new ReplaceNormalizer(Pattern(n.Required("pattern")), n.Required("content").String()),
+        ["Replace"] = n => new ReplaceNormalizer(Replaced(n.Required("pattern")), n.Required("content").String()),
         ["BertNormalizer"] = n => BertNormalizer.Make(n["clean_text"].Bool(true), n["handle_chinese_chars"].Bool(true), n["strip_accents"].Bool(n["lowercase"].Bool(true)), n["lowercase"].Bool(true)),
         ["Nmt"] = _ => NmtNormalizer.Make(),
         ["Precompiled"] = n => new PrecompiledNormalizer(Charsmap.FromBase64(n.Required("precompiled_charsmap").String(), n["precompiled_charsmap"].Place)),
@@ -44,7 +44,11 @@ internal static class ComponentTables
         ["ByteFallback"] = _ => new ByteFallbackDecoder(),
         ["Fuse"] = _ => new FuseDecoder(),
         ["Strip"] = n => new StripDecoder(n.Required("content").Character(), n.Required("start").Index(), n.Required("stop").Index()),
+<<<<<<< HEAD
         ["Replace"] = n => new ReplaceDecoder(Pattern(n.Required("pattern")), n.Required("content").String(), IsOneUnit(n["pattern"])),
+=======
+        ["Replace"] = n => new ReplaceDecoder(Replaced(n.Required("pattern")), n.Required("content").String(), IsOneUnit(n["pattern"])),
+>>>>>>> i6-models
         ["Metaspace"] = n => new MetaspaceDecoder(n.Required("replacement").Character(), PreTokenizerTable.Scheme(n) != PrependScheme.Never),
         ["WordPiece"] = n => new WordPieceDecoder(n["prefix"].String("##"), n["cleanup"].Bool(true)),
         ["BPEDecoder"] = n => new BpeDecoder(n["suffix"].String("</w>")),
@@ -72,7 +76,19 @@ internal static class ComponentTables
 
     private static bool IsOneUnit(Node pattern) => !pattern["String"].IsNull && pattern["String"].String().Length == 1;
 
+<<<<<<< HEAD
     /// <summary>A pattern, a string or a regular expression; the empty string is found nowhere.</summary>
     public static IPattern Pattern(Node node)
         => node["String"].IsNull ? Regex.Parse(node.Required("Regex").String(), node.Place) : new LiteralPattern(node["String"].String());
+=======
+    // Here the empty string is an expression, found between all characters.
+    private static IPattern Replaced(Node node) => Pattern(node) ?? Regex.Parse("", node.Place);
+
+    /// <summary>A pattern, a string or a regular expression; null for the empty string, which is found nowhere.</summary>
+    public static IPattern? Pattern(Node node)
+    {
+        if (!node["String"].IsNull) return node["String"].String() is { Length: > 0 } literal ? new LiteralPattern(literal) : null;
+        return Regex.Parse(node.Required("Regex").String(), node.Place);
+    }
+>>>>>>> i6-models
 }

@@ -82,9 +82,10 @@ internal static class GgufTokenizer
         for (int id = 0; id < vocabulary.Pieces.Count; id++) spelled.TryAdd(Spelled(vocabulary.Pieces[id]), id);
         bool lowercase = fields.Flag("normalizer.lowercase", true);
         int unknown = Unknown(fields, vocabulary, kind) ?? throw new BadInputException("the vocabulary has no unknown token", place: GgufFields.Prefix + "unknown_token_id");
-        using var pre = System.Text.Json.JsonDocument.Parse("""{"type":"BertPreTokenizer"}""");
+        var cutting = new SequencePreTokenizer([
+            new SplitPreTokenizer(CharacterPattern.Space, SplitBehavior.Removed, invert: false), new SplitPreTokenizer(CharacterPattern.Punctuation, SplitBehavior.Isolated, invert: false)]);
         return new TokenizerParts(Added(vocabulary),
-            BertNormalizer.Make(cleanText: true, chinese: true, fields.Flag("normalizer.strip_accents", lowercase), lowercase), ComponentTables.PreTokenizer(new Node(pre.RootElement, "bert")),
+            BertNormalizer.Make(cleanText: true, chinese: true, fields.Flag("normalizer.strip_accents", lowercase), lowercase), cutting,
             new WordPieceModel(spelled, Spelled(vocabulary.Pieces[unknown]), "", "##", longestWord: 100), Ends(fields, vocabulary, kind), new WordPieceDecoder("##", cleanup: true));
 
         static string Spelled(Piece piece)

@@ -50,7 +50,7 @@ internal static class ModelReader
         // Characters that vanish shift the places of what follows in their word: such a word stays whole.
         bool vanishes = options.UnknownToken is null && !(options.ByteFallback && Enumerable.Range(0, 256).All(b => vocabulary.ContainsKey($"<0x{b:X2}>")));
         var cuts = vanishes || byteLevel || options.IgnoreMerges || options.Prefix.Length + options.Suffix.Length > 0 ? null : new BpeCuts(vocabulary.Keys);
-        return new BpeModel(vocabulary, Merges(node.Required("merges"), vocabulary, options, ref cuts), options, cuts);
+        return new BpeModel(vocabulary, new MergeReader(node.Required("merges"), vocabulary, options).Read(ref cuts), options, cuts);
     }
 
     private static string? Text(Node node) => node.IsNull ? null : node.String();
@@ -73,42 +73,6 @@ internal static class ModelReader
         if (limit > 4L * vocabulary.Count + 65536) throw new BadInputException("the vocabulary has holes: its ids reach far beyond its tokens", $"{limit}", node.Place, $"about {vocabulary.Count}");
         return vocabulary;
     }
-
-    private static BpeMerges Merges(Node node, Dictionary<string, int> vocabulary, BpeOptions options, ref BpeCuts? cuts)
-    {
-        var merges = new BpeMerges();
-        int index = 0;
-        foreach (var element in node.List())
-        {
-            var item = new MergePlace(node, index++);
-            string left, right;
-            if (element.ValueKind == JsonValueKind.Array) (left, right) = Listed(new Node(element, item.ToString()));
-            else
-            {
-                string merge = element.ValueKind == JsonValueKind.String ? new Node(element, node.Place).String() : new Node(element, item.ToString()).String();
-                if (merge.StartsWith("#version", StringComparison.Ordinal)) continue;
-                (left, right) = Written(merge, item);
-            }
-            merges.Add(Id(left, item), Id(right, item), Id(left + (options.Prefix.Length > 0 && right.Length >= options.Prefix.Length ? right[options.Prefix.Length..] : right), item));
-            cuts?.Add(left, right);
-            // Bytes and the unknown token stand for other characters than they are written with: what they join cannot be told from the text.
-            if (left == options.UnknownToken || right == options.UnknownToken || (options.ByteFallback && (IsByte(left) || IsByte(right)))) cuts = null;
-        }
-        return merges;
-
-        int Id(string token, MergePlace place) => vocabulary.TryGetValue(token, out int id) ? id : throw new BadInputException("a merge names a token that is not in the vocabulary", token, place.ToString());
-    }
-
-    private static bool IsByte(string token) => token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>';
-
-    // A place that is only written out where something is wrong with it.
-    private readonly record struct MergePlace(Node List, int Index)
-    {
-        public override string ToString() => $"{List.Place}[{Index}]";
-    }
-
-    private static (string, string) Listed(Node item)
-        => item.Items().ToList() is { Count: 2 } pair ? (pair[0].String(), pair[1].String()) : throw item.Wrong("two tokens");
 
     /// <summary>A merge written as two tokens with a blank between them.</summary>
     public static (string Left, string Right) Written<T>(string merge, T place)

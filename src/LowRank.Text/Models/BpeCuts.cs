@@ -18,7 +18,7 @@ internal sealed class BpeCuts
     }
 
     /// <summary>Takes a merge.</summary>
-    public void Add(string left, string right)
+    public void Add(ReadOnlySpan<char> left, ReadOnlySpan<char> right)
     {
         if (left.Length > 0 && right.Length > 0) _joined.Add(Key(left[^1], right[0]));
     }

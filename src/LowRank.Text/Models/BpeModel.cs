@@ -29,7 +29,10 @@ internal sealed class BpeModel : IModel
         (_idOf, _merges, _options, _cuts) = (vocabulary, merges, options, cuts);
         _tokenOf = new string?[vocabulary.Count == 0 ? 0 : vocabulary.Values.Max() + 1];
         foreach (var (token, id) in vocabulary) _tokenOf[id] = token;
-        _byBytes = new ByteVocabulary([.. vocabulary.Select(v => (Key: Spelled(v.Key), v.Value)).Where(v => v.Key is not null).Select(v => (v.Key!, v.Value))]);
+        var spelled = new List<(byte[], int)>(vocabulary.Count);
+        foreach (var (token, id) in vocabulary)
+            if (Spelled(token) is { } bytes) spelled.Add((bytes, id));
+        _byBytes = new ByteVocabulary(spelled);
         (_prefix, _suffix) = (System.Text.Encoding.UTF8.GetBytes(options.Prefix), System.Text.Encoding.UTF8.GetBytes(options.Suffix));
         _unknown = options.UnknownToken is { } token0 ? vocabulary.GetValueOrDefault(token0, -1) : -1;
         for (int b = 0; b < 256; b++)

@@ -7,11 +7,7 @@ internal sealed class PrependNormalizer(string prefix) : INormalizer
     public Slice Normalize(Slice part)
     {
         if (part.Length == 0 || prefix.Length == 0) return part;
-        Unicode.At(part.Span, 0, out int length);
-        var (start, end) = part.Part(0, length).Original;
-        var builder = new AlignedTextBuilder();
-        builder.Append(prefix, start, end);
-        builder.Append(part);
-        return builder.ToSlice();
+        string text = string.Concat(prefix, part.Span);
+        return new Slice(AlignedText.Over(part, text, prefix.Length), 0, text.Length);
     }
 }

@@ -12,6 +12,7 @@ internal sealed class ReplaceNormalizer(IPattern pattern, string content) : INor
         var matches = new List<(int Start, int End)>();
         pattern.FindMatches(part.Span, matches);
         if (matches.Count == 0) return part;
+        if (content.Length == 1 && matches.TrueForAll(m => m.End - m.Start == 1)) return OneForOne(part, matches);
         var builder = new AlignedTextBuilder();
         int done = 0;
         foreach (var (start, end) in matches)
@@ -23,6 +24,13 @@ internal sealed class ReplaceNormalizer(IPattern pattern, string content) : INor
         }
         builder.Append(part.Part(done, part.Length));
         return builder.ToSlice();
+    }
+
+    private Slice OneForOne(Slice part, List<(int Start, int End)> matches)
+    {
+        char[] text = part.Span.ToArray();
+        foreach (var (start, _) in matches) text[start] = content[0];
+        return new Slice(AlignedText.Over(part, new string(text)), 0, text.Length);
     }
 
     // The place of the character that ends there; an empty match at the start has none before it.
