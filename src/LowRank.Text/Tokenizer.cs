@@ -32,6 +32,10 @@ public sealed class Tokenizer
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
     public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTemplates(GgufTokenizer.Read(metadata), metadata);
 
+    /// <summary>The chat templates of a folder, by name, which need not be a model's: an adapter may bring its own.</summary>
+    /// <exception cref="BadInputException">A file is malformed.</exception>
+    public static IReadOnlyDictionary<string, string> ChatTemplatesOf(string folder) => TemplateFiles.OfFolder(folder);
+
     /// <summary>One past the largest id.</summary>
     public int VocabularySize { get; }
     /// <summary>The token that begins a text; null where none is named.</summary>
