@@ -81,10 +81,10 @@ public sealed class PrefixRuleTests
     [Fact]
     public void A_token_across_the_border_is_refused()
     {
-        // " t" and "he" make one token " the".
-        string template = ChatMl.Replace("assistant\\n' }}{% endif", "assistant\\nt' }}{% endif", StringComparison.Ordinal).Replace("m['content']", "('t' if m.role == 'assistant' else '') + m['content']", StringComparison.Ordinal);
-        Assert.NotEqual(Qwen.Encode("the").Length, Qwen.Encode("t").Length + Qwen.Encode("he").Length);
-        Assert.Contains("share a token", Refused(template, """[{"role":"user","content":"a"},{"role":"assistant","content":"he end"}]""").Message, StringComparison.Ordinal);
+        // "o" and "ne" make one token "one".
+        string template = ChatMl.Replace("assistant\\n' }}{% endif", "assistant\\no' }}{% endif", StringComparison.Ordinal).Replace("m['content']", "('o' if m.role == 'assistant' else '') + m['content']", StringComparison.Ordinal);
+        Assert.NotEqual(Qwen.Encode("one").Length, Qwen.Encode("o").Length + Qwen.Encode("ne").Length);
+        Assert.Contains("share a token", Refused(template, """[{"role":"user","content":"a"},{"role":"assistant","content":"ne end"}]""").Message, StringComparison.Ordinal);
     }
 
     [Fact]
