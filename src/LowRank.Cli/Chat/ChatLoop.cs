@@ -41,7 +41,7 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
         finally { _answering = null; }
         if (!json) Console.Out.WriteLine();
         if (turn.FinishReason == "cancelled") Notice(turn.Text.Length == 0 ? "(stopped before anything was said; the question is taken back)" : "(stopped)");
-        if (turn.FinishReason == "length") Notice($"(cut after {turn.NewTokens} tokens; --max-new-tokens allows more)");
+        if (turn.FinishReason == "length") Notice(turn.NewTokens < conversation.MaxNewTokens ? "(cut: the model cannot read a longer conversation; /reset begins a new one)" : $"(cut after {turn.NewTokens} tokens; --max-new-tokens allows more)");
     }
 
     /// <summary>A line for the person, not part of the answers.</summary>
@@ -49,6 +49,9 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
     {
         if (!quiet) Console.Error.WriteLine(text);
     }
+
+    /// <summary>A line that was asked for.</summary>
+    public static void Tell(string text) => Console.Error.WriteLine(text);
 
     /// <summary>Ends after this line.</summary>
     public void Leave() => _left = true;

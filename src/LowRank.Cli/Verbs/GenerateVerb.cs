@@ -29,11 +29,11 @@ internal static class GenerateVerb
             string? single = parsed.GetValue(prompt), file = parsed.GetValue(prompts), chat = parsed.GetValue(messages);
             if (new[] { single, file, chat }.Count(s => s is not null) != 1) throw new BadInputException("one of --prompt, --prompts and --messages is needed", place: "lowrank generate");
             generation.Read(parsed, common, []).Check();
-            List<Input> inputs = single is not null ? [new(single)] : chat is not null ? [new(Chat: MessagesFile.Read(chat))] : ReadPrompts(file!);
+            List<Input> inputs = single is not null ? [new(single)] : chat is not null ? [new(Chat: MessagesFile.Read(chat), Place: chat)] : ReadPrompts(file!);
             using var session = Session.Open(common, parsed);
             var encoder = inputs.Any(i => i.Chat is not null) ? ChatEncoders.Require(session, parsed.GetValue(template)) : null;
             var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder?.EndIds ?? []).Distinct()]);
-            var requests = inputs.Select(p => new GenerationRequest(p.Ids ?? (p.Chat is null ? session.Tokenizer.Encode(p.Text!) : encoder!.Encode(encoder.Prepare(p.Chat))))).ToList();
+            var requests = inputs.Select(p => new GenerationRequest(p.Ids ?? (p.Chat is null ? session.Tokenizer.Encode(p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
             if (json) Output.Json(new JsonArray([.. results.Select((r, i) => ToJson(r, inputs[i], requests[i]))]));
@@ -51,6 +51,12 @@ internal static class GenerateVerb
         ["prompt_tokens"] = r.PromptTokens, ["new_tokens"] = r.Ids.Count, ["prefill_seconds"] = r.PrefillSeconds, ["decode_seconds"] = r.DecodeSeconds,
     };
 
+    private static int[] Encoded(ChatEncoder encoder, ChatRequest chat, string? place)
+    {
+        try { return encoder.Encode(encoder.Prepare(chat)); }
+        catch (BadInputException e) { throw new BadInputException(e.Problem, e.Value, $"{place}: {e.Place}", e.Expected, e.Remedy, e); }
+    }
+
     private static List<Input> ReadPrompts(string path)
     {
         if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
@@ -67,7 +73,7 @@ internal static class GenerateVerb
                 if (row is JsonValue text) prompts.Add(new(text.GetValue<string>()));
                 else if (row?["prompt"] is JsonValue value) prompts.Add(new(value.GetValue<string>()));
                 else if (row?["input_ids"] is JsonArray ids) prompts.Add(new(Ids: [.. ids.Select(i => i!.GetValue<int>())]));
-                else if (row?["messages"] is JsonArray || row is JsonArray) prompts.Add(new(Chat: MessagesFile.Of(JsonDocument.Parse(line).RootElement, place)));
+                else if (row?["messages"] is JsonArray || row is JsonArray) prompts.Add(new(Chat: MessagesFile.Of(JsonDocument.Parse(line).RootElement, place), Place: place));
                 else throw new BadInputException("the row has no prompt", place: place, expected: "{\"prompt\": text}, {\"messages\": [...]} or {\"input_ids\": [...]}");
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) { throw new BadInputException("the row is not what is expected: " + e.Message, place: place, expected: "{\"prompt\": text}, {\"messages\": [...]} or {\"input_ids\": [...]}"); }
@@ -75,5 +81,5 @@ internal static class GenerateVerb
         return prompts.Count > 0 ? prompts : throw new BadInputException("the file holds no prompts", place: path);
     }
 
-    private sealed record Input(string? Text = null, int[]? Ids = null, ChatRequest? Chat = null);
+    private sealed record Input(string? Text = null, int[]? Ids = null, ChatRequest? Chat = null, string? Place = null);
 }
