@@ -28,7 +28,7 @@ internal static class ChatCommands
         int blank = line.IndexOfAny([' ', '\t', '\n']);
         string name = blank < 0 ? line : line[..blank], rest = blank < 0 ? "" : line[(blank + 1)..].Trim();
         var command = Table.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw new BadInputException("there is no such command", name, "chat", "/help shows them; begin with // to say something that begins with a slash", NearNames.Sentence(name, Table.Select(c => c.Name)));
+            ?? throw new BadInputException("there is no such command", name, "chat", string.Join(", ", Table.Where(c => c.Help is not null).Select(c => c.Name)), $"{NearNames.Sentence(name, Table.Select(c => c.Name))} Begin with // to say something that begins with a slash.".Trim());
         if (command.Takes.Length == 0 && rest.Length > 0) throw new BadInputException("the command takes nothing", rest, command.Name);
         command.Act(loop, rest);
     }
@@ -37,7 +37,7 @@ internal static class ChatCommands
     {
         foreach (var c in Table.Where(c => c.Help is not null)) ChatLoop.Tell($"  {c.Name + " " + c.Takes,-33} {c.Help}");
         ChatLoop.Tell("""
-              A line that ends in \ goes on in the next one; a block between lines of three quotes is one turn.
+              A line that ends in \ goes on in the next one; what stands between three quotes and three quotes is one turn.
               Ctrl-C stops an answer and keeps what was said; twice, it leaves.
             """);
     }
