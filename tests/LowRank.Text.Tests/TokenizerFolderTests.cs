@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.TestKit;
+using LowRank.Text.Models;
 using Xunit;
 
 namespace LowRank.Text.Tests;
@@ -141,6 +142,35 @@ public sealed class TokenizerFolderTests
         var tokenizer = Tokenizer.FromFolder(Paths.Shared("goldens/smollm2/hf"));
         Assert.Equal(JsonNode.Parse(File.ReadAllText(Paths.Shared("goldens/smollm2/chat.json")))!["template"]!.GetValue<string>(), tokenizer.ChatTemplates["default"]);
         Assert.Equal("<|im_end|>", tokenizer.SpecialTokens["eos_token"].GetString());
+    }
+
+    [Fact]
+    public void A_folder_with_only_a_sentencepiece_file_takes_the_rest_from_the_files_beside_it()
+    {
+        File.Delete(Path.Combine(_folder, "tokenizer.json"));
+        Piece[] pieces = [new("<unk>", 0, PieceKind.Unknown), new("<s>", 0, PieceKind.Control), new("</s>", 0, PieceKind.Control), new("\u2581a", -1, PieceKind.Normal), new("b", -2, PieceKind.Normal)];
+        File.WriteAllBytes(Path.Combine(_folder, "tokenizer.model"), SentencePieceBytes.Of(pieces, new(Kind: 2)));
+        Assert.True(Tokenizer.IsIn(_folder));
+        Assert.Equal([3, 4], Open().Encode("ab"));
+        Assert.Equal([("bos_token", "<s>"), ("eos_token", "</s>")], Special());
+        Assert.Equal((1, 2), (Open().BosId, Open().EosId));
+        Write("config.json", """{"model_type": "llama"}""");
+        Assert.Equal([1, 3, 4], Open().Encode("ab"));
+        Write("tokenizer_config.json", """{"add_bos_token": false, "add_eos_token": true, "eos_token": "</s>", "chat_template": "one"}""");
+        Write("added_tokens.json", """{"<|im_end|>": 5}""");
+        Assert.Equal([3, 4, 5, 2], Open().Encode("ab<|im_end|>"));
+        Assert.Equal([("default", "one")], Templates());
+    }
+
+    [Fact]
+    public void Other_truncation_keeps_templates_and_special_tokens()
+    {
+        Write("tokenizer.json", Tiny.Replace("{\"added_tokens\"", "{\"truncation\":{\"max_length\":1,\"strategy\":\"LongestFirst\",\"stride\":0},\"added_tokens\"", StringComparison.Ordinal));
+        Write("tokenizer_config.json", """{"eos_token": "<e>", "chat_template": "one"}""");
+        Assert.Equal([3], Open().Encode("abc"));
+        var free = Open().With();
+        Assert.Equal([3, 2], free.Encode("abc"));
+        Assert.Equal(("one", "<e>"), (free.ChatTemplates["default"], free.SpecialTokens["eos_token"].GetString()));
     }
 
     private Tokenizer Open() => Tokenizer.FromFolder(_folder);
