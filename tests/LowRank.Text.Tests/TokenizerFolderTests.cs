@@ -173,6 +173,33 @@ public sealed class TokenizerFolderTests
         Assert.Equal(("one", "<e>"), (free.ChatTemplates["default"], free.SpecialTokens["eos_token"].GetString()));
     }
 
+    [Fact]
+    public void Every_value_of_a_wrong_type_beside_it_is_refused_or_harmless()
+    {
+        const string whole = """
+            {"bos_token": "c", "eos_token": {"content": "<e>", "special": true, "lstrip": false}, "additional_special_tokens": ["a"], "extra_special_tokens": {"x_token": "b"},
+             "added_tokens_decoder": {"5": {"content": "<f>", "special": true}}, "chat_template": [{"name": "default", "template": "one"}]}
+            """;
+        string[] values = ["null", "true", "-3", "1e99", "\"\"", "\"x\"", "\"\\ud800\"", "[]", "[[]]", "{}", "{\"content\": \"x\"}", "[null]", "{\"\\udc00\": 1}"];
+        var random = new Random(7);
+        int refused = 0;
+        for (int i = 0; i < 1500; i++)
+        {
+            string text = whole;
+            for (int n = random.Next(1, 3); n > 0; n--)
+            {
+                var places = System.Text.RegularExpressions.Regex.Matches(text, "\"[^\"]*\"(?!:)|true|false|\\[[^\\[\\]]*\\]|\\{[^{}]*\\}");
+                var at = places[random.Next(places.Count)];
+                text = string.Concat(text.AsSpan(0, at.Index), values[random.Next(values.Length)], text.AsSpan(at.Index + at.Length));
+            }
+            Write(random.Next(4) == 0 ? "special_tokens_map.json" : "tokenizer_config.json", text);
+            try { Open().Encode("abc"); }
+            catch (BadInputException) { refused++; }
+            if (i % 7 == 0) File.Delete(Path.Combine(_folder, "special_tokens_map.json"));
+        }
+        Assert.InRange(refused, 100, 1499);
+    }
+
     private Tokenizer Open() => Tokenizer.FromFolder(_folder);
 
     private List<(string, string)> Templates() => [.. Open().ChatTemplates.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => (t.Key, t.Value))];
