@@ -44,11 +44,7 @@ internal static class ComponentTables
         ["ByteFallback"] = _ => new ByteFallbackDecoder(),
         ["Fuse"] = _ => new FuseDecoder(),
         ["Strip"] = n => new StripDecoder(n.Required("content").Character(), n.Required("start").Index(), n.Required("stop").Index()),
-<<<<<<< HEAD
-        ["Replace"] = n => new ReplaceDecoder(Pattern(n.Required("pattern")), n.Required("content").String(), IsOneUnit(n["pattern"])),
-=======
         ["Replace"] = n => new ReplaceDecoder(Replaced(n.Required("pattern")), n.Required("content").String(), IsOneUnit(n["pattern"])),
->>>>>>> i6-models
         ["Metaspace"] = n => new MetaspaceDecoder(n.Required("replacement").Character(), PreTokenizerTable.Scheme(n) != PrependScheme.Never),
         ["WordPiece"] = n => new WordPieceDecoder(n["prefix"].String("##"), n["cleanup"].Bool(true)),
         ["BPEDecoder"] = n => new BpeDecoder(n["suffix"].String("</w>")),
@@ -76,11 +72,6 @@ internal static class ComponentTables
 
     private static bool IsOneUnit(Node pattern) => !pattern["String"].IsNull && pattern["String"].String().Length == 1;
 
-<<<<<<< HEAD
-    /// <summary>A pattern, a string or a regular expression; the empty string is found nowhere.</summary>
-    public static IPattern Pattern(Node node)
-        => node["String"].IsNull ? Regex.Parse(node.Required("Regex").String(), node.Place) : new LiteralPattern(node["String"].String());
-=======
     // Here the empty string is an expression, found between all characters.
     private static IPattern Replaced(Node node) => Pattern(node) ?? Regex.Parse("", node.Place);
 
@@ -90,5 +81,4 @@ internal static class ComponentTables
         if (!node["String"].IsNull) return node["String"].String() is { Length: > 0 } literal ? new LiteralPattern(literal) : null;
         return Regex.Parse(node.Required("Regex").String(), node.Place);
     }
->>>>>>> i6-models
 }
