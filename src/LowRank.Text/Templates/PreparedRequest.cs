@@ -47,8 +47,7 @@ internal sealed class PreparedRequest
         // A template that trims has taken the mark's blank, and with it those that the message ended in.
         string cut = text[..at];
         if (!text.AsSpan(at).StartsWith(Mark)) cut = Library.StringMethods.Strip(cut, null, false, true);
-        int end = new Str(cut).Length;
-        return new RenderedChat(cut, [.. generation.Where(g => g.Item1 < end).Select(g => (g.Item1, Math.Min(g.Item2, end)))]);
+        return new RenderedChat(cut, []); // the reference marks no spans in a text that it cuts
     }
 
     /// <summary>A message without its null keys, its reasoning under the names that templates ask for.</summary>

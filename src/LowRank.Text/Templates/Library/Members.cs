@@ -10,12 +10,12 @@ internal static class Members
     private static readonly string[] Numbers = ["__abs__", "__add__", "__bool__", "__divmod__", "__float__", "__floordiv__", "__int__", "__mod__", "__mul__", "__neg__", "__pos__", "__pow__", "__radd__", "__rdivmod__", "__rfloordiv__", "__rmod__", "__rmul__", "__round__", "__rpow__", "__rsub__", "__rtruediv__", "__sub__", "__truediv__", "__trunc__", "__getnewargs__", "__ceil__", "__floor__"];
     private static readonly string[] Sequences = ["__add__", "__contains__", "__getitem__", "__iter__", "__len__", "__mul__", "__rmul__", "__getnewargs__", "__class_getitem__", "__reversed__"];
     private static readonly string[] Functions = ["__annotations__", "__builtins__", "__call__", "__closure__", "__code__", "__defaults__", "__dict__", "__get__", "__globals__", "__kwdefaults__", "__module__", "__name__", "__qualname__", "__self__", "__text_signature__", "__type_params__", "__wrapped__"];
-    private static readonly HashSet<string> OfAll = [.. Types], OfNumbers = [.. Types, .. Numbers], OfSequences = [.. Types, .. Sequences, "__mod__", "__rmod__"], OfOthers = [.. Types, .. Functions, .. Sequences];
+    private static readonly HashSet<string> OfAll = [.. Types], OfNumbers = [.. Types, .. Numbers], OfSequences = [.. Types, .. Sequences, "__mod__", "__rmod__"], OfOthers = [.. Types, .. Functions, .. Sequences], OfUndefined = [.. Types, .. Numbers, .. Sequences, "__call__", "__dict__", "__module__"];
 
     /// <summary>value.name</summary>
     public static Value Attribute(Value value, Str name, Run run)
     {
-        if (value is Undefined u && !name.Text.StartsWith("__", StringComparison.Ordinal)) throw u.Error();
+        if (value is Undefined u && !OfUndefined.Contains(name.Text)) throw u.Error();
         if (Own(value, name.Text) is { } own) return own;
         if (value is DictValue dict && dict.Get(name) is { } item) return item;
         run.Charge(1);
@@ -52,7 +52,7 @@ internal static class Members
     {
         if (Methods.Changes(value, name)) return true;
         if (!name.StartsWith("__", StringComparison.Ordinal)) return false;
-        return (value switch { Int or Float or Bool => OfNumbers, Str or Sequence or DictValue or RangeValue or DictView => OfSequences, None => OfAll, _ => OfOthers }).Contains(name);
+        return (value switch { Int or Float or Bool => OfNumbers, Str or Sequence or DictValue or RangeValue or DictView => OfSequences, None => OfAll, Undefined => OfUndefined, _ => OfOthers }).Contains(name);
     }
 
     private static Value? Field(Value value, string name) => value switch
