@@ -6,7 +6,7 @@ namespace LowRank.Cli;
 internal static class TokenEncoders
 {
     /// <summary>The encoder of a model; null for one without a tokenizer: rows of token ids still work.</summary>
-    public static TokenEncoder? Of(string modelPath)
+    public static TokenEncoder? Of(string modelPath, string? chatTemplate = null)
     {
         if (!Session.HasTokenizer(modelPath)) return null;
         var tokenizer = Session.TokenizerOf(modelPath);
