@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LowRank.Tensors;
 using LowRank.Text.AddedTokens;
 using LowRank.Text.Decoders;
@@ -29,7 +30,11 @@ public sealed class Tokenizer
 
     /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTokenizer.Read(metadata);
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTemplates(GgufTokenizer.Read(metadata), metadata);
+
+    /// <summary>The chat templates of a folder, by name, which need not be a model's: an adapter may bring its own.</summary>
+    /// <exception cref="BadInputException">A file is malformed.</exception>
+    public static IReadOnlyDictionary<string, string> ChatTemplatesOf(string folder) => TemplateFiles.OfFolder(folder);
 
     /// <summary>One past the largest id.</summary>
     public int VocabularySize { get; }
@@ -41,6 +46,10 @@ public sealed class Tokenizer
     public int? EosId => EosIds.Count > 0 ? EosIds[0] : null;
     /// <summary>The token that pads; null where none is named.</summary>
     public int? PadId { get; }
+    /// <summary>The chat templates that come with it, by name; the usual one is "default".</summary>
+    public IReadOnlyDictionary<string, string> ChatTemplates { get; internal set; } = new Dictionary<string, string>();
+    /// <summary>The texts of the special tokens by the names that chat templates know: bos_token, eos_token and so on.</summary>
+    public IReadOnlyDictionary<string, JsonElement> SpecialTokens { get; internal set; } = new Dictionary<string, JsonElement>();
 
     internal IDecoder? Decoder => _parts.Decoder;
 
@@ -84,6 +93,12 @@ public sealed class Tokenizer
 
     internal string? TokenForDecoding(int id, bool skipSpecialTokens)
         => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
+
+    private static Tokenizer GgufTemplates(Tokenizer tokenizer, IReadOnlyDictionary<string, object> metadata)
+    {
+        (tokenizer.ChatTemplates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
+        return tokenizer;
+    }
 
     private TextEncoder Encoder() => new(_added, _parts.PreTokenizer, _parts.Model, TokenOf);
 }

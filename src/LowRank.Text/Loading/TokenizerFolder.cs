@@ -3,17 +3,26 @@ using LowRank.Tensors;
 
 namespace LowRank.Text;
 
-/// <summary>Reads a model folder's tokenizer and the files that name its beginning, end and padding tokens.</summary>
+/// <summary>Reads a model folder's tokenizer, the files that name its special tokens, and its chat templates.</summary>
 internal static class TokenizerFolder
 {
     /// <summary>The tokenizer.</summary>
     public static Tokenizer Read(string folder)
     {
         if (!Directory.Exists(folder)) throw new BadInputException("the folder does not exist", place: folder);
+        var names = SpecialTokenFiles.Read(folder);
+        var parts = ExtraTokens.AddTo(Parts(folder), folder, names);
+        return new Tokenizer(parts, Roles(folder, names, new Tokenizer(parts)))
+        {
+            ChatTemplates = TemplateFiles.OfFolder(folder),
+            SpecialTokens = names.Texts(),
+        };
+    }
+
+    private static TokenizerParts Parts(string folder)
+    {
         string path = Path.Combine(folder, "tokenizer.json");
-        if (!File.Exists(path)) throw Missing(folder);
-        var parts = TokenizerFile.Read(path);
-        return new Tokenizer(parts, Roles(folder, new Tokenizer(parts)));
+        return File.Exists(path) ? TokenizerFile.Read(path) : throw Missing(folder);
     }
 
     private static BadInputException Missing(string folder)
@@ -24,12 +33,12 @@ internal static class TokenizerFolder
     }
 
     // What says how texts were written in training comes first; the ids at which generation stops follow.
-    private static RoleIds Roles(string folder, Tokenizer tokenizer)
+    private static RoleIds Roles(string folder, SpecialTokenFiles names, Tokenizer tokenizer)
     {
-        Node? named = Open(folder, "tokenizer_config.json"), map = Open(folder, "special_tokens_map.json"), generation = Open(folder, "generation_config.json"), config = Open(folder, "config.json");
+        Node? generation = SpecialTokenFiles.Open(folder, "generation_config.json"), config = SpecialTokenFiles.Open(folder, "config.json");
         List<int> Of(string role)
         {
-            var ids = new[] { named, map }.OfType<Node>().Select(n => Named(n[role + "_token"], tokenizer)).OfType<int>().ToList();
+            var ids = names.Of(role + "_token").Select(n => tokenizer.IdOf(n.Content) ?? throw new BadInputException("the token is not in the vocabulary", n.Content, n.Place));
             var numbered = generation is { } g ? Numbered(g[role + "_token_id"]) : [];
             if (numbered.Count == 0 && config is { } c) numbered = Numbered(c[role + "_token_id"]);
             return [.. ids.Concat(numbered.Where(id => id < tokenizer.VocabularySize)).Distinct()];
@@ -37,16 +46,6 @@ internal static class TokenizerFolder
         return new RoleIds(First(Of("bos")), Of("eos"), First(Of("pad")));
 
         static int? First(List<int> ids) => ids.Count > 0 ? ids[0] : null;
-    }
-
-    private static Node? Open(string folder, string name) => File.Exists(Path.Combine(folder, name)) ? Node.Read(Path.Combine(folder, name)) : null;
-
-    // A token is written as its text or as an object with its flags.
-    private static int? Named(Node node, Tokenizer tokenizer)
-    {
-        if (node.IsNull) return null;
-        string content = (node.Element.ValueKind == JsonValueKind.Object ? node.Required("content") : node).String();
-        return tokenizer.IdOf(content) ?? throw new BadInputException("the token is not in the vocabulary", content, node.Place);
     }
 
     private static List<int> Numbered(Node node)
