@@ -37,7 +37,7 @@ internal static class ChatRows
     {
         var chat = context.NeedEncoder().Chat ?? throw context.Error("a row of messages needs a chat template, and the model has none", remedy: "Name one with chat_template: FILE.jinja, or give the rows as a prompt with a completion.");
         try { return chat(request, assistantOnly); }
-        catch (BadInputException e) { throw context.Error(e.Problem, e.Value, e.Expected, e.Remedy ?? (e.Place is { } place && place != context.Place ? $"See {place}." : null), e); }
+        catch (BadInputException e) { throw context.Error(e.Place is { } place ? $"{place}: {e.Problem}" : e.Problem, e.Value, e.Expected, e.Remedy, e); }
     }
 
     /// <summary>Keeps the last question and the answer as texts, where the answer is the only message from <paramref name="answer"/> on and is text.</summary>

@@ -2,14 +2,14 @@ using LowRank.Tensors;
 
 namespace LowRank.Training;
 
-/// <summary>A piece of a stream that moves forward: bytes from <see cref="Start"/> on are kept until they are given up; the piece grows with the longest row only.</summary>
+/// <summary>A piece of a stream that moves forward: bytes are kept until they are given up; the piece grows with the longest row only.</summary>
 internal sealed class Window(Stream stream, string path) : IDisposable
 {
     private byte[] _bytes = new byte[1 << 16];
     private int _start, _end;
     private bool _ended;
 
-    /// <summary>The line of <see cref="Start"/>, counted from 1.</summary>
+    /// <summary>The line of the first byte kept, counted from 1.</summary>
     public long Line { get; private set; } = 1;
 
     /// <summary>What has been read and not given up.</summary>
