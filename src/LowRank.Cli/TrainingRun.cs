@@ -52,7 +52,7 @@ internal sealed class TrainingRun : IDisposable
         var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
         try
         {
-            var encoder = TokenEncoders.Of(modelPath, settings.ChatTemplate);
+            var encoder = TokenEncoders.Of(modelPath, settings);
             RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;

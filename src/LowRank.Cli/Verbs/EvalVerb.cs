@@ -13,7 +13,7 @@ internal static class EvalVerb
     {
         var common = new CommonOptions();
         var flags = new GenerationFlags();
-        Option<string> data = new("--data") { Description = "held-out rows (.jsonl or .json)" };
+        Option<string> data = new("--data") { Description = "held-out rows: a file or folder, as for train" };
         Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
         Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
         Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => 1024 };
@@ -28,7 +28,7 @@ internal static class EvalVerb
             if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
             if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
             if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
-            if (!File.Exists(file)) throw new BadInputException("the data file does not exist", file, "--data");
+            if (!File.Exists(file) && !Directory.Exists(file)) throw new BadInputException("the data file does not exist", file, "--data");
             flags.Read(parsed, common, []).Check();
             using var session = Session.Open(common, parsed);
             var rows = RowSet.Load(file, session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path), parsed.GetValue(maxLength));

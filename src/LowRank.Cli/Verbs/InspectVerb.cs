@@ -33,7 +33,7 @@ internal static class InspectVerb
         if (File.Exists(Path.Combine(target, "adapter_config.json"))) return Adapter(target);
         if (new RunFolder(target) is { Exists: true } run) return Run(run);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
-        if (target.EndsWith(".jsonl", StringComparison.Ordinal) || (target.EndsWith(".json", StringComparison.Ordinal) && File.Exists(target))) return Data(target);
+        if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
         return Model(ModelPlace.Of(target));
     }
 

@@ -12,9 +12,6 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
     public long Skipped { get; init; }
 
-    /// <summary>The rows, with their lengths at hand.</summary>
-    public IRowList List => Rows as IRowList ?? new MemoryRows(Rows);
-
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
     /// <param name="vocabularySize">The model's.</param>
@@ -48,13 +45,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         return collector.Finish(key);
     }
 
-    /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each.</summary>
-    public IEnumerable<Batch> ForEvaluation()
-    {
-        var list = List;
-        double mean = Enumerable.Range(0, list.Count).Average(i => list.LengthOf(i));
-        return EvaluationBatches.ByLength(list, (int)Math.Clamp(EvaluationBatchTokens / mean, 1, 256)).Select(b => b.Batch);
-    }
+    /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>
+    public IEnumerable<Batch> ForEvaluation() => EvaluationBatches.ByLength(Rows, EvaluationBatchTokens).Select(b => b.Batch);
 
     /// <summary>The distinct prompts with all their completions, in the order of first appearance; rows that are no prompt with a completion are left out.</summary>
     /// <param name="rows">Only the first so many rows are looked at.</param>

@@ -40,7 +40,7 @@ public static class DataRules
             if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
         if (settings.DataFormat is { } format && !RowFormats.Names.Contains(format))
             yield return new("an unknown data format", format, "data_format", string.Join(", ", RowFormats.Names), NearNames.Sentence(format, RowFormats.Names));
-        foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])
+        foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("assistant_turns", settings.AssistantTurns, ["all", "last"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])
             if (!choices.Contains(value)) yield return new("an unknown choice", value, key, string.Join(" or ", choices));
         if (settings.ChatDate is { } date && !DateTime.TryParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _)) yield return new("not a date", date, "chat_date", "a day such as 2026-01-31");
     }

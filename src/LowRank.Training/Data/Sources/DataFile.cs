@@ -15,6 +15,7 @@ internal sealed class DataFile
     public DataFile(string path)
     {
         Path = path;
+        if (Directory.Exists(path)) throw new BadInputException("a folder where a data file was expected", place: path);
         string name = path, ending = System.IO.Path.GetExtension(name).ToLowerInvariant();
         if (Compressions.ContainsKey(ending))
         {
@@ -28,8 +29,14 @@ internal sealed class DataFile
 
     private static readonly Dictionary<string, Func<Stream, Stream>> Compressions = new()
     {
-        [".gz"] = s => new GZipStream(s, CompressionMode.Decompress), [".zst"] = s => new ZstdSharp.DecompressionStream(s),
+        [".gz"] = Gunzip, [".zst"] = s => new ZstdSharp.DecompressionStream(s),
     };
+
+    private static GZipStream Gunzip(Stream stream)
+    {
+        AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true); // else a file cut short looks like one that ends
+        return new GZipStream(stream, CompressionMode.Decompress);
+    }
 
     /// <summary>The file, as given.</summary>
     public string Path { get; }
@@ -58,7 +65,6 @@ internal sealed class DataFile
     /// <summary>The bytes as they are stored.</summary>
     public FileStream OpenStored()
     {
-        if (Directory.Exists(Path)) throw new BadInputException("a folder where a data file was expected", place: Path);
         try { return new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
