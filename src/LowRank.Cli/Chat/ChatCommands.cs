@@ -14,9 +14,9 @@ internal static class ChatCommands
         new("/reset", "", "forget what was said; the system message and the adapters stay", (loop, _) => { loop.Conversation.Reset(); loop.Notice("A new conversation."); }),
         new("/undo", "", "take the last question and its answer back", (loop, _) => loop.Notice(loop.Conversation.Undo() is { } text ? $"Taken back: {text}" : "Nothing was said yet.")),
         new("/retry", "", "answer the last question anew", (loop, _) => Retry(loop)),
-        new("/history", "", "show what was said", (loop, _) => { foreach (var m in loop.Conversation.Messages()) loop.Notice($"{m!["role"]}: {m["content"]}"); }),
+        new("/history", "", "show what was said", (loop, _) => { foreach (var m in loop.Conversation.Messages()) ChatLoop.Tell($"{m!["role"]}: {m["content"]}"); }),
         new("/save", "FILE.jsonl", "add the conversation to a file as a row to train on", (loop, text) => Save(loop, Needed(text, "/save", "a file's name"))),
-        new("/help", "", "show this", (loop, _) => Help(loop)),
+        new("/help", "", "show this", (_, _) => Help()),
         new("/exit", "", "leave; so do /quit and the end of the input", (loop, _) => loop.Leave()),
         new("/quit", "", null, (loop, _) => loop.Leave()),
     ];
@@ -28,16 +28,16 @@ internal static class ChatCommands
         int blank = line.IndexOfAny([' ', '\t', '\n']);
         string name = blank < 0 ? line : line[..blank], rest = blank < 0 ? "" : line[(blank + 1)..].Trim();
         var command = Table.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw new BadInputException("there is no such command", name, "chat", "/help shows them; begin with // to say something that begins with a slash", NearNames.Sentence(name, Table.Select(c => c.Name)));
+            ?? throw new BadInputException("there is no such command", name, "chat", string.Join(", ", Table.Where(c => c.Help is not null).Select(c => c.Name)), $"{NearNames.Sentence(name, Table.Select(c => c.Name))} Begin with // to say something that begins with a slash.".Trim());
         if (command.Takes.Length == 0 && rest.Length > 0) throw new BadInputException("the command takes nothing", rest, command.Name);
         command.Act(loop, rest);
     }
 
-    private static void Help(ChatLoop loop)
+    private static void Help()
     {
-        foreach (var c in Table.Where(c => c.Help is not null)) loop.Notice($"  {c.Name + " " + c.Takes,-33} {c.Help}");
-        loop.Notice("""
-              A line that ends in \ goes on in the next one; a block between lines of three quotes is one turn.
+        foreach (var c in Table.Where(c => c.Help is not null)) ChatLoop.Tell($"  {c.Name + " " + c.Takes,-33} {c.Help}");
+        ChatLoop.Tell("""
+              A line that ends in \ goes on in the next one; what stands between three quotes and three quotes is one turn.
               Ctrl-C stops an answer and keeps what was said; twice, it leaves.
             """);
     }

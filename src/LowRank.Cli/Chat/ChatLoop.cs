@@ -6,6 +6,7 @@ namespace LowRank.Cli.Chat;
 /// <summary>Turn after turn: from a terminal with prompts and notices, or from redirected input, a line a turn.</summary>
 internal sealed class ChatLoop(Conversation conversation, TextReader input, bool interactive, bool json, bool quiet)
 {
+    private const string Quotes = "\"\"\"";
     private CancellationTokenSource? _answering;
     private bool _left, _asked, _interrupted;
 
@@ -41,7 +42,7 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
         finally { _answering = null; }
         if (!json) Console.Out.WriteLine();
         if (turn.FinishReason == "cancelled") Notice(turn.Text.Length == 0 ? "(stopped before anything was said; the question is taken back)" : "(stopped)");
-        if (turn.FinishReason == "length") Notice($"(cut after {turn.NewTokens} tokens; --max-new-tokens allows more)");
+        if (turn.FinishReason == "length") Notice(turn.NewTokens < conversation.MaxNewTokens ? "(cut: the model cannot read a longer conversation; /reset begins a new one)" : $"(cut after {turn.NewTokens} tokens; --max-new-tokens allows more)");
     }
 
     /// <summary>A line for the person, not part of the answers.</summary>
@@ -49,6 +50,9 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
     {
         if (!quiet) Console.Error.WriteLine(text);
     }
+
+    /// <summary>A line that was asked for.</summary>
+    public static void Tell(string text) => Console.Error.WriteLine(text);
 
     /// <summary>Ends after this line.</summary>
     public void Leave() => _left = true;
@@ -67,18 +71,25 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
         Console.Out.Flush();
     }
 
-    // Lines joined by a backslash at their ends, or a block between lines of three quotes.
+    // Lines joined by a backslash at their ends, or a block between three quotes and three quotes.
     private string? ReadTurn()
     {
         if (ReadLine("> ") is not { } line) return null;
-        if (line.Trim() == "\"\"\"")
-        {
-            List<string> block = [];
-            while (ReadLine(". ") is { } next && next.Trim() != "\"\"\"") block.Add(next);
-            return string.Join('\n', block);
-        }
+        if (line.TrimStart().StartsWith(Quotes, StringComparison.Ordinal)) return ReadBlock(line.TrimStart()[Quotes.Length..]);
         while (line.EndsWith('\\') && ReadLine(". ") is { } next) line = line[..^1] + "\n" + next;
         return line;
+    }
+
+    private string ReadBlock(string first)
+    {
+        List<string> block = [];
+        for (string? line = first; line is not null; line = ReadLine(". "))
+        {
+            bool last = line.TrimEnd().EndsWith(Quotes, StringComparison.Ordinal);
+            block.Add(last ? line.TrimEnd()[..^Quotes.Length] : line);
+            if (last) break;
+        }
+        return string.Join('\n', block).Trim('\n');
     }
 
     private string? ReadLine(string prompt)

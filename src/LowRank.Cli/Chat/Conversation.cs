@@ -20,6 +20,8 @@ internal sealed class Conversation(Session session, ChatEncoder encoder, Generat
     public string? System { get; set; }
     /// <summary>The answers so far, undone ones too.</summary>
     public List<ChatTurn> Turns { get; } = [];
+    /// <summary>New tokens of an answer at most.</summary>
+    public int MaxNewTokens => options.MaxNewTokens;
     /// <summary>Whether anything was said.</summary>
     public bool IsEmpty => _messages.Count == 0;
 
@@ -73,7 +75,7 @@ internal sealed class Conversation(Session session, ChatEncoder encoder, Generat
         GenerationResult result;
         // Each answer draws its own random numbers.
         try { result = _generator.Generate([new(ids)], options with { Seed = options.Seed + Turns.Count }, (_, piece) => onText(piece), stop, _prefix)[0]; }
-        catch (BadInputException e) when (ids.Length > session.Model.Spec.MaxPositions / 2) { throw new BadInputException("the conversation has become too long for the model: " + e.Message, remedy: "Begin a new one with /reset, or take turns back with /undo.", inner: e); }
+        catch (BadInputException e) when (ids.Length >= session.Model.Spec.MaxPositions) { throw new BadInputException("the conversation has become too long for the model: " + e.Message, remedy: "Begin a new one with /reset, or take turns back with /undo.", inner: e); }
         _messages.Add(("assistant", result.Text ?? ""));
         var turn = new ChatTurn(result.Text ?? "", result.FinishReason, result.PromptTokens, _prefix.Reused, result.Ids.Count, result.PrefillSeconds, result.DecodeSeconds, [.. Adapters.Active]);
         Turns.Add(turn);

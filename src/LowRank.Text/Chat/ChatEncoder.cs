@@ -99,8 +99,15 @@ public sealed class ChatEncoder
         return new([.. encoding.Ids], mask, rendered.Text);
     }
 
+    // Blocks that touch each other are one turn: some templates write the text's end token in a block of its own.
     private static IReadOnlyList<(int Start, int End)> Spans(RenderedChat rendered, AssistantTurns turns)
-        => turns == AssistantTurns.All || rendered.Generation.Count == 0 ? rendered.Generation : [rendered.Generation[^1]];
+    {
+        var blocks = rendered.Generation;
+        if (turns == AssistantTurns.All || blocks.Count == 0) return blocks;
+        int first = blocks.Count - 1;
+        while (first > 0 && blocks[first - 1].End == blocks[first].Start) first--;
+        return [.. blocks.Skip(first)];
+    }
 
     private ChatTemplate TemplateFor(ChatRequest request)
         => _withTools is not null && request.Tools is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() > 0 ? _withTools : _template;

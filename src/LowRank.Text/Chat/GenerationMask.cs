@@ -16,7 +16,7 @@ internal static class GenerationMask
     {
         int[] mask = Of(encoding, blocks);
         foreach (var (from, to) in Runs(encoding, blocks))
-            if (to > from && to < mask.Length && tokenizer.IsSpecial(encoding.Ids[to]) && !ClosesItself(encoding, from, to, tokenizer)) mask[to] = 1;
+            if (to > from && to < mask.Length && TurnEnds.CanEnd(tokenizer, encoding.Ids[to]) && !ClosesItself(encoding, from, to, tokenizer)) mask[to] = 1;
         return mask;
     }
 
@@ -24,8 +24,8 @@ internal static class GenerationMask
     private static bool ClosesItself(Encoding encoding, int from, int to, Tokenizer tokenizer)
     {
         int last = to - 1;
-        while (last > from && !tokenizer.IsSpecial(encoding.Ids[last]) && string.IsNullOrWhiteSpace(tokenizer.Decode([encoding.Ids[last]]))) last--;
-        return tokenizer.IsSpecial(encoding.Ids[last]);
+        while (last > from && !TurnEnds.CanEnd(tokenizer, encoding.Ids[last]) && string.IsNullOrWhiteSpace(tokenizer.Decode([encoding.Ids[last]]))) last--;
+        return TurnEnds.CanEnd(tokenizer, encoding.Ids[last]);
     }
 
     private static IEnumerable<(int From, int To)> Runs(Encoding encoding, IReadOnlyList<(int Start, int End)> blocks)

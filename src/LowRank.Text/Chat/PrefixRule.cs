@@ -62,7 +62,7 @@ internal sealed class PrefixRule(ChatEncoder encoder, Tokenizer tokenizer, ChatR
         while (common < most && through[common] == text[common]) common++;
         for (int i = encoding.Ids.Count - 1; i >= from; i--)
         {
-            if (!tokenizer.IsSpecial(encoding.Ids[i]) || CloseOf(i) is not { } close || close > common) continue;
+            if (!TurnEnds.CanEnd(tokenizer, encoding.Ids[i]) || CloseOf(i) is not { } close || close > common) continue;
             if (OnlyClosing(through[close..])) return i;
             break;
         }
@@ -82,7 +82,7 @@ internal sealed class PrefixRule(ChatEncoder encoder, Tokenizer tokenizer, ChatR
     }
 
     private bool OnlyClosing(string rest)
-        => string.IsNullOrWhiteSpace(rest) || tokenizer.Encode(rest, addSpecialTokens: false).All(id => tokenizer.IsSpecial(id) || string.IsNullOrWhiteSpace(tokenizer.Decode([id])));
+        => string.IsNullOrWhiteSpace(rest) || tokenizer.Encode(rest, addSpecialTokens: false).All(id => TurnEnds.CanEnd(tokenizer, id) || string.IsNullOrWhiteSpace(tokenizer.Decode([id])));
 
     private static string Differing(string a, string b)
     {

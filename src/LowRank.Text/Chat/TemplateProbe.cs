@@ -32,7 +32,7 @@ internal sealed class TemplateProbe
         if (Rendered($$"""[{"role":"user","content":"a"},{"role":"assistant","content":"{{Mark}}"}]""") is not { } text) return null;
         int at = text.LastIndexOf(Mark, StringComparison.Ordinal);
         if (at < 0) return null;
-        return tokenizer.Encode(text[(at + Mark.Length)..], addSpecialTokens: false).Select(id => (int?)id).FirstOrDefault(id => tokenizer.IsSpecial(id!.Value));
+        return tokenizer.Encode(text[(at + Mark.Length)..], addSpecialTokens: false).Select(id => (int?)id).FirstOrDefault(id => TurnEnds.CanEnd(tokenizer, id!.Value));
     }
 
     private bool FindObjects()
