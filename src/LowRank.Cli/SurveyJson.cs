@@ -21,12 +21,17 @@ internal static class SurveyJson
             ["histogram"] = List(survey.Lengths.Bins(), b => new JsonObject { ["from"] = b.From, ["to"] = b.To, ["rows"] = b.Rows }),
             ["truncated_rows"] = survey.TruncatedRows, ["bad_rows"] = survey.BadRows, ["rows_without_targets"] = survey.RowsWithoutTargets, ["rows_cut_to_nothing"] = survey.RowsCutToNothing,
             ["duplicates"] = survey.Duplicates, ["duplicates_exact"] = survey.DuplicatesExact,
-            ["eval_rows"] = survey.EvalRows, ["overlap_rows"] = survey.OverlapRows, ["overlap_exact"] = survey.OverlapRows is null ? null : survey.OverlapExact,
+            ["eval_rows"] = survey.EvalRows, ["eval_bad_rows"] = survey.EvalBadRows, ["overlap_rows"] = survey.OverlapRows, ["overlap_exact"] = survey.OverlapRows is null ? null : survey.OverlapExact,
             ["samples"] = List(survey.Samples, s => new JsonObject
             {
                 ["place"] = s.Place, ["format"] = s.Format, ["length"] = s.Length, ["full_length"] = s.FullLength, ["parts"] = List(s.Parts, p => new JsonObject { ["text"] = p.Text, ["trained"] = p.Trained }),
             }),
-            ["errors"] = List(survey.Errors, Error),
+            ["errors"] = List(survey.Errors, e =>
+            {
+                var error = Error(e.Error);
+                error["rows"] = e.Rows;
+                return error;
+            }),
         };
         if (refusal is not null) result["error"] = Error(refusal);
         return result;

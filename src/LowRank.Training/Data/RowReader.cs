@@ -25,7 +25,7 @@ public static class RowReader
     internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, Action<BadInputException>? skipped = null, CancellationToken stop = default)
     {
         var maker = new RowMaker(options, encoder, vocabularySize);
-        var errors = new List<BadInputException>();
+        var errors = new RowErrors(MostErrors);
         BadInputException? firstSkipped = null;
         for (int source = 0; source < options.Sources.Count && errors.Count < MostErrors; source++)
         {
@@ -50,7 +50,7 @@ public static class RowReader
                     ? new BadInputException("the data file has no rows", place: options.Sources[source].Path, expected: "at least one row")
                     : new BadInputException("no row can be used; of the first: " + firstSkipped.Message, place: options.Sources[source].Path));
         }
-        if (errors.Count > 0) throw BadInputException.All(errors.Count == MostErrors ? "the data has mistakes; the first are listed" : "the data has mistakes", errors, options.Sources.ToString());
+        if (errors.Count > 0) throw errors.Joined(errors.Count == MostErrors ? "the data has mistakes; the first are listed" : "the data has mistakes", options.Sources.ToString());
     }
 
     /// <summary>The SHA-256 of a file's bytes, lower-case hexadecimal: a resumed run refuses data that has changed.</summary>

@@ -8,7 +8,7 @@ public sealed class DataSurvey
 {
     private const int MostErrors = 10;
     private readonly Dictionary<string, long> _formats = [];
-    private readonly List<BadInputException> _errors = [];
+    private readonly RowErrors _errors = new(MostErrors);
     private readonly List<SampleText> _samples = [];
     private readonly HashCounts _hashes = new();
     private readonly List<SourceCount> _sources = [];
@@ -29,8 +29,8 @@ public sealed class DataSurvey
     public long RowsWithoutTargets { get; private set; }
     /// <summary>Rows that lose all their targets by being cut.</summary>
     public long RowsCutToNothing { get; private set; }
-    /// <summary>The first errors.</summary>
-    public IReadOnlyList<BadInputException> Errors => _errors;
+    /// <summary>What is wrong: the first error of each reason, and how many rows have it; the held-out rows' among them.</summary>
+    public IReadOnlyList<(BadInputException Error, long Rows)> Errors => _errors.Reasons;
     /// <summary>Lengths of usable rows, before they are cut.</summary>
     public LengthCounts Lengths { get; } = new();
     /// <summary>Tokens that are trained on, targets or not.</summary>
@@ -45,6 +45,8 @@ public sealed class DataSurvey
     public bool DuplicatesExact => _hashes.Exact;
     /// <summary>Held-out rows; null: none were given.</summary>
     public long? EvalRows { get; private set; }
+    /// <summary>Held-out rows that cannot be used.</summary>
+    public long EvalBadRows { get; private set; }
     /// <summary>Held-out rows that are among the training rows, token for token.</summary>
     public long? OverlapRows { get; private set; }
     /// <summary>Whether that number is counted.</summary>
@@ -53,7 +55,7 @@ public sealed class DataSurvey
     public IReadOnlyList<SampleText> Samples => _samples;
 
     /// <summary>Whether training would refuse the data.</summary>
-    public bool Refused => Rows == 0 || (BadRows > 0 && !Options.SkipBadRows);
+    public bool Refused => Rows == 0 || (BadRows + EvalBadRows > 0 && !Options.SkipBadRows);
 
     /// <summary>Goes over the data.</summary>
     /// <param name="options">Which, and how they are read.</param>
@@ -97,7 +99,11 @@ public sealed class DataSurvey
                 hashes.Add(outcome.Hash);
                 EvalRows++;
             }
-            else if (_errors.Count < MostErrors) _errors.Add(outcome.Error!);
+            else
+            {
+                EvalBadRows++;
+                _errors.Add(outcome.Error!);
+            }
         return hashes;
     }
 
@@ -109,7 +115,7 @@ public sealed class DataSurvey
             BadRows++;
             if (outcome.Fault == RowFault.NoTarget) RowsWithoutTargets++;
             if (outcome.Fault == RowFault.NoTargetLeft) RowsCutToNothing++;
-            if (_errors.Count < MostErrors) _errors.Add(outcome.Error!);
+            _errors.Add(outcome.Error!);
             return;
         }
         Rows++;

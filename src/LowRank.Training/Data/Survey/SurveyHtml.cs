@@ -31,7 +31,7 @@ public static class SurveyHtml
         html.Append($"<title>{E(survey.Options.Sources.ToString())} · data</title><style>\n{ReportHtml.Style}\n{Style}\n</style></head><body><main>\n");
         html.Append($"<h1>{E(survey.Options.Sources.ToString())}</h1><p>What training will see · {E(string.Join(", ", survey.Formats.Select(f => f.Key)))}</p>\n");
         html.Append("<div class=\"tiles\">").AppendJoin("", Tiles(survey, unit).Select(t => $"<div class=\"tile\"><span>{E(t.Name)}</span><b>{E(t.Value)}</b><span>{E(t.Note)}</span></div>")).Append("</div>\n");
-        if (survey.Errors.Count > 0) html.Append("<h2>What is wrong</h2><ul class=\"errors\">").AppendJoin("", survey.Errors.Select(e => $"<li>{E(e.Message)}</li>")).Append("</ul>\n");
+        if (survey.Errors.Count > 0) html.Append("<h2>What is wrong</h2><ul class=\"errors\">").AppendJoin("", survey.Errors.Select(e => $"<li>{Numbers.Count(e.Rows)} rows: {E(e.Error.Message)}</li>")).Append("</ul>\n");
         if (survey.Rows > 0) html.Append($"<h2>Lengths in {unit}</h2>").Append(Bins(survey, unit)).Append('\n');
         if (survey.Samples.Count > 0) html.Append("<h2>Rows as they are learnt</h2><p class=\"legend-line\"><mark>Marked</mark>: learnt. The rest is read only.</p>").AppendJoin("", survey.Samples.Select(s => Sample(s, unit))).Append('\n');
         return html.Append("</main></body></html>\n").ToString();
