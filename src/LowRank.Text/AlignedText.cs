@@ -6,16 +6,26 @@ namespace LowRank.Text;
 /// </summary>
 internal sealed class AlignedText(string text, int[]? starts = null, int[]? ends = null)
 {
+    private Slice? _under;
+    private int _prefix;
+
     /// <summary>The text as it stands now.</summary>
     public string Text { get; } = text;
 
+    /// <summary>
+    /// A text whose units stand one for one for those of a part, after a prefix that shares the place of the part's first character.
+    /// </summary>
+    public static AlignedText Over(Slice part, string text, int prefix = 0) => new(text) { _under = part, _prefix = prefix };
+
     /// <summary>Where the character of unit <paramref name="i"/> began in the original (UTF-16).</summary>
     public int StartOf(int i)
-        => starts is not null ? starts[i] : i > 0 && char.IsLowSurrogate(Text[i]) && char.IsHighSurrogate(Text[i - 1]) ? i - 1 : i;
+        => _under is { } part ? part.Source.StartOf(part.Start + Math.Max(0, i - _prefix))
+            : starts is not null ? starts[i] : i > 0 && char.IsLowSurrogate(Text[i]) && char.IsHighSurrogate(Text[i - 1]) ? i - 1 : i;
 
     /// <summary>Where the character of unit <paramref name="i"/> ended in the original (UTF-16, exclusive).</summary>
     public int EndOf(int i)
-        => ends is not null ? ends[i] : i + 1 < Text.Length && char.IsHighSurrogate(Text[i]) && char.IsLowSurrogate(Text[i + 1]) ? i + 2 : i + 1;
+        => _under is { } part ? part.Source.EndOf(part.Start + Math.Max(0, i - _prefix))
+            : ends is not null ? ends[i] : i + 1 < Text.Length && char.IsHighSurrogate(Text[i]) && char.IsLowSurrogate(Text[i + 1]) ? i + 2 : i + 1;
 }
 
 /// <summary>A part of a text: units [Start, Start + Length).</summary>

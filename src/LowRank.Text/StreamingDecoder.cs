@@ -1,67 +1,63 @@
-using System.Text;
 using LowRank.Text.Decoders;
 
 namespace LowRank.Text;
 
 /// <summary>
-/// Decodes tokens as they come, showing only whole characters: after each token the decoding of all tokens so far, less unfinished characters at its end.
-/// The pieces joined equal the decoding of the whole. Not safe for several threads.
+/// Decodes tokens as they come, showing only whole characters: after each token the decoding of all tokens so far, less unfinished characters at its end,
+/// shows what it adds to what was shown (nothing where it no longer begins with that); the end shows what is left. Not safe for several threads.
 /// </summary>
 public sealed class StreamingDecoder
 {
     private readonly Tokenizer _tokenizer;
     private readonly bool _skipSpecialTokens;
-    private readonly List<byte> _pending = []; // byte level: bytes not yet shown
-    private readonly List<int> _ids = [];      // other decoders: everything so far
-    private int _shownLength;
-    private string _shown = "";
+    private readonly List<string> _strings = [];
+    private DecoderStream _stream;
+    private ShownText _shown = new();
 
-    internal StreamingDecoder(Tokenizer tokenizer, bool skipSpecialTokens) => (_tokenizer, _skipSpecialTokens) = (tokenizer, skipSpecialTokens);
+    internal StreamingDecoder(Tokenizer tokenizer, bool skipSpecialTokens)
+    {
+        (_tokenizer, _skipSpecialTokens) = (tokenizer, skipSpecialTokens);
+        _stream = Begin();
+    }
 
     /// <summary>Takes the next token and gives the text that it finishes, "" while a character is incomplete.</summary>
     public string Push(int id)
     {
-        if (_tokenizer.Decoder is not ByteLevelDecoder) return PushWhole(id);
-        if (_tokenizer.TokenForDecoding(id, _skipSpecialTokens) is { } token) _pending.AddRange(ByteLevelDecoder.BytesOf(token));
-        int finished = FinishedBytes();
-        string text = System.Text.Encoding.UTF8.GetString([.. _pending[..finished]]);
-        _pending.RemoveRange(0, finished);
-        return text;
+        if (_tokenizer.TokenForDecoding(id, _skipSpecialTokens) is not { } token) return "";
+        _strings.Clear();
+        _stream.Push(token, _strings);
+        string settled = string.Concat(_strings);
+        return _shown.Show(settled, Rest());
     }
 
     /// <summary>Ends the stream and gives what is left; an unfinished character shows as U+FFFD.</summary>
     public string End()
     {
-        string rest;
-        if (_tokenizer.Decoder is ByteLevelDecoder) rest = System.Text.Encoding.UTF8.GetString([.. _pending]);
-        else rest = _tokenizer.Decode(_ids, _skipSpecialTokens)[_shownLength..];
-        _pending.Clear();
-        _ids.Clear();
-        (_shownLength, _shown) = (0, "");
+        string rest = _shown.End(Rest());
+        (_stream, _shown) = (Begin(), new ShownText());
         return rest;
     }
 
-    // Up to the end of the last character that is not U+FFFD, be that a broken one or a real one.
-    private int FinishedBytes()
+    private string Rest()
     {
-        var bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_pending);
-        int finished = 0;
-        for (int at = 0; at < bytes.Length;)
-        {
-            Rune.DecodeFromUtf8(bytes[at..], out var rune, out int length);
-            at += length;
-            if (rune != Rune.ReplacementChar) finished = at;
-        }
-        return finished;
+        _strings.Clear();
+        _stream.Finish([], _strings);
+        return string.Concat(_strings);
     }
 
-    private string PushWhole(int id)
+    private DecoderStream Begin()
     {
-        _ids.Add(id);
-        string text = _tokenizer.Decode(_ids, _skipSpecialTokens).TrimEnd('\uFFFD');
-        if (!text.StartsWith(_shown, StringComparison.Ordinal)) return "";
-        string piece = text[_shown.Length..];
-        (_shown, _shownLength) = (text, text.Length);
-        return piece;
+        var decoder = _tokenizer.Decoder ?? new BlanksDecoder();
+        return decoder.Stream(joined: false) ?? new WholeStream(decoder);
+    }
+
+    // For the few chains that can only be done on the whole: every token costs as much as all before it.
+    private sealed class WholeStream(IDecoder decoder) : DecoderStream
+    {
+        private readonly List<string> _tokens = [];
+
+        public override void Push(string token, List<string> settled) => _tokens.Add(token);
+
+        public override void Finish(IReadOnlyList<string> last, List<string> strings) => strings.AddRange(decoder.Decode([.. _tokens, .. last]));
     }
 }

@@ -64,24 +64,30 @@ public sealed class TokenizeJob(Tokenizer tokenizer, bool specialTokens = true)
 
     private JsonObject Batch(Node item)
     {
-        foreach (string section in new[] { "truncation", "padding" })
-            if (!item[section].IsNull) throw item[section].NotYet(section);
-        var rows = new JsonArray();
+        var texts = new List<(string, string?)>();
         foreach (var entry in item["batch"].Items())
         {
-            var texts = entry.Element.ValueKind == JsonValueKind.Array ? [.. entry.Items().Select(t => t.String())] : new List<string> { entry.String() };
-            if (texts.Count is not (1 or 2)) throw entry.Wrong("a text or a pair of texts");
-            var encoding = tokenizer.EncodeWithOffsets(texts[0], texts.Count > 1 ? texts[1] : null, item["special_tokens"].Bool(specialTokens));
-            rows.Add(new JsonObject
-            {
-                ["ids"] = List(encoding.Ids),
-                ["attention_mask"] = List([.. encoding.Ids.Select(_ => 1)]),
-                ["type_ids"] = List(encoding.TypeIds),
-                ["special_tokens_mask"] = List(encoding.SpecialTokensMask),
-            });
+            var pair = entry.Element.ValueKind == JsonValueKind.Array ? [.. entry.Items().Select(t => t.String())] : new List<string> { entry.String() };
+            if (pair.Count is not (1 or 2)) throw entry.Wrong("a text or a pair of texts");
+            texts.Add((pair[0], pair.Count > 1 ? pair[1] : null));
         }
-        return new JsonObject { ["rows"] = rows };
+        // A section that is absent is the file's own; null means none.
+        var truncation = IsAbsent(item["truncation"]) ? tokenizer.Truncation : SizingReader.Truncation(item["truncation"]);
+        var padding = IsAbsent(item["padding"]) ? tokenizer.Padding : SizingReader.Padding(item["padding"]);
+        var rows = tokenizer.EncodeBatch(texts, truncation, padding, item["special_tokens"].Bool(specialTokens));
+        return new JsonObject
+        {
+            ["rows"] = new JsonArray([.. rows.Select(row => new JsonObject
+            {
+                ["ids"] = List(row.Ids),
+                ["attention_mask"] = List(row.AttentionMask),
+                ["type_ids"] = List(row.TypeIds),
+                ["special_tokens_mask"] = List(row.SpecialTokensMask),
+            })]),
+        };
     }
+
+    private static bool IsAbsent(Node node) => node.Element.ValueKind == JsonValueKind.Undefined;
 
     private static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => JsonValue.Create(n))]);
 }

@@ -12,10 +12,19 @@ public sealed class Tokenizer
 {
     private readonly TokenizerParts _parts;
     private readonly AddedTokenFinder _added;
+    private readonly TextEncoderPool _encoders;
+    private readonly int _specialTokens, _specialTokensOfPair;
 
     internal Tokenizer(TokenizerParts parts, RoleIds? roles = null)
     {
         (_parts, _added) = (parts, new AddedTokenFinder(parts.AddedTokens, parts.Normalizer));
+        _encoders = new TextEncoderPool(() => new TextEncoder(_added, parts.PreTokenizer, parts.Model, TokenOf));
+        // What a post-processor makes of nothing are the special tokens that it adds.
+        if (parts.PostProcessor is { } processor)
+        {
+            _specialTokens = processor.Process([new EncodingPart(full: true)], addSpecialTokens: true).Sum(p => p.Ids.Count);
+            _specialTokensOfPair = processor.Process([new EncodingPart(full: true), new EncodingPart(full: true, typeId: 1)], addSpecialTokens: true).Sum(p => p.Ids.Count);
+        }
         VocabularySize = Math.Max(parts.Model.Size, _added.Size);
         (BosId, EosIds, PadId) = roles?.Check(VocabularySize) ?? new RoleIds();
     }
@@ -23,6 +32,9 @@ public sealed class Tokenizer
     /// <summary>Reads a model folder: tokenizer.json, and which tokens begin, end and pad from the files beside it.</summary>
     /// <exception cref="BadInputException">The folder has no tokenizer that can be read, or a file is malformed.</exception>
     public static Tokenizer FromFolder(string folder) => TokenizerFolder.Read(folder);
+
+    /// <summary>Whether a folder has the file of a tokenizer that can be read.</summary>
+    public static bool IsIn(string folder) => TokenizerFolder.File(folder) is not null;
 
     /// <summary>Reads a tokenizer.json alone; it does not say which tokens begin, end and pad a text.</summary>
     /// <exception cref="BadInputException">The file is malformed or uses a part of the format that is not supported yet.</exception>
@@ -62,21 +74,76 @@ public sealed class Tokenizer
     /// <summary>Whether an id is a special token, which decoding can leave out.</summary>
     public bool IsSpecial(int id) => _added.OfId(id) is { Special: true };
 
+    /// <summary>How texts are cut to a length, as the file says; null: not at all.</summary>
+    public Truncation? Truncation => _parts.Truncation;
+    /// <summary>How texts are filled up to a length, as the file says; null: not at all.</summary>
+    public Padding? Padding => _parts.Padding;
+
+    /// <summary>The same tokenizer with other truncation and padding; without any, no text is cut or filled whatever the file says.</summary>
+    public Tokenizer With(Truncation? truncation = null, Padding? padding = null)
+        => truncation == Truncation && padding == Padding ? this
+            : new(_parts with { Truncation = truncation, Padding = padding }, new RoleIds(BosId, EosIds, PadId)) { ChatTemplates = ChatTemplates, SpecialTokens = SpecialTokens };
+
     /// <summary>The ids of a text; with special tokens around it unless told otherwise (special tokens written in the text are always found).</summary>
+    /// <exception cref="BadInputException">The text cannot be cut as the file asks, or holds what the vocabulary has no token for.</exception>
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
-        var part = Encoder().Encode(text, full: false, typeId: 0);
-        if (_parts.PostProcessor is null) return [.. part.Ids];
-        return [.. _parts.PostProcessor.Process([part], addSpecialTokens).SelectMany(p => p.Ids)];
+        var encoder = _encoders.Take();
+        try
+        {
+            if (_parts is { PostProcessor: null, Truncation: null, Padding: null }) return encoder.Ids(text).ToArray();
+            var part = encoder.Encode(text, full: false, typeId: 0);
+            Truncation?.Apply([part], addSpecialTokens ? _specialTokens : 0);
+            int[] ids = EncodingPart.JoinIds(_parts.PostProcessor?.Process([part], addSpecialTokens) ?? [part]);
+            return Padding is { } padding ? padding.Fill(ids) : ids;
+        }
+        finally { _encoders.Return(encoder); }
     }
 
     /// <summary>The tokens of a text or of a pair of texts, with their places and masks.</summary>
+    /// <exception cref="BadInputException">The text cannot be cut as the file asks, or holds what the vocabulary has no token for.</exception>
     public Encoding EncodeWithOffsets(string text, string? pair = null, bool addSpecialTokens = true)
     {
-        var encoder = Encoder();
-        List<EncodingPart> sequences = [encoder.Encode(text, full: true, typeId: 0)];
-        if (pair is not null) sequences.Add(encoder.Encode(pair, full: true, typeId: 1));
-        return EncodingPart.Join(_parts.PostProcessor?.Process(sequences, addSpecialTokens) ?? sequences);
+        var encoding = Unpadded(text, pair, addSpecialTokens, Truncation);
+        return Padding is { } padding ? encoding.Pad(padding.LengthFor(encoding.Ids.Count), padding) : encoding;
+    }
+
+    /// <summary>The ids of many texts, in order, on many threads (0: as many as there are processors).</summary>
+    /// <exception cref="BadInputException">As for <see cref="Encode"/>, of the first text that fails.</exception>
+    public int[][] EncodeAll(IReadOnlyList<string> texts, bool addSpecialTokens = true, int threads = 0)
+    {
+        var result = new int[texts.Count][];
+        Batches.Run(texts.Count, threads, i => result[i] = Encode(texts[i], addSpecialTokens));
+        return result;
+    }
+
+    /// <summary>Texts or pairs encoded together, as the file's own truncation and padding say.</summary>
+    /// <exception cref="BadInputException">As for <see cref="Encode"/>, of the first text that fails.</exception>
+    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> texts, bool addSpecialTokens = true)
+        => EncodeBatch(texts, Truncation, Padding, addSpecialTokens);
+
+    /// <summary>Texts or pairs encoded together, cut and filled as given (null: not).</summary>
+    /// <exception cref="BadInputException">As for <see cref="Encode"/>, of the first text that fails.</exception>
+    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> texts, Truncation? truncation, Padding? padding, bool addSpecialTokens = true)
+    {
+        var rows = new Encoding[texts.Count];
+        Batches.Run(texts.Count, 0, i => rows[i] = Unpadded(texts[i].Text, texts[i].Pair, addSpecialTokens, truncation));
+        if (padding is null || rows.Length == 0) return rows;
+        int length = padding.LengthFor(rows.Max(r => r.Ids.Count), rows.Length);
+        return [.. rows.Select(r => r.Pad(length, padding))];
+    }
+
+    private Encoding Unpadded(string text, string? pair, bool addSpecialTokens, Truncation? truncation)
+    {
+        var encoder = _encoders.Take();
+        try
+        {
+            List<EncodingPart> sequences = [encoder.Encode(text, full: true, typeId: 0)];
+            if (pair is not null) sequences.Add(encoder.Encode(pair, full: true, typeId: 1));
+            truncation?.Apply(sequences, !addSpecialTokens ? 0 : pair is null ? _specialTokens : _specialTokensOfPair);
+            return EncodingPart.Join(_parts.PostProcessor?.Process(sequences, addSpecialTokens) ?? sequences);
+        }
+        finally { _encoders.Return(encoder); }
     }
 
     /// <summary>The text of ids; unknown ids are left out, broken characters become U+FFFD.</summary>
@@ -99,6 +166,4 @@ public sealed class Tokenizer
         (tokenizer.ChatTemplates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
         return tokenizer;
     }
-
-    private TextEncoder Encoder() => new(_added, _parts.PreTokenizer, _parts.Model, TokenOf);
 }

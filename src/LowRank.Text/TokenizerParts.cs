@@ -11,7 +11,7 @@ namespace LowRank.Text;
 /// <summary>What a tokenizer is put together from, in the order in which a text meets it. Null: the step does nothing (decoder: tokens are joined by blanks).</summary>
 internal sealed record TokenizerParts(
     IReadOnlyList<AddedToken> AddedTokens, INormalizer? Normalizer, IPreTokenizer? PreTokenizer, IModel Model,
-    IPostProcessor? PostProcessor, IDecoder? Decoder);
+    IPostProcessor? PostProcessor, IDecoder? Decoder, Truncation? Truncation = null, Padding? Padding = null);
 
 /// <summary>The ids that play a role in every text.</summary>
 internal sealed record RoleIds(int? Bos, IReadOnlyList<int> Eos, int? Pad)

@@ -61,9 +61,25 @@ internal static class GoldenCheck
         if (!expected.SequenceEqual(pieces)) yield return $"stream {Show(Ints(c["ids"]))} gives {JsonSerializer.Serialize(pieces)} instead of {JsonSerializer.Serialize(expected)}";
     }
 
+    // Through the verb's own job, which reads the sections and answers errors.
     private static IEnumerable<string> Batches(Tokenizer tokenizer, JsonObject c)
     {
-        yield break;
+        var item = new JsonObject { ["batch"] = c["texts"]!.DeepClone() };
+        foreach (string section in new[] { "truncation", "padding" })
+            if (c.TryGetPropertyValue(section, out var value)) item[section] = value?.DeepClone();
+        var answer = new TokenizeJob(tokenizer).Run(new JsonArray(item).ToJsonString(), "batch")[0]!;
+        string shown = item.ToJsonString();
+        if (shown.Length > 200) shown = shown[..200];
+        if ((c["error"] is not null) != (answer["error"] is not null)) yield return $"{shown} gives {answer.ToJsonString()}";
+        if (c["error"] is not null || answer["error"] is not null) yield break;
+        var rows = c["rows"]!.AsArray();
+        if (rows.Count != answer["rows"]!.AsArray().Count) yield return $"{shown} has other rows";
+        for (int i = 0; i < rows.Count; i++)
+            foreach (string key in new[] { "ids", "attention_mask", "special_tokens_mask", "type_ids" })
+            {
+                int[] expected = rows[i]![key] is { } list ? Ints(list) : new int[Ints(rows[i]!["ids"]).Length], found = Ints(answer["rows"]![i]![key]);
+                if (!expected.SequenceEqual(found)) yield return $"{shown} row {i} {key} {Show(found)} instead of {Show(expected)}";
+            }
     }
 
     private static int[] Ints(JsonNode? node) => [.. node!.AsArray().Select(i => i!.GetValue<int>())];

@@ -39,11 +39,20 @@ public sealed class HostileFileTests
     [InlineData("[\"a b\"]", "{}", "a list")]
     [InlineData("\"<e>\"", "\"\\ud800\"", "Unicode")]
     [InlineData("\"special\":true", "\"special\":1", "true or false")]
-    [InlineData("\"BPE\"", "\"Unigram\"", "'Unigram' is not supported yet")]
-    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Metaspace\",", "'Metaspace' is not supported yet")]
+    [InlineData("\"BPE\"", "\"Unigram\"", "a list")]
+    [InlineData("\"BPE\"", "\"Ngram\"", "'Ngram' is not supported yet")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Metaspace\",", "'replacement' is missing")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Metaspace\",\"replacement\":\"ab\",", "one character")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\",", "prepend_scheme is first")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(a\"},", "does not end")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Split\",\"behavior\":\"1\",\"pattern\":{\"String\":\"a\"},", "MergedWithNext")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"FixedLength\",\"length\":0,", "a length from 1")]
+    [InlineData("\"type\":\"ByteLevel\",", "\"type\":\"Words\",", "'Words' is not supported yet")]
     [InlineData("\"merges\"", "\"dropout\":0.1,\"merges\"", "dropout")]
-    [InlineData("\"merges\"", "\"end_of_word_suffix\":\"</w>\",\"merges\"", "end_of_word_suffix")]
-    [InlineData("{\"added_tokens\"", "{\"truncation\":{\"max_length\":3},\"added_tokens\"", "truncation")]
+    [InlineData("\"merges\"", "\"continuing_subword_prefix\":7,\"merges\"", "continuing_subword_prefix")]
+    [InlineData("{\"added_tokens\"", "{\"truncation\":{\"max_length\":-3},\"added_tokens\"", "truncation")]
+    [InlineData("{\"added_tokens\"", "{\"truncation\":{\"max_length\":3,\"strategy\":\"Longest\"},\"added_tokens\"", "LongestFirst")]
+    [InlineData("{\"added_tokens\"", "{\"padding\":{\"strategy\":\"Fixed\"},\"added_tokens\"", "BatchLongest")]
     [InlineData("{\"added_tokens\"", "{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}],\"pair\":null,\"special_tokens\":{}},\"added_tokens\"", "sequence")]
     [InlineData("{\"added_tokens\"", "{\"normalizer\":{\"type\":\"Nonsense\"},\"added_tokens\"", "'Nonsense' is not supported yet")]
     public void Broken_json_is_refused(string part, string replacement, string said)
@@ -81,6 +90,8 @@ public sealed class HostileFileTests
         string folder = Paths.Temporary();
         Assert.Contains("Token ids can be used", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(folder, "tokenizer.model"), "");
+        Assert.Contains("no pieces", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
+        File.Move(Path.Combine(folder, "tokenizer.model"), Path.Combine(folder, "vocab.json"));
         Assert.Contains("not supported yet", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
     }
 
@@ -100,8 +111,8 @@ public sealed class HostileFileTests
     }
 
     [Theory]
-    [InlineData("model", "llama")]
-    [InlineData("pre", "tekken")]
+    [InlineData("model", "rwkv")]
+    [InlineData("pre", "whitespace")]
     [InlineData("tokens", 3)]
     [InlineData("token_type", "x")]
     [InlineData("merges", null)]

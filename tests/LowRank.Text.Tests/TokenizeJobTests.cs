@@ -13,7 +13,7 @@ public sealed class TokenizeJobTests
     [Fact]
     public void Items_are_answered_in_order()
     {
-        var answers = new TokenizeJob(Tokenizer).Run("""["a", {"text":"a","pair":"b"}, {"text":"a","special_tokens":false}, {"ids":[64,999999]}, {"batch":["a",["a","b"]]}, {"what":1}, 7, {"batch":["a"],"padding":{"strategy":"BatchLongest"}}]""", "texts.json");
+        var answers = new TokenizeJob(Tokenizer).Run("""["a", {"text":"a","pair":"b"}, {"text":"a","special_tokens":false}, {"ids":[64,999999]}, {"batch":["a",["a","b"]]}, {"what":1}, 7, {"batch":["a"],"padding":{"strategy":"Longest"}}]""", "texts.json");
         Assert.Equal(8, answers.Count);
         var plain = answers[2]!;
         var encoding = Tokenizer.EncodeWithOffsets("a");

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.TestKit;
+using LowRank.Text.Models;
 using Xunit;
 
 namespace LowRank.Text.Tests;
@@ -141,6 +142,62 @@ public sealed class TokenizerFolderTests
         var tokenizer = Tokenizer.FromFolder(Paths.Shared("goldens/smollm2/hf"));
         Assert.Equal(JsonNode.Parse(File.ReadAllText(Paths.Shared("goldens/smollm2/chat.json")))!["template"]!.GetValue<string>(), tokenizer.ChatTemplates["default"]);
         Assert.Equal("<|im_end|>", tokenizer.SpecialTokens["eos_token"].GetString());
+    }
+
+    [Fact]
+    public void A_folder_with_only_a_sentencepiece_file_takes_the_rest_from_the_files_beside_it()
+    {
+        File.Delete(Path.Combine(_folder, "tokenizer.json"));
+        Piece[] pieces = [new("<unk>", 0, PieceKind.Unknown), new("<s>", 0, PieceKind.Control), new("</s>", 0, PieceKind.Control), new("\u2581a", -1, PieceKind.Normal), new("b", -2, PieceKind.Normal)];
+        File.WriteAllBytes(Path.Combine(_folder, "tokenizer.model"), SentencePieceBytes.Of(pieces, new(Kind: 2)));
+        Assert.True(Tokenizer.IsIn(_folder));
+        Assert.Equal([3, 4], Open().Encode("ab"));
+        Assert.Equal([("bos_token", "<s>"), ("eos_token", "</s>")], Special());
+        Assert.Equal((1, 2), (Open().BosId, Open().EosId));
+        Write("config.json", """{"model_type": "llama"}""");
+        Assert.Equal([1, 3, 4], Open().Encode("ab"));
+        Write("tokenizer_config.json", """{"add_bos_token": false, "add_eos_token": true, "eos_token": "</s>", "chat_template": "one"}""");
+        Write("added_tokens.json", """{"<|im_end|>": 5}""");
+        Assert.Equal([3, 4, 5, 2], Open().Encode("ab<|im_end|>"));
+        Assert.Equal([("default", "one")], Templates());
+    }
+
+    [Fact]
+    public void Other_truncation_keeps_templates_and_special_tokens()
+    {
+        Write("tokenizer.json", Tiny.Replace("{\"added_tokens\"", "{\"truncation\":{\"max_length\":1,\"strategy\":\"LongestFirst\",\"stride\":0},\"added_tokens\"", StringComparison.Ordinal));
+        Write("tokenizer_config.json", """{"eos_token": "<e>", "chat_template": "one"}""");
+        Assert.Equal([3], Open().Encode("abc"));
+        var free = Open().With();
+        Assert.Equal([3, 2], free.Encode("abc"));
+        Assert.Equal(("one", "<e>"), (free.ChatTemplates["default"], free.SpecialTokens["eos_token"].GetString()));
+    }
+
+    [Fact]
+    public void Every_value_of_a_wrong_type_beside_it_is_refused_or_harmless()
+    {
+        const string whole = """
+            {"bos_token": "c", "eos_token": {"content": "<e>", "special": true, "lstrip": false}, "additional_special_tokens": ["a"], "extra_special_tokens": {"x_token": "b"},
+             "added_tokens_decoder": {"5": {"content": "<f>", "special": true}}, "chat_template": [{"name": "default", "template": "one"}]}
+            """;
+        string[] values = ["null", "true", "-3", "1e99", "\"\"", "\"x\"", "\"\\ud800\"", "[]", "[[]]", "{}", "{\"content\": \"x\"}", "[null]", "{\"\\udc00\": 1}"];
+        var random = new Random(7);
+        int refused = 0;
+        for (int i = 0; i < 1500; i++)
+        {
+            string text = whole;
+            for (int n = random.Next(1, 3); n > 0; n--)
+            {
+                var places = System.Text.RegularExpressions.Regex.Matches(text, "\"[^\"]*\"(?!:)|true|false|\\[[^\\[\\]]*\\]|\\{[^{}]*\\}");
+                var at = places[random.Next(places.Count)];
+                text = string.Concat(text.AsSpan(0, at.Index), values[random.Next(values.Length)], text.AsSpan(at.Index + at.Length));
+            }
+            Write(random.Next(4) == 0 ? "special_tokens_map.json" : "tokenizer_config.json", text);
+            try { Open().Encode("abc"); }
+            catch (BadInputException) { refused++; }
+            if (i % 7 == 0) File.Delete(Path.Combine(_folder, "special_tokens_map.json"));
+        }
+        Assert.InRange(refused, 100, 1499);
     }
 
     private Tokenizer Open() => Tokenizer.FromFolder(_folder);

@@ -19,7 +19,7 @@ public sealed class TokenizerLawTests
         var random = new Random(name.Length);
         for (int i = 0; i < 1500; i++)
         {
-            string text = RandomText(random, random.Next(40));
+            string text = RandomText.Of(random, random.Next(40));
             int[] ids = tokenizer.Encode(text, addSpecialTokens: false);
             Assert.Equal(text, tokenizer.Decode(ids));
             Assert.Equal(ids, tokenizer.EncodeWithOffsets(text, addSpecialTokens: false).Ids);
@@ -76,7 +76,7 @@ public sealed class TokenizerLawTests
     {
         var tokenizer = Golden("gpt2");
         var random = new Random(11);
-        string[] texts = [.. Enumerable.Range(0, 2000).Select(_ => RandomText(random, 30))];
+        string[] texts = [.. Enumerable.Range(0, 2000).Select(_ => RandomText.Of(random, 30))];
         int[][] alone = [.. texts.Select(t => tokenizer.Encode(t))], together = new int[texts.Length][];
         var shared = Golden("gpt2");
         Parallel.For(0, texts.Length, i => together[i] = shared.Encode(texts[i]));
@@ -98,17 +98,6 @@ public sealed class TokenizerLawTests
             parts[best] += parts[best + 1];
             parts.RemoveAt(best + 1);
         }
-    }
-
-    private static string RandomText(Random random, int length)
-    {
-        var text = new StringBuilder();
-        for (int i = 0; i < length; i++)
-        {
-            int c = random.Next(5) switch { 0 => random.Next(0x110000), 1 => random.Next(0x3000), 2 => " \n\t'\r"[random.Next(5)], _ => random.Next(32, 127) };
-            if (Rune.IsValid(c)) text.Append(new Rune(c));
-        }
-        return text.ToString();
     }
 
     private static Tokenizer Golden(string name) => Tokenizer.FromFile(Path.Combine(Paths.Golden("tokenizers"), name, "tokenizer.json"));

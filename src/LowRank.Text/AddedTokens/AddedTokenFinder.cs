@@ -24,31 +24,37 @@ internal sealed class AddedTokenFinder
             _byId[token.Id] = shown;
             if (pattern.Length > 0) (token.Normalized ? _normalized : _raw).Add(pattern, shown);
         }
+        _raw.Finish();
+        _normalized.Finish();
+        Size = _byId.Count == 0 ? 0 : _byId.Keys.Max() + 1;
     }
 
     /// <summary>One past the largest id; 0 without tokens.</summary>
-    public int Size => _byId.Count == 0 ? 0 : _byId.Keys.Max() + 1;
+    public int Size { get; }
     /// <summary>The token of an id; null where it is the model's.</summary>
     public AddedToken? OfId(int id) => _byId.GetValueOrDefault(id);
     /// <summary>The token of a text; null where it is the model's.</summary>
     public AddedToken? OfContent(string content) => _byContent.GetValueOrDefault(content);
 
-    /// <summary>Cuts a text into tokens and normalized parts.</summary>
-    public List<(Slice Part, AddedToken? Token)> Cut(string text)
+    /// <summary>Cuts a text into tokens and normalized parts, in order.</summary>
+    public void Cut(string text, TextParts parts)
     {
-        var result = new List<(Slice, AddedToken?)>();
-        foreach (var (part, token) in Cut(new Slice(text), _raw))
+        parts.Clear();
+        Cut(new Slice(text), _raw, parts.Raw);
+        foreach (var (part, token) in parts.Raw)
         {
-            if (token is not null) result.Add((part, token));
-            else result.AddRange(Cut(_normalizer?.Normalize(part) ?? part, _normalized));
+            if (token is not null) parts.Final.Add((part, token));
+            else Cut(_normalizer?.Normalize(part) ?? part, _normalized, parts.Final);
         }
-        return result;
     }
 
-    private static List<(Slice Part, AddedToken? Token)> Cut(Slice part, TokenTrie trie)
+    private static void Cut(Slice part, TokenTrie trie, List<(Slice Part, AddedToken? Token)> result)
     {
-        if (trie.IsEmpty || part.Length == 0) return [(part, null)];
-        var result = new List<(Slice, AddedToken?)>();
+        if (trie.IsEmpty || part.Length == 0)
+        {
+            result.Add((part, null));
+            return;
+        }
         var text = part.Span;
         int done = 0;
         for (int from = 0; trie.TryFind(text, from, out int start, out int end, out var token); )
@@ -63,7 +69,6 @@ internal sealed class AddedTokenFinder
             done = end;
         }
         if (done < text.Length) result.Add((part.Part(done, text.Length), null));
-        return result;
     }
 
     private static bool TouchesWord(ReadOnlySpan<char> text, int start, int end)
@@ -79,5 +84,21 @@ internal sealed class AddedTokenFinder
     {
         while (i < text.Length && Unicode.IsSpace(text[i])) i++;
         return i;
+    }
+}
+
+/// <summary>The parts of a text, before and after normalization; used again for every text of one thread.</summary>
+internal sealed class TextParts
+{
+    /// <summary>Tokens and parts of the original.</summary>
+    public List<(Slice Part, AddedToken? Token)> Raw { get; } = [];
+    /// <summary>Tokens and parts of the normalized text.</summary>
+    public List<(Slice Part, AddedToken? Token)> Final { get; } = [];
+
+    /// <summary>Removes all.</summary>
+    public void Clear()
+    {
+        Raw.Clear();
+        Final.Clear();
     }
 }

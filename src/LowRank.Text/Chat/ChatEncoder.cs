@@ -32,7 +32,8 @@ public sealed class ChatEncoder
 
     private ChatEncoder(Tokenizer tokenizer, ChatTemplate template, ChatTemplate? withTools, IReadOnlyDictionary<string, JsonElement> specialTokens)
     {
-        (_tokenizer, _template, _withTools, _specialTokens) = (tokenizer, template, withTools, specialTokens);
+        // Truncation and padding of a tokenizer.json are for single texts.
+        (_tokenizer, _template, _withTools, _specialTokens) = (tokenizer.With(), template, withTools, specialTokens);
         _probe = new TemplateProbe(this);
         EndIds = [.. tokenizer.EosIds.Concat(_probe.TurnEnd(tokenizer) is { } id ? [id] : Array.Empty<int>()).Distinct()];
     }

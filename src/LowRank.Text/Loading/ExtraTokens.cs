@@ -8,7 +8,11 @@ namespace LowRank.Text;
 internal static class ExtraTokens
 {
     /// <summary>The parts with these tokens.</summary>
-    public static TokenizerParts AddTo(TokenizerParts parts, string folder, SpecialTokenFiles names)
+    /// <param name="parts">Those of the tokenizer's own file.</param>
+    /// <param name="folder">Where the other files stand.</param>
+    /// <param name="names">Named tokens.</param>
+    /// <param name="normalized">Whether a token's flag of this name counts; beside a SentencePiece file tokens are found in the text as it is.</param>
+    public static TokenizerParts AddTo(TokenizerParts parts, string folder, SpecialTokenFiles names, bool normalized)
     {
         var all = parts.AddedTokens.DistinctBy(t => t.Content).ToDictionary(t => t.Content, StringComparer.Ordinal);
         int before = all.Count;
@@ -19,14 +23,14 @@ internal static class ExtraTokens
             // The vocabulary's id wins over the list's, as in the reference.
             int? known = all.GetValueOrDefault(token.Content)?.Id ?? parts.Model.IdOf(token.Content);
             if (known is null) CheckNext(token, parts, all, place);
-            var own = token with { Id = known ?? token.Id };
+            var own = token with { Id = known ?? token.Id, Normalized = normalized && token.Normalized };
             changed |= all.GetValueOrDefault(token.Content) != own;
             all[token.Content] = own;
         }
         foreach (var name in names.Named)
         {
             if (name.Content.Length == 0 || all.ContainsKey(name.Content) || parts.Model.IdOf(name.Content) is not { } id) continue;
-            all[name.Content] = Flagged(id, name.Content, name.Flags, special: true);
+            all[name.Content] = Flagged(id, name.Content, name.Flags, special: true) is var own && normalized ? own : own with { Normalized = false };
         }
         return changed || all.Count != before ? parts with { AddedTokens = [.. all.Values] } : parts;
     }

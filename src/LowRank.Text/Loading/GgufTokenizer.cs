@@ -1,4 +1,3 @@
-using System.Collections;
 using LowRank.Tensors;
 using LowRank.Text.AddedTokens;
 using LowRank.Text.Decoders;
@@ -13,116 +12,135 @@ namespace LowRank.Text;
 /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
 internal static class GgufTokenizer
 {
-    private const int Control = 3, UserDefined = 4;
-    private const string Prefix = "tokenizer.ggml.";
-
-    // By tokenizer.ggml.pre: the cutting of words, and what else goes without saying for that family.
-    private static readonly Dictionary<string, Family> Families = new(StringComparer.Ordinal)
+    // By tokenizer.ggml.model.
+    private static readonly Dictionary<string, Kind> Kinds = new(StringComparer.Ordinal)
     {
-        ["gpt-2"] = new(new Gpt2Pattern()),
-        ["smollm"] = new(new Gpt2Pattern(), Digits: true),
-        ["llama-bpe"] = new(new Gpt4Pattern(digits: 3), IgnoreMerges: true, AddBos: true),
-        ["qwen2"] = new(new Gpt4Pattern(digits: 1), Normalizer: new UnicodeNormalizer(compatible: false, compose: true)),
+        ["gpt2"] = new(ByteLevelBpe),
+        ["llama"] = new(SentencePieceBpe, Bos: 1, Eos: 2, Unknown: 0, AddBos: true),
+        ["bert"] = new(WordPiece, Bos: 101, Separator: 102, Unknown: 100, Pad: 0, AddBos: true, AddSeparator: true),
+        ["t5"] = new(Unigram, Eos: 1, Unknown: 2, Pad: 0, AddEos: true),
     };
 
     /// <summary>The tokenizer.</summary>
     public static Tokenizer Read(IReadOnlyDictionary<string, object> metadata)
     {
-        string model = Text(metadata, "model"), pre = Text(metadata, "pre");
-        if (model != "gpt2") throw NotYet("model", model, "gpt2");
-        if (!Families.TryGetValue(pre, out var family)) throw NotYet("pre", pre, string.Join(", ", Families.Keys));
-        string[] tokens = Texts(metadata, "tokens");
-        var vocabulary = Vocabulary(tokens);
-        var parts = new TokenizerParts(
-            Added(metadata, tokens), family.Normalizer, Cutting(family, Flag(metadata, "add_space_prefix", false)),
-            new BpeModel(vocabulary, Merges(metadata, vocabulary), new BpeOptions(ByteLevel: true, IgnoreMerges: family.IgnoreMerges)),
-            Template(metadata, tokens, family), new ByteLevelDecoder());
-        return new Tokenizer(parts, Roles(metadata));
+        var fields = new GgufFields(metadata);
+        string model = fields.Text("model");
+        if (!Kinds.TryGetValue(model, out var kind)) throw GgufFields.NotYet("model", model, Kinds.Keys);
+        var vocabulary = new GgufVocabulary(fields);
+        var parts = kind.Make(fields, vocabulary, kind);
+        return new Tokenizer(parts, Roles(fields, vocabulary, kind));
     }
 
-    private static SequencePreTokenizer Cutting(Family family, bool addPrefixSpace) => new([
-        .. family.Digits ? [new DigitsPreTokenizer(individual: true)] : Array.Empty<IPreTokenizer>(),
-        new SplitPreTokenizer(family.Pattern, SplitBehavior.Isolated, invert: false),
-        new ByteLevelPreTokenizer(addPrefixSpace, useRegex: false)]);
-
-    private static Dictionary<string, int> Vocabulary(string[] tokens)
+    private static TokenizerParts ByteLevelBpe(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
-        var vocabulary = new Dictionary<string, int>(tokens.Length, StringComparer.Ordinal);
-        for (int id = 0; id < tokens.Length; id++)
-            if (!vocabulary.TryAdd(tokens[id], id)) throw new BadInputException("the vocabulary has a token twice", tokens[id], Prefix + "tokens");
-        return vocabulary;
+        string pre = fields.Text("pre");
+        if (!GgufFamilies.All.TryGetValue(pre, out var family)) throw GgufFields.NotYet("pre", pre, GgufFamilies.All.Keys);
+        var merges = Merges(fields, vocabulary.Ids);
+        kind = kind with { AddBos = family.AddBos };
+        if (family.RawText) return RawBpe(fields, vocabulary, kind, family, merges);
+        var cutting = new SequencePreTokenizer([
+            .. family.Patterns.Select(p => new SplitPreTokenizer(Regex.Parse(p, GgufFields.Prefix + "pre"), SplitBehavior.Isolated, invert: false)),
+            new ByteLevelPreTokenizer(fields.Flag("add_space_prefix", false), useRegex: false)]);
+        return new TokenizerParts(Added(vocabulary), family.Nfc ? new UnicodeNormalizer(compatible: false, compose: true) : null, cutting,
+            new BpeModel(vocabulary.Ids, merges, new BpeOptions(ByteLevel: true, IgnoreMerges: family.IgnoreMerges)), Ends(fields, vocabulary, kind), new ByteLevelDecoder());
     }
 
-    private static BpeMerges Merges(IReadOnlyDictionary<string, object> metadata, Dictionary<string, int> vocabulary)
+    // Merges over the text's own characters, blanks written as U+2581, bytes for what the vocabulary lacks.
+    private static TokenizerParts RawBpe(GgufFields fields, GgufVocabulary vocabulary, Kind kind, GgufFamily family, BpeMerges merges) => new(
+        Added(vocabulary), new ReplaceNormalizer(new LiteralPattern(" "), "\u2581"),
+        new SequencePreTokenizer([.. family.Patterns.Select(p => new SplitPreTokenizer(Regex.Parse(p, GgufFields.Prefix + "pre"), SplitBehavior.Isolated, invert: false))]),
+        new BpeModel(vocabulary.Ids, merges, new BpeOptions(ByteLevel: false, UnknownToken: Unknown(fields, vocabulary, kind) is { } id ? vocabulary.Pieces[id].Text : null, FuseUnknown: true, ByteFallback: true)),
+        Ends(fields, vocabulary, kind), SentencePieceParts.Decoder(prefixed: false, suffixed: false));
+
+    private static TokenizerParts SentencePieceBpe(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
+    {
+        bool prefix = fields.Flag("add_space_prefix", true);
+        if (!fields.Has("scores")) fields.Floats("scores");
+        return new TokenizerParts(Added(vocabulary),
+            new SequenceNormalizer([.. prefix ? [new PrependNormalizer("\u2581")] : Array.Empty<INormalizer>(), new ReplaceNormalizer(new LiteralPattern(" "), "\u2581")]),
+            PreTokenizer: null, new SentencePieceBpeModel(vocabulary.Pieces, Unknown(fields, vocabulary, kind) ?? -1, byteFallback: true, symbols: null),
+            Ends(fields, vocabulary, kind), SentencePieceParts.Decoder(prefix, suffixed: false));
+    }
+
+    private static TokenizerParts Unigram(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
+    {
+        byte[] rules = fields.Bytes("precompiled_charsmap");
+        bool prefix = fields.Flag("add_space_prefix", false);
+        var spec = new SentencePieceNormalization(rules.Length == 0 ? null : new Charsmap(rules, GgufFields.Prefix + "precompiled_charsmap"), prefix, fields.Flag("remove_extra_whitespaces", false));
+        var scores = fields.Floats("scores").Where((_, id) => vocabulary.Pieces[id].Kind == PieceKind.Normal).DefaultIfEmpty();
+        return new TokenizerParts(Added(vocabulary), new SentencePieceNormalizer(spec, symbols: null), PreTokenizer: null,
+            new UnigramModel([.. vocabulary.Pieces.Select(p => (p.Text, (double)p.Score, p.Kind == PieceKind.Normal))],
+                new UnigramOptions(Unknown(fields, vocabulary, kind), vocabulary.Pieces.Any(p => p.Kind == PieceKind.Byte), scores.Min())),
+            Ends(fields, vocabulary, kind), SentencePieceParts.Decoder(prefix, suffixed: false));
+    }
+
+    // The file writes U+2581 before pieces that begin a word and nothing before the others; here it is the other way round, as in the model's own vocabulary.
+    private static TokenizerParts WordPiece(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
+    {
+        var spelled = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int id = 0; id < vocabulary.Pieces.Count; id++) spelled.TryAdd(Spelled(vocabulary.Pieces[id]), id);
+        bool lowercase = fields.Flag("normalizer.lowercase", true);
+        int unknown = Unknown(fields, vocabulary, kind) ?? throw new BadInputException("the vocabulary has no unknown token", place: GgufFields.Prefix + "unknown_token_id");
+        var cutting = new SequencePreTokenizer([
+            new SplitPreTokenizer(CharacterPattern.Space, SplitBehavior.Removed, invert: false), new SplitPreTokenizer(CharacterPattern.Punctuation, SplitBehavior.Isolated, invert: false)]);
+        return new TokenizerParts(Added(vocabulary),
+            BertNormalizer.Make(cleanText: true, chinese: true, fields.Flag("normalizer.strip_accents", lowercase), lowercase), cutting,
+            new WordPieceModel(spelled, Spelled(vocabulary.Pieces[unknown]), "", "##", longestWord: 100), Ends(fields, vocabulary, kind), new WordPieceDecoder("##", cleanup: true));
+
+        static string Spelled(Piece piece)
+        {
+            if (piece.Text.Length > 1 && piece.Text[0] == '\u2581') return piece.Text[1..];
+            bool whole = piece.Kind != PieceKind.Normal || (piece.Text.Length > 2 && piece.Text[0] == '[' && piece.Text[^1] == ']');
+            return whole ? piece.Text : "##" + piece.Text;
+        }
+    }
+
+    private static BpeMerges Merges(GgufFields fields, Dictionary<string, int> vocabulary)
     {
         var merges = new BpeMerges();
-        foreach (string merge in Texts(metadata, "merges"))
+        foreach (string merge in fields.Texts("merges"))
         {
-            var (left, right) = ModelReader.Written(merge, Prefix + "merges");
+            var (left, right) = ModelReader.Written(merge, GgufFields.Prefix + "merges");
             merges.Add(Id(left), Id(right), Id(left + right));
         }
         return merges;
 
-        int Id(string token) => vocabulary.TryGetValue(token, out int id) ? id : throw new BadInputException("a merge names a token that is not in the vocabulary", token, Prefix + "merges");
+        int Id(string token) => vocabulary.TryGetValue(token, out int id) ? id : throw new BadInputException("a merge names a token that is not in the vocabulary", token, GgufFields.Prefix + "merges");
     }
 
-    private static List<AddedToken> Added(IReadOnlyDictionary<string, object> metadata, string[] tokens)
-    {
-        var types = Numbers(metadata, "token_type");
-        if (types.Count != tokens.Length) throw new BadInputException("there is not one type for each token", $"{types.Count} types", Prefix + "token_type", $"{tokens.Length}");
-        return [.. tokens.Select((token, id) => new AddedToken(id, token, Special: types[id] == Control)).Where(t => t.Content.Length > 0 && types[t.Id] is Control or UserDefined)];
-    }
+    private static List<AddedToken> Added(GgufVocabulary vocabulary)
+        => [.. vocabulary.Pieces.Select((p, id) => (p.Kind, Token: new AddedToken(id, p.Text, Special: p.Kind != PieceKind.UserDefined)))
+            .Where(t => t.Kind is PieceKind.Control or PieceKind.UserDefined or PieceKind.Unknown).Select(t => t.Token)];
 
-    private static TemplatePostProcessor? Template(IReadOnlyDictionary<string, object> metadata, string[] tokens, Family family)
+    private static TemplatePostProcessor? Ends(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
-        List<TemplateItem> Item(string role, bool otherwise)
+        TemplateItem[] Item(string flag, bool otherwise, int? id)
         {
-            if (!Flag(metadata, $"add_{role}_token", otherwise)) return [];
-            int id = Id(metadata, role) ?? throw new BadInputException($"add_{role}_token is set but there is no {role}_token_id", place: Prefix + $"add_{role}_token");
-            return id < tokens.Length ? [new TemplateItem(null, [id], [tokens[id]], 0)] : throw new BadInputException("the token lies outside the vocabulary", $"{id}", Prefix + $"{role}_token_id");
+            if (!fields.Flag(flag, otherwise)) return [];
+            if (id is null) throw new BadInputException($"{flag} is set but there is no such token", place: GgufFields.Prefix + flag);
+            return [new TemplateItem(null, [id.Value], [vocabulary.Pieces[id.Value].Text], 0)];
         }
-        var bos = Item("bos", family.AddBos);
-        var eos = Item("eos", false);
-        if (bos.Count + eos.Count == 0) return null;
-        TemplateItem a = new(0, [], [], 0), b = new(1, [], [], 0);
-        return new TemplatePostProcessor([.. bos, a, .. eos], [.. bos, a, .. eos, .. bos, b, .. eos]);
+        var bos = Item("add_bos_token", kind.AddBos, vocabulary.Role(fields, "cls") ?? vocabulary.Role(fields, "bos", kind.Bos));
+        var eos = Item("add_eos_token", kind.AddEos, vocabulary.Role(fields, "eos", kind.Eos));
+        var separator = Item("add_sep_token", kind.AddSeparator, vocabulary.Role(fields, "seperator", kind.Separator)); // the format's own spelling
+        if (bos.Length + eos.Length + separator.Length == 0) return null;
+        if (!kind.AddSeparator) return TemplatePostProcessor.Around(bos, eos, eos);
+        TemplateItem a = new(0, [], [], 0), b = new(1, [], [], 1);
+        return new TemplatePostProcessor([.. bos, a, .. eos, .. separator], [.. bos, a, .. separator, b, .. eos, .. separator.Select(s => s with { TypeId = 1 })]);
     }
 
-    private static RoleIds Roles(IReadOnlyDictionary<string, object> metadata)
+    private static int? Unknown(GgufFields fields, GgufVocabulary vocabulary, Kind kind) => vocabulary.Role(fields, "unknown", kind.Unknown);
+
+    private static RoleIds Roles(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
         // Chat models may end a turn with another token than a text.
-        int?[] ends = [Id(metadata, "eos"), Id(metadata, "eot"), Id(metadata, "eom")];
-        return new RoleIds(Id(metadata, "bos"), [.. ends.OfType<int>().Distinct()], Id(metadata, "padding"));
+        int?[] ends = [vocabulary.Role(fields, "eos", kind.Eos), fields.Id("eot"), fields.Id("eom")];
+        return new RoleIds(vocabulary.Role(fields, "bos", kind.Bos), [.. ends.OfType<int>().Distinct()], vocabulary.Role(fields, "padding", kind.Pad));
     }
 
-    private static object Value(IReadOnlyDictionary<string, object> metadata, string key)
-        => metadata.TryGetValue(Prefix + key, out var value) ? value
-            : throw new BadInputException("the metadata has no such key, so the file carries no tokenizer that can be used", place: Prefix + key, remedy: "Token ids can be used instead of texts.");
-
-    private static string Text(IReadOnlyDictionary<string, object> metadata, string key) => Value(metadata, key) as string ?? throw Wrong(key, "a string");
-
-    private static string[] Texts(IReadOnlyDictionary<string, object> metadata, string key) => Value(metadata, key) as string[] ?? throw Wrong(key, "a list of strings");
-
-    private static List<int> Numbers(IReadOnlyDictionary<string, object> metadata, string key)
-        => Value(metadata, key) is IEnumerable list and not string ? [.. list.Cast<object>().Select(v => Whole(v, key))] : throw Wrong(key, "a list of numbers");
-
-    private static bool Flag(IReadOnlyDictionary<string, object> metadata, string key, bool otherwise)
-        => !metadata.TryGetValue(Prefix + key, out var value) ? otherwise : value as bool? ?? throw Wrong(key, "true or false");
-
-    private static int? Id(IReadOnlyDictionary<string, object> metadata, string role)
-        => metadata.TryGetValue($"{Prefix}{role}_token_id", out var value) ? Whole(value, $"{role}_token_id") : null;
-
-    private static int Whole(object value, string key)
-    {
-        if (value is not (byte or sbyte or short or ushort or int or uint or long or ulong)) throw Wrong(key, "a whole number");
-        decimal number = Convert.ToDecimal(value, System.Globalization.CultureInfo.InvariantCulture);
-        return number is >= 0 and <= int.MaxValue ? (int)number : throw Wrong(key, "a number from 0 to 2^31 - 1");
-    }
-
-    private static BadInputException Wrong(string key, string expected) => new("the value has the wrong type", place: Prefix + key, expected: expected);
-
-    private static BadInputException NotYet(string key, string value, string known)
-        => new("this kind of tokenizer is not supported yet", value, Prefix + key, known, "Use the model's Hugging Face folder, or give token ids instead of texts.");
-
-    private sealed record Family(IPattern Pattern, INormalizer? Normalizer = null, bool Digits = false, bool IgnoreMerges = false, bool AddBos = false);
+    // What goes without saying for a kind: ids and tokens that are added unless the metadata says otherwise.
+    private sealed record Kind(
+        Func<GgufFields, GgufVocabulary, Kind, TokenizerParts> Make, int? Bos = null, int? Eos = null, int? Separator = null, int? Unknown = null, int? Pad = null,
+        bool AddBos = false, bool AddEos = false, bool AddSeparator = false);
 }

@@ -30,6 +30,15 @@ internal readonly record struct Node(JsonElement Element, string Place)
     public Node Required(string name)
         => this[name] is { Element.ValueKind: not JsonValueKind.Undefined } node ? node : throw new BadInputException($"the field '{name}' is missing", place: Place);
 
+    /// <summary>The items of a long list, without their places.</summary>
+    public JsonElement.ArrayEnumerator List() => Expect(JsonValueKind.Array, "a list").Element.EnumerateArray();
+
+    /// <summary>The fields of a large object, without their places.</summary>
+    public JsonElement.ObjectEnumerator Object() => Expect(JsonValueKind.Object, "an object").Element.EnumerateObject();
+
+    /// <summary>The name of a field.</summary>
+    public static string NameOf(JsonProperty property, string place) => Guard(place, () => property.Name);
+
     /// <summary>The items of a list.</summary>
     public IEnumerable<Node> Items()
     {
@@ -50,6 +59,15 @@ internal readonly record struct Node(JsonElement Element, string Place)
         var e = Expect(JsonValueKind.String, "a string").Element;
         return Guard(Place, () => e.GetString()!);
     }
+
+    /// <summary>Its text, or a default where it is null or absent.</summary>
+    public string String(string otherwise) => IsNull ? otherwise : String();
+
+    /// <summary>Its text, which must be a single character.</summary>
+    public string Character() => String() is { Length: > 0 } text && System.Text.Rune.DecodeFromUtf16(text, out _, out int units) == System.Buffers.OperationStatus.Done && units == text.Length ? text : throw Wrong("one character");
+
+    /// <summary>Its number.</summary>
+    public double Number() => Element.ValueKind == JsonValueKind.Number && Element.TryGetDouble(out double value) && double.IsFinite(value) ? value : throw Wrong("a number");
 
     /// <summary>Its truth value.</summary>
     public bool Bool() => Element.ValueKind switch

@@ -12,31 +12,36 @@ internal static class TokenizerFile
     public static TokenizerParts Read(string path)
     {
         var root = Node.Read(path);
-        foreach (string section in new[] { "truncation", "padding" })
-            if (!root[section].IsNull) throw root.NotYet($"a {section} section");
-        bool byteLevel = EndsInByteLevel(root["pre_tokenizer"]);
+        bool byteLevel = TakesBytes(root["pre_tokenizer"], root.Required("model"));
         var model = ModelReader.Read(root.Required("model"), byteLevel);
         var added = AddedTokens(root["added_tokens"], model);
         CheckHoles(model, added, path);
         return new TokenizerParts(
             added,
             root["normalizer"].IsNull ? null : ComponentTables.Normalizer(root["normalizer"]),
-            root["pre_tokenizer"].IsNull ? null : ComponentTables.PreTokenizer(root["pre_tokenizer"]),
+            root["pre_tokenizer"].IsNull ? null : ComponentTables.PreTokenizer(root["pre_tokenizer"], respell: !byteLevel),
             model,
             root["post_processor"].IsNull ? null : ComponentTables.PostProcessor(root["post_processor"]),
-            root["decoder"].IsNull ? null : ComponentTables.Decoder(root["decoder"]));
+            root["decoder"].IsNull ? null : ComponentTables.Decoder(root["decoder"]),
+            SizingReader.Truncation(root["truncation"]),
+            SizingReader.Padding(root["padding"]));
     }
 
-    // Byte level respells the text, so the model reads bytes only where nothing comes after it.
-    private static bool EndsInByteLevel(Node node)
+    // A byte-level pre-tokenizer respells the text. Where it is the only one of its kind and nothing comes after it, a BPE model reads the bytes
+    // themselves instead, and its vocabulary is respelled once.
+    private static bool TakesBytes(Node preTokenizer, Node model)
     {
-        if (node.IsNull) return false;
+        if (preTokenizer.IsNull || !(model["type"].IsNull || model["type"].String() == "BPE")) return false;
+        foreach (string affix in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
+            if (!model[affix].IsNull && model[affix].String().Any(c => c is <= ' ' or > '~')) return false;
+        return Kinds(preTokenizer).ToList() is { Count: > 0 } kinds && kinds[^1] && kinds.Count(k => k) == 1;
+    }
+
+    // Of each step, in order, whether it is byte level.
+    private static IEnumerable<bool> Kinds(Node node)
+    {
         string type = node.Required("type").String();
-        if (type != "Sequence") return type == "ByteLevel";
-        var steps = node.Required("pretokenizers").Items().Select(n => (Node: n, Bytes: EndsInByteLevel(n))).ToList();
-        foreach (var (step, bytes) in steps.SkipLast(1))
-            if (bytes) throw step.NotYet("a ByteLevel pre-tokenizer before others");
-        return steps.Count > 0 && steps[^1].Bytes;
+        return type == "Sequence" ? node.Required("pretokenizers").Items().SelectMany(Kinds) : [type == "ByteLevel"];
     }
 
     private static List<AddedToken> AddedTokens(Node list, IModel model)

@@ -6,34 +6,49 @@ namespace LowRank.Text;
 /// <summary>Reads a model folder's tokenizer, the files that name its special tokens, and its chat templates.</summary>
 internal static class TokenizerFolder
 {
+    private const string Json = "tokenizer.json";
+    private static readonly string[] Files = [Json, "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"];
+
+    /// <summary>The file that a folder's tokenizer is read from; null where it has none.</summary>
+    public static string? File(string folder) => Files.Select(name => Path.Combine(folder, name)).FirstOrDefault(System.IO.File.Exists);
+
     /// <summary>The tokenizer.</summary>
     public static Tokenizer Read(string folder)
     {
         if (!Directory.Exists(folder)) throw new BadInputException("the folder does not exist", place: folder);
+        string path = File(folder) ?? throw Missing(folder);
         var names = SpecialTokenFiles.Read(folder);
-        var parts = ExtraTokens.AddTo(Parts(folder), folder, names);
-        return new Tokenizer(parts, Roles(folder, names, new Tokenizer(parts)))
+        var roles = new RoleIds();
+        // What tokenizer.json puts around a text counts, whatever add_bos_token says, as in Transformers; a SentencePiece file says nothing of it.
+        TokenizerParts parts;
+        bool json = Path.GetFileName(path) == Json;
+        if (json) parts = TokenizerFile.Read(path);
+        else
         {
-            ChatTemplates = TemplateFiles.OfFolder(folder),
-            SpecialTokens = names.Texts(),
-        };
+            var (bos, eos) = SentencePieceEnds.Of(folder, names.Config);
+            parts = SentencePieceFile.Read(path, out roles, bos, eos);
+        }
+        parts = ExtraTokens.AddTo(parts, folder, names, normalized: json);
+        var tokenizer = new Tokenizer(parts, Roles(folder, names, new Tokenizer(parts), roles)) { ChatTemplates = TemplateFiles.OfFolder(folder), SpecialTokens = names.Texts() };
+        return tokenizer.SpecialTokens.Count > 0 ? tokenizer : Named(tokenizer, roles);
     }
 
-    private static TokenizerParts Parts(string folder)
+    // Where no file names them, templates know the tokens of the SentencePiece file.
+    private static Tokenizer Named(Tokenizer tokenizer, RoleIds roles)
     {
-        string path = Path.Combine(folder, "tokenizer.json");
-        return File.Exists(path) ? TokenizerFile.Read(path) : throw Missing(folder);
+        (string Name, int? Id)[] named = [("bos_token", roles.Bos), ("eos_token", roles.Eos.Count > 0 ? roles.Eos[0] : null), ("pad_token", roles.Pad)];
+        tokenizer.SpecialTokens = named.Where(n => n.Id is not null).ToDictionary(n => n.Name, n => JsonSerializer.SerializeToElement(tokenizer.TokenOf(n.Id!.Value)));
+        return tokenizer;
     }
 
     private static BadInputException Missing(string folder)
     {
-        if (File.Exists(Path.Combine(folder, "tokenizer.model"))) return new("a SentencePiece tokenizer.model is not supported yet", place: folder, expected: "a tokenizer.json", remedy: "Give token ids instead of texts, or add the tokenizer.json of the model.");
-        if (File.Exists(Path.Combine(folder, "vocab.json"))) return new("a tokenizer of vocab.json and merges.txt is not supported yet", place: folder, expected: "a tokenizer.json", remedy: "Give token ids instead of texts, or add the tokenizer.json of the model.");
-        return new("the folder has no tokenizer (tokenizer.json)", place: folder, remedy: "Token ids can be used instead of texts.");
+        if (System.IO.File.Exists(Path.Combine(folder, "vocab.json"))) return new("a tokenizer of vocab.json and merges.txt is not supported yet", place: folder, expected: "a tokenizer.json", remedy: "Give token ids instead of texts, or add the tokenizer.json of the model.");
+        return new("the folder has no tokenizer (tokenizer.json or tokenizer.model)", place: folder, remedy: "Token ids can be used instead of texts.");
     }
 
     // What says how texts were written in training comes first; the ids at which generation stops follow.
-    private static RoleIds Roles(string folder, SpecialTokenFiles names, Tokenizer tokenizer)
+    private static RoleIds Roles(string folder, SpecialTokenFiles names, Tokenizer tokenizer, RoleIds otherwise)
     {
         Node? generation = SpecialTokenFiles.Open(folder, "generation_config.json"), config = SpecialTokenFiles.Open(folder, "config.json");
         List<int> Of(string role)
@@ -43,7 +58,7 @@ internal static class TokenizerFolder
             if (numbered.Count == 0 && config is { } c) numbered = Numbered(c[role + "_token_id"]);
             return [.. ids.Concat(numbered.Where(id => id < tokenizer.VocabularySize)).Distinct()];
         }
-        return new RoleIds(First(Of("bos")), Of("eos"), First(Of("pad")));
+        return new RoleIds(First(Of("bos")) ?? otherwise.Bos, Of("eos") is { Count: > 0 } ends ? ends : otherwise.Eos, First(Of("pad")) ?? otherwise.Pad);
 
         static int? First(List<int> ids) => ids.Count > 0 ? ids[0] : null;
     }

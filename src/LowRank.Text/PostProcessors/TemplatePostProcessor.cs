@@ -10,6 +10,13 @@ internal sealed record TemplateItem(int? Sequence, IReadOnlyList<int> Ids, IRead
 /// <summary>Puts special tokens around the sequences as a template says.</summary>
 internal sealed class TemplatePostProcessor(IReadOnlyList<TemplateItem> single, IReadOnlyList<TemplateItem> pair) : IPostProcessor
 {
+    /// <summary>Every text of its own between the same tokens; <paramref name="between"/> ends the first of a pair.</summary>
+    public static TemplatePostProcessor Around(IReadOnlyList<TemplateItem> before, IReadOnlyList<TemplateItem> between, IReadOnlyList<TemplateItem> after)
+    {
+        TemplateItem a = new(0, [], [], 0), b = new(1, [], [], 0);
+        return new TemplatePostProcessor([.. before, a, .. after], [.. before, a, .. between, .. before, b, .. after]);
+    }
+
     /// <inheritdoc/>
     public IReadOnlyList<EncodingPart> Process(IReadOnlyList<EncodingPart> parts, bool addSpecialTokens)
     {

@@ -4,7 +4,7 @@ namespace LowRank.Text.PreTokenizers;
 internal sealed class DigitsPreTokenizer(bool individual) : IPreTokenizer
 {
     /// <inheritdoc/>
-    public void Split(Slice part, List<Slice> words)
+    public void Split(Slice part, WordList words)
     {
         int begin = 0;
         bool previous = false;

@@ -4,5 +4,5 @@ namespace LowRank.Text.PreTokenizers;
 internal interface IPreTokenizer
 {
     /// <summary>Adds the words of a part, in order; empty ones are left out.</summary>
-    void Split(Slice part, List<Slice> words);
+    void Split(Slice part, WordList words);
 }

@@ -1,18 +1,31 @@
 namespace LowRank.Text.PreTokenizers;
 
 /// <summary>Several pre-tokenizers, each cutting the words of the one before.</summary>
-internal sealed class SequencePreTokenizer(IReadOnlyList<IPreTokenizer> steps) : IPreTokenizer
+internal sealed class SequencePreTokenizer : IPreTokenizer
 {
+    private readonly IPreTokenizer[] _steps;
+
+    /// <summary>Takes the steps in order; those that change nothing are left out.</summary>
+    public SequencePreTokenizer(IReadOnlyList<IPreTokenizer> steps) => _steps = [.. steps.Where(s => s is not ByteLevelPreTokenizer { ChangesNothing: true })];
+
     /// <inheritdoc/>
-    public void Split(Slice part, List<Slice> words)
+    public void Split(Slice part, WordList words)
     {
-        List<Slice> current = [part], next = [];
-        foreach (var step in steps)
+        if (_steps.Length == 0) words.Add(part, 0, part.Length);
+        else Split(part, words, words, 0);
+    }
+
+    // Each step but the last fills the next spare list of the chain, which no other step touches: sequences may stand in sequences.
+    private void Split(Slice part, WordList words, WordList chain, int step)
+    {
+        if (step == _steps.Length - 1)
         {
-            next.Clear();
-            foreach (var slice in current) step.Split(slice, next);
-            (current, next) = (next, current);
+            _steps[step].Split(part, words);
+            return;
         }
-        words.AddRange(current);
+        var between = chain.Spare;
+        between.Clear();
+        _steps[step].Split(part, between);
+        for (int i = 0; i < between.Count; i++) Split(between.Words[i], words, between, step + 1);
     }
 }

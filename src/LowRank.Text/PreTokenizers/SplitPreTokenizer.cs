@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LowRank.Text.Patterns;
 
 namespace LowRank.Text.PreTokenizers;
@@ -21,49 +22,55 @@ internal enum SplitBehavior
 internal sealed class SplitPreTokenizer(IPattern pattern, SplitBehavior behavior, bool invert) : IPreTokenizer
 {
     /// <inheritdoc/>
-    public void Split(Slice part, List<Slice> words)
+    public void Split(Slice part, WordList words)
     {
         if (part.Length == 0) return;
-        var matches = new List<(int Start, int End)>();
+        var matches = words.Matches;
+        matches.Clear();
         pattern.FindMatches(part.Span, matches);
-        var pieces = Pieces(matches, part.Length);
-        foreach (var (start, end) in Arrange(pieces))
-            if (end > start) words.Add(part.Part(start, end));
-    }
-
-    // Matches and what lies between them, as one gapless list.
-    private List<(int Start, int End, bool Match)> Pieces(List<(int Start, int End)> matches, int length)
-    {
-        var pieces = new List<(int, int, bool)>(matches.Count + 1);
+        var pieces = new Pieces(part, words, behavior);
         int from = 0;
-        foreach (var (start, end) in matches)
+        foreach (var (start, end) in CollectionsMarshal.AsSpan(matches))
         {
-            if (start != from) pieces.Add((from, start, invert));
-            pieces.Add((start, end, !invert));
+            if (start != from) pieces.Add(from, start, invert);
+            pieces.Add(start, end, !invert);
             from = end;
         }
-        if (from != length) pieces.Add((from, length, invert));
-        return pieces;
+        if (from != part.Length) pieces.Add(from, part.Length, invert);
+        pieces.Finish();
     }
 
-    private IEnumerable<(int Start, int End)> Arrange(List<(int Start, int End, bool Match)> pieces) => behavior switch
+    // Matches and what lies between them come in order and without gaps; a piece joins the word before it or begins one.
+    private struct Pieces(Slice part, WordList words, SplitBehavior behavior)
     {
-        SplitBehavior.Removed => pieces.Where(p => !p.Match).Select(p => (p.Start, p.End)),
-        SplitBehavior.Isolated => pieces.Select(p => (p.Start, p.End)),
-        SplitBehavior.Contiguous => Join(pieces, (previous, piece) => previous == piece),
-        SplitBehavior.MergedWithPrevious => Join(pieces, (previous, piece) => piece && !previous),
-        _ => Join(pieces, (previous, piece) => previous && !piece),
-    };
+        private int _start, _end;
+        private bool _previous, _any;
 
-    // A piece is appended to the word before it where the rule says so, from its own kind and the kind of the piece before.
-    private static List<(int Start, int End)> Join(List<(int Start, int End, bool Match)> pieces, Func<bool, bool, bool> joins)
-    {
-        var words = new List<(int Start, int End)>();
-        for (int i = 0; i < pieces.Count; i++)
+        public void Add(int start, int end, bool match)
         {
-            if (i > 0 && joins(pieces[i - 1].Match, pieces[i].Match)) words[^1] = (words[^1].Start, pieces[i].End);
-            else words.Add((pieces[i].Start, pieces[i].End));
+            if (behavior == SplitBehavior.Isolated) words.Add(part, start, end);
+            else if (behavior == SplitBehavior.Removed)
+            {
+                if (!match) words.Add(part, start, end);
+            }
+            else
+            {
+                if (!_any || !Joins(match))
+                {
+                    Finish();
+                    _start = start;
+                }
+                (_end, _previous, _any) = (end, match, true);
+            }
         }
-        return words;
+
+        public readonly void Finish() => words.Add(part, _start, _end);
+
+        private readonly bool Joins(bool match) => behavior switch
+        {
+            SplitBehavior.Contiguous => _previous == match,
+            SplitBehavior.MergedWithPrevious => match && !_previous,
+            _ => _previous && !match,
+        };
     }
 }

@@ -2,6 +2,23 @@ using static LowRank.Text.Unicode;
 
 namespace LowRank.Text.Patterns;
 
+/// <summary>The expressions of widely used tokenizers that are written by hand, because that is faster than running them.</summary>
+internal static class PublishedPatterns
+{
+    private static readonly Dictionary<string, IPattern> Table = new(StringComparer.Ordinal)
+    {
+        [Gpt2Pattern.Source] = new Gpt2Pattern(),
+        [Gpt4Pattern.Source3] = new Gpt4Pattern(digits: 3),
+        [Gpt4Pattern.Source1] = new Gpt4Pattern(digits: 1),
+    };
+
+    /// <summary>Their sources.</summary>
+    public static IEnumerable<string> Sources => Table.Keys;
+
+    /// <summary>The pattern of a source; null where it is none of them.</summary>
+    public static IPattern? Find(string source) => Table.GetValueOrDefault(source);
+}
+
 /// <summary>GPT-2's regular expression by hand: contractions, words, numbers and other runs with at most one blank before them, blanks.</summary>
 internal sealed class Gpt2Pattern : IPattern
 {

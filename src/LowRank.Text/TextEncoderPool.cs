@@ -1,0 +1,20 @@
+using System.Collections.Concurrent;
+
+namespace LowRank.Text;
+
+/// <summary>Encoders that threads borrow: one thread alone gets the same again and again, with the words it knows.</summary>
+internal sealed class TextEncoderPool(Func<TextEncoder> make)
+{
+    private static readonly int Most = Environment.ProcessorCount;
+    private readonly ConcurrentStack<TextEncoder> _others = new();
+    private TextEncoder? _first;
+
+    /// <summary>Takes an encoder out, or makes one.</summary>
+    public TextEncoder Take() => Interlocked.Exchange(ref _first, null) ?? (_others.TryPop(out var encoder) ? encoder : make());
+
+    /// <summary>Gives one back.</summary>
+    public void Return(TextEncoder encoder)
+    {
+        if (Interlocked.CompareExchange(ref _first, encoder, null) is not null && _others.Count < Most) _others.Push(encoder);
+    }
+}
