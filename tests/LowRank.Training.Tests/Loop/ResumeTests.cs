@@ -72,7 +72,7 @@ public class ResumeTests
             using var stop = new CancellationTokenSource();
             run.Trainer(log => { if (log.Step == 3) stop.Cancel(); }).Run(stop.Token);
         }
-        TestRun.RandomRows(settings.Data, 20, 256, seed: 99);
+        TestRun.RandomRows(settings.Data.ToString(), 20, 256, seed: 99);
         using (var run = new TestRun(settings, folder, resume: true))
             Assert.Contains("the data has changed", Assert.Throws<Tensors.BadInputException>(() => run.Trainer(null).Run()).Message);
         Directory.Delete(temporary, recursive: true);
