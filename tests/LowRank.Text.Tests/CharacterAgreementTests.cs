@@ -10,6 +10,9 @@ public sealed class CharacterAgreementTests
 {
     private const int PerText = 40;
 
+    // Capitals of Unicode 17: lower case is the standard library's there, so it follows the version that the library was built with, here as there.
+    private static readonly HashSet<int> NewCapitals = [0xA7CE, 0xA7D2, 0xA7D4, .. Enumerable.Range(0x16EA0, 25)];
+
     [Theory]
     [InlineData("norm-nfkd")]
     [InlineData("norm-nfc")]
@@ -25,7 +28,7 @@ public sealed class CharacterAgreementTests
         var tokenizer = Tokenizer.FromFile(file);
         using var library = new RustLibrary(file);
         List<int> all = [.. Enumerable.Range(1, 0x2FFFF).Concat(Enumerable.Range(0xE0000, 0x1000)).Where(Rune.IsValid)];
-        List<int> suspects = [.. Different(all.Chunk(PerText)).SelectMany(c => c)], different = [.. Different(suspects.Chunk(1)).Select(c => c[0])];
+        List<int> suspects = [.. Different(all.Chunk(PerText)).SelectMany(c => c)], different = [.. Different(suspects.Chunk(1)).Select(c => c[0]).Where(c => !NewCapitals.Contains(c))];
         Assert.True(different.Count == 0, $"{different.Count}: {string.Join(' ', different.Select(c => $"{c:X4}"))}");
 
         List<int[]> Different(IEnumerable<int[]> groups)
