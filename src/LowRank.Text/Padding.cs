@@ -23,7 +23,7 @@ public sealed record Padding(int? Length = null, Side Direction = Side.Right, in
     }
 
     // The length of every row whose longest has as many tokens.
-    internal int LengthFor(int longest)
+    internal int LengthFor(int longest, int rows = 1)
     {
         long length = Length ?? longest;
         if (MultipleOf is > 0 and int multiple && length % multiple > 0) length += multiple - length % multiple;
