@@ -25,12 +25,13 @@ internal static class Unicode
             or UnicodeCategory.LetterNumber or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark
             or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation;
 
-    /// <summary>ASCII's punctuation and symbols, and the punctuation of other scripts.</summary>
-    public static bool IsPunctuation(int c)
-        => c < 0x80 ? char.IsPunctuation((char)c) || char.IsSymbol((char)c) : Category(c) is >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation;
-
     /// <summary>`\p{M}`.</summary>
     public static bool IsMark(int c) => c >= 0x300 && Category(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+
+    /// <summary>ASCII's punctuation and symbols, and the punctuation of other scripts as the reference's table has it (Unicode 8).</summary>
+    public static bool IsPunctuation(int c)
+        => c < 0x80 ? char.IsPunctuation((char)c) || char.IsSymbol((char)c)
+            : Category(c) is >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation && !Patterns.UnicodeProperties.YoungerThan8.Contains(c);
 
     /// <summary>The general category.</summary>
     public static UnicodeCategory Category(int c) => CharUnicodeInfo.GetUnicodeCategory(c);

@@ -73,9 +73,12 @@ internal static class ComponentTables
     private static bool IsOneUnit(Node pattern) => !pattern["String"].IsNull && pattern["String"].String().Length == 1;
 
     // Here the empty string is an expression, found between all characters.
-    private static IPattern Replaced(Node node) => !node["String"].IsNull && node["String"].String().Length == 0 ? Regex.Parse("", node.Place) : Pattern(node);
+    private static IPattern Replaced(Node node) => Pattern(node) ?? Regex.Parse("", node.Place);
 
-    /// <summary>A pattern, a string or a regular expression; the empty string is found nowhere.</summary>
-    public static IPattern Pattern(Node node)
-        => node["String"].IsNull ? Regex.Parse(node.Required("Regex").String(), node.Place) : new LiteralPattern(node["String"].String());
+    /// <summary>A pattern, a string or a regular expression; null for the empty string, which is found nowhere.</summary>
+    public static IPattern? Pattern(Node node)
+    {
+        if (!node["String"].IsNull) return node["String"].String() is { Length: > 0 } literal ? new LiteralPattern(literal) : null;
+        return Regex.Parse(node.Required("Regex").String(), node.Place);
+    }
 }

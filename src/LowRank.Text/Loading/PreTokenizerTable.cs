@@ -15,7 +15,7 @@ internal static class PreTokenizerTable
     {
         ["Sequence"] = n => new SequencePreTokenizer([.. n.Required("pretokenizers").Items().Select(step => ComponentTables.PreTokenizer(step, respell))]),
         ["ByteLevel"] = n => new ByteLevelPreTokenizer(n["add_prefix_space"].Bool(true), n["use_regex"].Bool(true), respell),
-        ["Split"] = n => new SplitPreTokenizer(ComponentTables.Pattern(n.Required("pattern")), OneOf<SplitBehavior>(n.Required("behavior")), n["invert"].Bool(false)),
+        ["Split"] = n => new SplitPreTokenizer(ComponentTables.Pattern(n.Required("pattern")) ?? new LiteralPattern(""), OneOf<SplitBehavior>(n.Required("behavior")), n["invert"].Bool(false)),
         ["Digits"] = n => new DigitsPreTokenizer(n["individual_digits"].Bool(false)),
         ["Whitespace"] = _ => new WhitespacePreTokenizer(),
         ["WhitespaceSplit"] = _ => new SplitPreTokenizer(CharacterPattern.Space, SplitBehavior.Removed, invert: false),

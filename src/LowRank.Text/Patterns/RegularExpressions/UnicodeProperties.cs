@@ -42,6 +42,9 @@ internal static class UnicodeProperties
     private static readonly ConcurrentDictionary<string, CodePointSet?> Known = new(StringComparer.OrdinalIgnoreCase);
     private static readonly Lazy<Dictionary<string, string>> File = new(ReadFile);
 
+    /// <summary>The characters that Unicode 8, whose categories some of the reference's components use, does not know.</summary>
+    public static CodePointSet YoungerThan8 => Known.TryGetValue("Unicode8", out var young) ? young! : Keep("Unicode8", CodePointSet.OfRanges(Ranges(File.Value["younger Unicode8"])))!;
+
     /// <summary>`\w`.</summary>
     public static CodePointSet Word => Known.TryGetValue("Word", out var word) ? word! : Get("Word");
 
@@ -63,6 +66,12 @@ internal static class UnicodeProperties
         foreach (string key in File.Value.Keys.Where(k => k.StartsWith("script ", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
             Fill(table, Ranges(File.Value[key]), next++);
         Fill(table, Ranges(File.Value["younger Unicode9"]), 0);
+        // Characters that were of another script then.
+        foreach (var (key, ranges) in File.Value.Where(f => f.Key.StartsWith("older ", StringComparison.Ordinal)))
+        {
+            byte script = table[Ranges(File.Value.First(f => f.Key.StartsWith("script " + key[6..], StringComparison.Ordinal)).Value).First().First];
+            Fill(table, Ranges(ranges), script);
+        }
         return table;
     }
 
@@ -84,7 +93,7 @@ internal static class UnicodeProperties
         if (group.Length == 1 && "LMNZCPS".Contains(group[0], StringComparison.Ordinal))
             return Categories.Where(c => c[0] == group[0]).Select(Category).Aggregate((a, b) => a.Union(b));
         if (group == "LC") return Category("Lu").Union(Category("Ll")).Union(Category("Lt"));
-        foreach (var (key, ranges) in File.Value)
+        foreach (var (key, ranges) in File.Value.Where(f => f.Key.StartsWith("script ", StringComparison.Ordinal) || f.Key.StartsWith("property ", StringComparison.Ordinal)))
             foreach (string alias in key[(key.IndexOf(' ', StringComparison.Ordinal) + 1)..].Split('|'))
                 if (alias.Equals(name, StringComparison.OrdinalIgnoreCase)) return CodePointSet.OfRanges(Ranges(ranges));
         return null;
