@@ -27,7 +27,7 @@ public class DataFuzzTests
     public void Mutated_rows_are_used_or_refused()
     {
         DataOptions[] options = [new(""), new("") { Survey = true, MaxLength = 5, TruncateLeft = true }, new("") { Format = "messages", AssistantOnlyLoss = false }, new("") { Columns = new Dictionary<string, string> { ["text"] = "prompt", ["messages"] = "conversations" } }];
-        TokenEncoder?[] encoders = [Letters, Letters with { Chat = null }, null];
+        TokenEncoder?[] encoders = [Letters, Letters with { Chat = null }, null, Real()];
         DataFile file = new("x.jsonl");
         int used = 0;
         for (int i = 0; i < Cases; i++)
@@ -39,6 +39,18 @@ public class DataFuzzTests
             if (maker.Make(new RawRow(file, i, row)) is { Row: { } made }) used += made.TargetCount > 0 ? 1 : throw new InvalidDataException($"case {i}: no target");
         }
         Assert.InRange(used, Cases / 20, Cases);
+        var real = new RowMaker(options[0], encoders[3], 256).Make(new RawRow(file, 1, Encoding.UTF8.GetBytes(Rows[1])));
+        Assert.Equal((null, 4, 2), (real.Error?.Message, real.Row!.InputIds.Count(i => i == 2), real.Row.Labels.Count(l => l == 2))); // four messages end, two of them the assistant's
+    }
+
+    /// <summary>A tokenizer of bytes and a template that reads all that a message has.</summary>
+    private static TokenEncoder Real()
+    {
+        var tokenizer = LowRank.Text.Tokenizer.FromFile(Write("tokenizer.json", ByteTokenizer.Json));
+        string end = tokenizer.TokenOf(2)!;
+        var template = LowRank.Text.Templates.ChatTemplate.Parse("{% for m in messages %}{{ m.role + ':' }}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content or [] %}{{ p.text }}{% endfor %}{% endif %}{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ (c.function.arguments or {}) | tojson }}{% endfor %}{{ end }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}");
+        var chat = new LowRank.Text.Chat.ChatEncoder(tokenizer, template, new Dictionary<string, System.Text.Json.JsonElement> { ["end"] = System.Text.Json.JsonSerializer.SerializeToElement(end) });
+        return new TokenEncoder((text, special) => tokenizer.Encode(text, special), 2, 256) { Chat = (r, only) => r.AddGenerationPrompt ? chat.Tokens(chat.Render(chat.Prepare(r))) : chat.EncodeForTraining(r, only) };
     }
 
     [Fact]

@@ -8,6 +8,7 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
 {
     private const int EvaluationBatchTokens = 4096;
     private const long LargeBytes = 64 << 20;
+    private const string NoTokenizer = "rows of ids only";
 
     /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
     public long Skipped { get; init; }
@@ -31,8 +32,9 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     public static RowSet Load(DataOptions options, int vocabularySize, TokenEncoder? encoder, long seed = 0, CancellationToken stop = default)
     {
         string fingerprint = RowReader.Fingerprint(options.Sources);
-        bool keep = encoder?.Identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
-        string? key = keep ? TokenCache.Key(options, fingerprint, encoder!.Identity!, vocabularySize) : null;
+        string? identity = encoder is null ? NoTokenizer : encoder.Identity;
+        bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
+        string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
         var (rows, counts, skipped) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Skipped) : Read(options, vocabularySize, encoder, key, stop);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
         return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped };

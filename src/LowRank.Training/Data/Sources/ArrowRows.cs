@@ -23,6 +23,7 @@ internal static class ArrowRows
         {
             using var batch = Guard(file, reader.ReadNextRecordBatch);
             if (batch is null) yield break;
+            if (batch.Length > 0 && batch.Arrays.All(a => a is NullArray)) throw new BadInputException("the arrow file has no columns with values", place: file.Path);
             string[] names = [.. batch.Schema.FieldsList.Select(f => f.Name)];
             for (int row = 0; row < batch.Length; row++)
                 yield return new RawRow(file, ++number, Guard(file, () => json.Write((batch, names, row), static (writer, at) =>

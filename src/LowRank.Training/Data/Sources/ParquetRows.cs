@@ -8,12 +8,14 @@ namespace LowRank.Training;
 /// <summary>.parquet, a group of rows at a time: structs become objects, lists lists, maps objects.</summary>
 internal static class ParquetRows
 {
-    private const long MostValues = 1 << 26; // of a column in one group of rows
+    private const long MostValues = 1 << 26, FewValues = 1 << 22; // of a column in one group of rows
+    private const int ValuesOfByte = 256; // beyond the few: a column of one repeated value has more, but no column of texts
+    private static readonly ParquetOptions Options = new() { MaximumLargePoolFreeBytes = 64 << 20, MaximumSmallPoolFreeBytes = 64 << 20 };
 
     public static IEnumerable<RawRow> Read(DataFile file)
     {
         using var stream = file.OpenStored();
-        var reader = Guard(file, () => ParquetReader.CreateAsync(stream).GetAwaiter().GetResult());
+        var reader = Guard(file, () => ParquetReader.CreateAsync(stream, Options).GetAwaiter().GetResult());
         var json = new RowJson();
         long number = 0;
         try
@@ -39,11 +41,13 @@ internal static class ParquetRows
     private static (List<ParquetNode> Columns, long Rows) Columns(ParquetReader reader, int group, long fileLength, Dictionary<string, ParquetLeaf> leaves)
     {
         using var rows = reader.OpenRowGroupReader(group);
+        if (reader.Schema.Fields.Count == 0) throw new InvalidDataException("there are no columns");
         foreach (var field in reader.Schema.GetDataFields())
         {
             if (!rows.ColumnExists(field)) throw new InvalidDataException($"the column {field.Path} is missing");
             var meta = rows.GetMetadata(field)?.MetaData ?? throw new InvalidDataException($"the column {field.Path} is not described");
-            if (meta.NumValues is < 0 or > MostValues || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > fileLength || meta.TotalUncompressedSize is < 0 or > int.MaxValue)
+            if (meta.NumValues is < 0 or > MostValues || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > fileLength || meta.TotalUncompressedSize is < 0 or > int.MaxValue
+                || (meta.NumValues > FewValues && meta.NumValues / ValuesOfByte > meta.TotalUncompressedSize))
                 throw new InvalidDataException($"the column {field.Path} claims {meta.NumValues} values in {meta.TotalUncompressedSize} bytes");
             leaves[field.Path.ToString()] = new ParquetLeaf(field, rows.ReadRawColumnDataBaseAsync(field).GetAwaiter().GetResult(), (int)meta.NumValues);
         }
