@@ -14,6 +14,9 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
     private byte[] _bytes = new byte[256];
     private int[] _unitOf = new int[256];
 
+    /// <summary>Whether a text was so long that its room is better given back.</summary>
+    public bool IsLarge => _words.Room > 1 << 21 || _bytes.Length > 1 << 24 || _unitOf.Length > 1 << 24;
+
     /// <summary>The ids of a text; valid until the next one.</summary>
     public ReadOnlySpan<int> Ids(string text)
     {

@@ -186,6 +186,25 @@ public sealed class EncodingLawTests
         }
     }
 
+    [Fact]
+    public void Sequences_may_stand_in_sequences()
+    {
+        const string Bert = """{"type":"BertPreTokenizer"}""", Digits = """{"type":"Digits","individual_digits":true}""", Fixed = """{"type":"FixedLength","length":2}""";
+        static string Sequence(params string[] steps) => $$"""{"type":"Sequence","pretokenizers":[{{string.Join(',', steps)}}]}""";
+        string[] Words(string preTokenizer)
+        {
+            using var json = System.Text.Json.JsonDocument.Parse(preTokenizer);
+            var words = new PreTokenizers.WordList();
+            ComponentTables.PreTokenizer(new Node(json.RootElement, "here")).Split(new Slice("abc 123,d! ef9g"), words);
+            return [.. words.Words.ToArray().Select(w => w.Span.ToString())];
+        }
+        string[] expected = ["ab", "c", "1", "2", "3", ",", "d", "!", "ef", "9", "g"];
+        Assert.Equal(expected, Words(Sequence(Bert, Digits, Fixed)));
+        Assert.Equal(expected, Words(Sequence(Bert, Sequence(Digits, Fixed))));
+        Assert.Equal(expected, Words(Sequence(Sequence(Bert, Sequence(Digits)), Sequence(Sequence(Fixed)))));
+        Assert.Equal(["abc 123,d! ef9g"], Words(Sequence()));
+    }
+
     private static string Letters(Random random, int length) => new([.. Enumerable.Range(0, length).Select(_ => "aab"[random.Next(3)])]);
 
     private static Tokenizer Golden(string name) => Tokenizer.FromFile(Path.Combine(Paths.Golden("tokenizers"), name, "tokenizer.json"));

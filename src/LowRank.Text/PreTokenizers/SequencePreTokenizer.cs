@@ -5,8 +5,9 @@ internal sealed class SequencePreTokenizer : IPreTokenizer
 {
     private readonly IPreTokenizer[] _steps;
 
-    /// <summary>Takes the steps in order; those that change nothing are left out.</summary>
-    public SequencePreTokenizer(IReadOnlyList<IPreTokenizer> steps) => _steps = [.. steps.Where(s => s is not ByteLevelPreTokenizer { ChangesNothing: true })];
+    /// <summary>Takes the steps in order. Those that change nothing are left out, and sequences among them give theirs: the lists in between are one a step.</summary>
+    public SequencePreTokenizer(IReadOnlyList<IPreTokenizer> steps)
+        => _steps = [.. steps.SelectMany(s => s is SequencePreTokenizer inner ? inner._steps : [s]).Where(s => s is not ByteLevelPreTokenizer { ChangesNothing: true })];
 
     /// <inheritdoc/>
     public void Split(Slice part, WordList words)
@@ -15,7 +16,7 @@ internal sealed class SequencePreTokenizer : IPreTokenizer
         else Split(part, words, words, 0);
     }
 
-    // Each step but the last fills the next spare list of the chain, which no other step touches: sequences may stand in sequences.
+    // Each step but the last fills the next spare list of the chain, which no other step touches.
     private void Split(Slice part, WordList words, WordList chain, int step)
     {
         if (step == _steps.Length - 1)

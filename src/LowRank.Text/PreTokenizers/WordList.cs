@@ -8,6 +8,8 @@ internal sealed class WordList
 
     /// <summary>How many words there are.</summary>
     public int Count { get; private set; }
+    /// <summary>How many words there is room for.</summary>
+    public int Room => _words.Length;
     /// <summary>The words.</summary>
     public ReadOnlySpan<Slice> Words => _words.AsSpan(0, Count);
     /// <summary>Room for a pattern's matches.</summary>
