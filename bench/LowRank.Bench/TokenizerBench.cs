@@ -1,60 +1,52 @@
-using System.Diagnostics;
-using System.Globalization;
-using LowRank.Text;
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using LowRank.TestKit;
 
 namespace LowRank.Bench;
 
-/// <summary>How fast text becomes token ids and ids become text, one thread.</summary>
-internal static class TokenizerBench
+/// <summary>Text to ids on one thread and on all, beside the Rust library on the same texts in the same run.</summary>
+public class TokenizerBench
 {
-    private const int Runs = 5, Characters = 1 << 20;
+    private static string? _textFile;
+    private static List<EncodeCase>? _cases;
 
-    /// <summary>The tokenizer of the embedded model, as the sources hold it.</summary>
-    public static string Embedded => Path.Combine(Root(), "src", "LowRank.Cli", "Assets", "outlet");
+    /// <summary>Tokenizers and texts.</summary>
+    public static IEnumerable<EncodeCase> Cases => _cases ??= [.. EncodeCase.All(_textFile)];
 
-    /// <summary>Prints rates; without a text file (UTF-8), the embedded model's rows are the text.</summary>
-    public static void Run(string folder, string? textFile)
+    /// <summary>The one that is timed.</summary>
+    [ParamsSource(nameof(Cases))]
+    public EncodeCase Case { get; set; } = null!;
+
+    /// <summary>Ids of every document, one after the other.</summary>
+    [Benchmark(Baseline = true)]
+    public int OneThread()
     {
-        long start = Stopwatch.GetTimestamp();
-        var tokenizer = Tokenizer.FromFolder(folder);
-        Say($"loading {folder}: {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms, {tokenizer.VocabularySize} tokens");
-        string[] lines = Lines(textFile ?? Path.Combine(Embedded, "data", "north-american", "train.jsonl"));
-        double bytes = lines.Sum(System.Text.Encoding.UTF8.GetByteCount);
-        int[][] ids = [];
-        double encode = Best(() => ids = [.. lines.Select(l => tokenizer.Encode(l))]), decode = Best(() => { foreach (int[] row in ids) tokenizer.Decode(row); });
-        long tokens = ids.Sum(i => (long)i.Length);
-        Say($"{lines.Length} lines, {bytes / 1e6:0.00} MB, {tokens} tokens; best of {Runs} runs, one thread:");
-        Say($"  encode {bytes / encode / 1e6:0.0} MB/s, {tokens / encode / 1e6:0.00} M tokens/s");
-        Say($"  decode {bytes / decode / 1e6:0.0} MB/s, {tokens / decode / 1e6:0.00} M tokens/s");
+        int tokens = 0;
+        foreach (string text in Case.Texts) tokens += Case.Tokenizer.Encode(text).Length;
+        return tokens;
     }
 
-    /// <summary>A file's lines, repeated until they hold about a million characters: caches of words are warm then, as in a long file.</summary>
-    private static string[] Lines(string file)
-    {
-        string[] lines = File.ReadAllLines(file);
-        long length = lines.Sum(l => (long)l.Length);
-        if (length == 0) throw new InvalidDataException($"{file} is empty");
-        return [.. Enumerable.Repeat(lines, (int)Math.Max(1, Characters / length)).SelectMany(l => l)];
-    }
+    /// <summary>The same on all cores.</summary>
+    [Benchmark]
+    public int AllCores() => Case.Tokenizer.EncodeAll(Case.Texts).Sum(ids => ids.Length);
 
-    private static double Best(Action work)
+    /// <summary>Runs all and prints the rates side by side.</summary>
+    public static void Run(string? textFile)
     {
-        double best = double.MaxValue;
-        for (int i = 0; i < Runs; i++)
+        _textFile = textFile;
+        var summary = BenchmarkRunner.Run<TokenizerBench>(BenchConfig.Make(once: true));
+        Console.WriteLine($"| tokenizer, text | LowRank MB/s | all {Environment.ProcessorCount} cores | Rust MB/s | ratio | bytes allocated a token |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- |");
+        foreach (var reports in summary.Reports.GroupBy(r => (EncodeCase)r.BenchmarkCase.Parameters["Case"]))
         {
-            long start = Stopwatch.GetTimestamp();
-            work();
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            var encode = reports.Key;
+            BenchmarkReport Of(string method) => reports.Single(r => r.BenchmarkCase.Descriptor.WorkloadMethod.Name == method);
+            double one = BenchConfig.Seconds(Of(nameof(OneThread))), all = BenchConfig.Seconds(Of(nameof(AllCores)));
+            double? theirs = RustLibrary.Missing is null ? RustLibrary.Time(encode.File, encode.Texts, BenchConfig.Runs).Seconds : null;
+            double tokens = encode.Texts.Sum(t => (double)encode.Tokenizer.Encode(t).Length);
+            Console.WriteLine(FormattableString.Invariant(
+                $"| {encode} | {encode.Bytes / one / 1e6:0.0} | {encode.Bytes / all / 1e6:0.0} | {encode.Bytes / theirs / 1e6:0.0} | {theirs / one:0.0} | {BenchConfig.Allocated(Of(nameof(OneThread))) / tokens:0.0} |"));
         }
-        return best;
     }
-
-    private static string Root()
-    {
-        for (var d = new DirectoryInfo(AppContext.BaseDirectory); d is not null; d = d.Parent)
-            if (File.Exists(Path.Combine(d.FullName, "LowRank.slnx"))) return d.FullName;
-        throw new DirectoryNotFoundException("LowRank.slnx is in no folder above the program");
-    }
-
-    private static void Say(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 }
