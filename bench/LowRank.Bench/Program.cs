@@ -5,11 +5,12 @@ using LowRank.Tensors;
 switch (args)
 {
     case ["step", .. var rest] when Numbers(rest) is { } steps: TorchThread.Shared.Run(() => StepBench.Run(steps)); return 0;
+    case ["packing", .. var rest] when rest.Length < 3 && Numbers(rest is [var first, ..] ? [first] : ["2"]) is { } passes: TorchThread.Shared.Run(() => PackingBench.Run(passes, rest.ElementAtOrDefault(1))); return 0;
     case ["tokenizer"]: TokenizerBench.Run(TokenizerBench.Embedded, null); return 0;
     case ["tokenizer", var folder]: TokenizerBench.Run(folder, null); return 0;
     case ["tokenizer", var folder, var text]: TokenizerBench.Run(folder, text); return 0;
     default:
-        Console.Error.WriteLine("usage: step [STEPS] | tokenizer [FOLDER [TEXT-FILE]]");
+        Console.Error.WriteLine("usage: step [STEPS] | packing [PASSES [MODEL]] | tokenizer [FOLDER [TEXT-FILE]]");
         return 2;
 }
 

@@ -14,12 +14,20 @@ internal static class CommandLine
     /// <summary>Set by the first Ctrl-C (work stops at the next safe point); a second one ends the process.</summary>
     public static CancellationToken Stop => Interrupt.Token;
 
+    /// <summary>What a verb does on Ctrl-C instead of stopping: true where it goes on, false where the process is to end at once.</summary>
+    public static Func<bool>? OnInterrupt { get; set; }
+
     /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C.</summary>
     public static int Run(string[] args)
     {
         Console.OutputEncoding = new System.Text.UTF8Encoding(false);
         Console.CancelKeyPress += (_, e) =>
         {
+            if (OnInterrupt is { } own)
+            {
+                e.Cancel = own();
+                return;
+            }
             e.Cancel = !Interrupt.IsCancellationRequested;
             if (e.Cancel) Console.Error.WriteLine("\nStopping at the next safe point; press Ctrl-C again to end at once.");
             Interrupt.Cancel();
@@ -48,7 +56,7 @@ internal static class CommandLine
     internal static RootCommand Root()
     {
         var root = new RootCommand("LowRank: adapt large models without retraining them.");
-        foreach (var verb in (Command[])[QuickstartVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
+        foreach (var verb in (Command[])[QuickstartVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), ChatVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
             root.Subcommands.Add(verb);
         return root;
     }

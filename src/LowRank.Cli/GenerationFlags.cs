@@ -3,10 +3,10 @@ using LowRank.Inference;
 
 namespace LowRank.Cli;
 
-/// <summary>The flags that say how text is generated; `generate` and `eval --generate` share them.</summary>
-internal sealed class GenerationFlags
+/// <summary>The flags that say how text is generated; `generate`, `chat` and `eval --generate` share them.</summary>
+internal sealed class GenerationFlags(int maxNewTokens = 128)
 {
-    private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "new tokens at most", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "new tokens at most", DefaultValueFactory = _ => maxNewTokens };
     private readonly Option<double> _temperature = new("--temperature") { Description = "divides the logits; 0 is greedy", DefaultValueFactory = _ => 1 };
     private readonly Option<int> _topK = new("--top-k") { Description = "only the k most likely tokens; 0: all" };
     private readonly Option<double> _topP = new("--top-p") { Description = "only the most likely tokens that together reach p", DefaultValueFactory = _ => 1 };

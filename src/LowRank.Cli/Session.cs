@@ -56,7 +56,7 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>Whether a model has a tokenizer beside it.</summary>
-    public static bool HasTokenizer(string path) => File.Exists(path) || File.Exists(System.IO.Path.Combine(path, "tokenizer.json"));
+    public static bool HasTokenizer(string path) => File.Exists(path) || Tokenizer.IsIn(path);
 
     /// <summary>A model's tokenizer; also of a folder that holds nothing else.</summary>
     public static Tokenizer TokenizerOf(string path)

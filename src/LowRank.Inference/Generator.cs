@@ -20,25 +20,46 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     /// <param name="options">How.</param>
     /// <param name="onText">Called with a prompt's number and a piece of text as soon as it is certain.</param>
     /// <param name="stop">Ends early; what was made so far is returned.</param>
+    /// <param name="prefix">For a single prompt: what earlier ones left, and where this one leaves its own.</param>
     /// <exception cref="BadInputException">A prompt is empty, too long, or has ids outside the vocabulary; options out of range.</exception>
-    public IReadOnlyList<GenerationResult> Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, Action<int, string>? onText = null, CancellationToken stop = default)
+    public IReadOnlyList<GenerationResult> Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, Action<int, string>? onText = null, CancellationToken stop = default, PrefixCache? prefix = null)
     {
         options.Check();
+        if (prefix is not null && requests.Count != 1) throw new ArgumentException("a prefix is kept for a single prompt", nameof(prefix));
         if (options.Stop.Count > 0 && tokenizer is null) throw new BadInputException("stop texts need a tokenizer", place: "--stop");
         for (int i = 0; i < requests.Count; i++) CheckRequest(requests[i], i);
         var sequences = requests.Select((r, i) => new Sequence(i, r, options, tokenizer, MostPositions)).ToList();
         foreach (var batch in Scheduler.Batches(sequences, options.BatchSize, s => (RopeKindOf(s, options.MaxNewTokens), UsesActive(s))))
-            if (!stop.IsCancellationRequested) Run(batch, onText, stop);
+            if (!stop.IsCancellationRequested) Run(batch, onText, stop, prefix);
         return [.. sequences.Select(s => s.Result())];
     }
 
-    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop)
+    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, PrefixCache? prefix)
     {
         using var outer = NewDisposeScope();
         using var nothing = inference_mode();
-        using var cache = model.NewCache();
+        if (prefix is null)
+        {
+            using var own = model.NewCache();
+            Run(running, onText, stop, own);
+            return;
+        }
+        var only = running[0];
+        var cache = prefix.Begin(model, host, only.Tokens, only.Request.Adapter);
+        try { Run(running, onText, stop, cache); }
+        catch
+        {
+            prefix.Clear(); // perhaps some layers went on and others did not
+            throw;
+        }
+        prefix.End(only.Tokens);
+    }
+
+    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, KvCache cache)
+    {
         running.ForEach(s => s.Begin());
         var (ids, mask) = LeftPadded(running);
+        if (cache.Length > 0) ids = ids[cache.Length..]; // one row: the rest of its prompt
         while (true)
         {
             using var scope = NewDisposeScope();

@@ -4,14 +4,14 @@ using static TorchSharp.torch;
 namespace LowRank.Models;
 
 /// <summary>
-/// What all blocks of one forward pass share, made once by <see cref="CausalLM.Prepare"/>. Its tensors belong to the dispose scope
+/// What all blocks of one forward pass share, made once by <see cref="CausalLM"/>.Prepare. Its tensors belong to the dispose scope
 /// that was current then.
 /// </summary>
 public sealed class BlockInput
 {
-    private readonly Dictionary<int, AttentionMask> _masks = [];
+    private readonly Dictionary<(int Window, long Length), AttentionMask> _masks = [];
 
-    private BlockInput(Tensor ids, Tensor positions, KvCache? cache) => (Ids, Positions, Cache) = (ids, positions, cache);
+    private BlockInput(Tensor ids, Tensor positions, KvCache? cache, IReadOnlyList<SequenceRun> runs) => (Ids, Positions, Cache, Runs) = (ids, positions, cache, runs);
 
     /// <summary>[B, T] token ids.</summary>
     public Tensor Ids { get; }
@@ -22,8 +22,11 @@ public sealed class BlockInput
     /// <summary>Rotary tables, as <see cref="DecoderSpec.Ropes"/>.</summary>
     public IReadOnlyList<RopeTable> Ropes { get; private set; } = [];
 
-    /// <summary>The mask of layers with this window (null: none).</summary>
-    public AttentionMask Mask(int? window) => _masks[window ?? 0];
+    /// <summary>What attends within itself: the rows of a batch as one entry, or the documents of a sequence.</summary>
+    public IReadOnlyList<SequenceRun> Runs { get; }
+
+    /// <summary>The mask of a run's sequences in layers with this window (null: none).</summary>
+    public AttentionMask Mask(int? window, SequenceRun run) => _masks[(window ?? 0, run.Length)];
 
     internal static BlockInput Make(DecoderSpec spec, Tensor ids, Tensor? mask, KvCache? cache, ScalarType dtype)
     {
@@ -39,15 +42,44 @@ public sealed class BlockInput
         var hidden = valid is not null && past == 0 && OnTheRight(valid) ? null : valid;
         if (hidden is null && past == 0) positions = AttentionMask.Range(0, count, ids.device).unsqueeze(0);
         long longest = valid is null ? total : positions.max().item<long>() + 1;
+        CheckLength(spec, longest);
+
+        var input = new BlockInput(ids, positions.MoveToOuterDisposeScope(), cache, [new(0, rows, count)]);
+        foreach (int? window in Windows(spec))
+            input._masks[(window ?? 0, count)] = Moved(AttentionMask.Make(past, count, window, hidden, spec.Attention.SoftCap is not null, dtype, ids.device));
+        input.Ropes = [.. spec.Ropes.Select(r => RopeTable.Make(r, input.Positions, longest, dtype))];
+        foreach (var table in input.Ropes) table.ToOuterScope();
+        return input;
+    }
+
+    /// <summary>The same for documents end to end: a mask (where one is needed at all) is made for the longest, and the others see a corner of it.</summary>
+    internal static BlockInput Make(DecoderSpec spec, Tensor ids, DocumentLayout documents, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        CheckIds(ids, spec.VocabularySize);
+        if (ids.size(0) != 1 || ids.size(1) != documents.Tokens)
+            throw new ArgumentException($"token ids have shape [{string.Join(", ", ids.shape)}], expected [1, {documents.Tokens}], the documents end to end");
+        CheckLength(spec, documents.Longest);
+        var input = new BlockInput(ids, documents.Positions(ids.device).MoveToOuterDisposeScope(), null, documents.Runs);
+        bool eager = spec.Attention.SoftCap is not null;
+        foreach (int? window in Windows(spec))
+        {
+            var whole = AttentionMask.Make(0, documents.Longest, window, null, eager, dtype, ids.device);
+            foreach (long length in documents.Runs.Select(r => r.Length).Distinct())
+                input._masks[(window ?? 0, length)] = Moved(whole.Corner(length, window, eager));
+        }
+        input.Ropes = [.. spec.Ropes.Select(r => RopeTable.Make(r, input.Positions, documents, dtype))];
+        foreach (var table in input.Ropes) table.ToOuterScope();
+        return input;
+    }
+
+    private static IEnumerable<int?> Windows(DecoderSpec spec) => spec.Layers.Select(l => l.Window).Distinct();
+
+    private static void CheckLength(DecoderSpec spec, long longest)
+    {
         if (spec.Names.PositionEmbedding is not null && longest > spec.MaxPositions)
             throw new BadInputException("the sequence is longer than the model's learned positions", $"{longest} tokens", spec.ModelType, $"at most {spec.MaxPositions}");
-
-        var input = new BlockInput(ids, positions.MoveToOuterDisposeScope(), cache);
-        foreach (int? window in spec.Layers.Select(l => l.Window).Distinct())
-            input._masks[window ?? 0] = Moved(AttentionMask.Make(past, count, window, hidden, spec.Attention.SoftCap is not null, dtype, ids.device));
-        input.Ropes = [.. spec.Ropes.Select(r => RopeTable.Make(r, input.Positions, longest, dtype))];
-        foreach (var table in input.Ropes) table.MoveToOuterScope();
-        return input;
     }
 
     // [B, past + T] bool, or null where all are tokens. Also tells the cache.

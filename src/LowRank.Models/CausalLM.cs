@@ -68,7 +68,13 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     public Tensor Hidden(Tensor ids, Tensor? attentionMask = null, KvCache? cache = null)
     {
         using var scope = NewDisposeScope();
-        var input = Prepare(ids, attentionMask, cache);
+        return Hidden(Prepare(ids, attentionMask, cache)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The states behind the final norm, [B, T, H], from what Prepare made.</summary>
+    public Tensor Hidden(BlockInput input)
+    {
+        using var scope = NewDisposeScope();
         var hidden = Embed(input);
         for (int i = 0; i < _blocks.Length; i++)
         {
@@ -89,9 +95,12 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
         return logits.MoveToOuterDisposeScope();
     }
 
-    /// <summary>The first step of <see cref="Hidden"/>: masks, positions, rotary tables. Its tensors belong to the current dispose scope.</summary>
+    /// <summary>The first step of Hidden: masks, positions, rotary tables. Its tensors belong to the current dispose scope.</summary>
     public BlockInput Prepare(Tensor ids, Tensor? attentionMask = null, KvCache? cache = null)
         => BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), attentionMask?.to(Device), cache, ComputeDType);
+
+    /// <summary>The first step for documents that lie end to end in one sequence, ids I64 [1, T].</summary>
+    public BlockInput Prepare(Tensor ids, DocumentLayout documents) => BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), documents, ComputeDType);
 
     /// <summary>The second step: embedded tokens, [B, T, H].</summary>
     public Tensor Embed(BlockInput input)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LowRank.Tensors;
 using LowRank.Text.AddedTokens;
 using LowRank.Text.Decoders;
@@ -32,13 +33,20 @@ public sealed class Tokenizer
     /// <exception cref="BadInputException">The folder has no tokenizer that can be read, or a file is malformed.</exception>
     public static Tokenizer FromFolder(string folder) => TokenizerFolder.Read(folder);
 
+    /// <summary>Whether a folder has the file of a tokenizer that can be read.</summary>
+    public static bool IsIn(string folder) => TokenizerFolder.File(folder) is not null;
+
     /// <summary>Reads a tokenizer.json alone; it does not say which tokens begin, end and pad a text.</summary>
     /// <exception cref="BadInputException">The file is malformed or uses a part of the format that is not supported yet.</exception>
     public static Tokenizer FromFile(string tokenizerJson) => new(TokenizerFile.Read(tokenizerJson));
 
     /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTokenizer.Read(metadata);
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTemplates(GgufTokenizer.Read(metadata), metadata);
+
+    /// <summary>The chat templates of a folder, by name, which need not be a model's: an adapter may bring its own.</summary>
+    /// <exception cref="BadInputException">A file is malformed.</exception>
+    public static IReadOnlyDictionary<string, string> ChatTemplatesOf(string folder) => TemplateFiles.OfFolder(folder);
 
     /// <summary>One past the largest id.</summary>
     public int VocabularySize { get; }
@@ -50,6 +58,10 @@ public sealed class Tokenizer
     public int? EosId => EosIds.Count > 0 ? EosIds[0] : null;
     /// <summary>The token that pads; null where none is named.</summary>
     public int? PadId { get; }
+    /// <summary>The chat templates that come with it, by name; the usual one is "default".</summary>
+    public IReadOnlyDictionary<string, string> ChatTemplates { get; internal set; } = new Dictionary<string, string>();
+    /// <summary>The texts of the special tokens by the names that chat templates know: bos_token, eos_token and so on.</summary>
+    public IReadOnlyDictionary<string, JsonElement> SpecialTokens { get; internal set; } = new Dictionary<string, JsonElement>();
 
     internal IDecoder? Decoder => _parts.Decoder;
 
@@ -69,7 +81,8 @@ public sealed class Tokenizer
 
     /// <summary>The same tokenizer with other truncation and padding; without any, no text is cut or filled whatever the file says.</summary>
     public Tokenizer With(Truncation? truncation = null, Padding? padding = null)
-        => truncation == Truncation && padding == Padding ? this : new(_parts with { Truncation = truncation, Padding = padding }, new RoleIds(BosId, EosIds, PadId));
+        => truncation == Truncation && padding == Padding ? this
+            : new(_parts with { Truncation = truncation, Padding = padding }, new RoleIds(BosId, EosIds, PadId)) { ChatTemplates = ChatTemplates, SpecialTokens = SpecialTokens };
 
     /// <summary>The ids of a text; with special tokens around it unless told otherwise (special tokens written in the text are always found).</summary>
     /// <exception cref="BadInputException">The text cannot be cut as the file asks, or holds what the vocabulary has no token for.</exception>
@@ -147,4 +160,10 @@ public sealed class Tokenizer
 
     internal string? TokenForDecoding(int id, bool skipSpecialTokens)
         => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
+
+    private static Tokenizer GgufTemplates(Tokenizer tokenizer, IReadOnlyDictionary<string, object> metadata)
+    {
+        (tokenizer.ChatTemplates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
+        return tokenizer;
+    }
 }

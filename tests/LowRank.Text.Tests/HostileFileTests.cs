@@ -90,6 +90,8 @@ public sealed class HostileFileTests
         string folder = Paths.Temporary();
         Assert.Contains("Token ids can be used", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(folder, "tokenizer.model"), "");
+        Assert.Contains("no pieces", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
+        File.Move(Path.Combine(folder, "tokenizer.model"), Path.Combine(folder, "vocab.json"));
         Assert.Contains("not supported yet", Assert.Throws<BadInputException>(() => Tokenizer.FromFolder(folder)).Message, StringComparison.Ordinal);
     }
 

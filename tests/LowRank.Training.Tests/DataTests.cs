@@ -194,9 +194,10 @@ public class DataTests
     public void Evaluation_batches_put_like_lengths_together_and_say_which_rows_they_hold()
     {
         var rows = new[] { 2, 9, 3, 9, 5 }.Select((n, i) => new Row([.. Enumerable.Repeat(i, n)], [.. Enumerable.Repeat(i, n)])).ToList();
-        var batches = EvaluationBatches.ByLength(rows, 2).ToList();
-        Assert.Equal([[1, 3], [4, 2], [0]], batches.Select(b => b.RowNumbers));
-        Assert.Equal([9, 5, 2], batches.Select(b => b.Batch.T));
+        var batches = EvaluationBatches.ByLength(rows, 18).ToList();
+        Assert.Equal([[1, 3], [4, 2, 0]], batches.Select(b => b.RowNumbers));
+        Assert.Equal([[9, 9], [5, 3, 2]], batches.Select(b => b.Batch.Documents!));
+        Assert.Equal([4, 4, 4, 4, 4, 2, 2, 2, 0, 0], batches[1].Batch.Ids);
     }
 
     [Fact]

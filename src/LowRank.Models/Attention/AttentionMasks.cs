@@ -37,6 +37,11 @@ public sealed record AttentionMask(Tensor? Additive, bool Causal)
         return new(mask.MoveToOuterDisposeScope(), false);
     }
 
+    /// <summary>Of a mask without past and padding, the one of sequences of <paramref name="length"/> tokens, at most its own: whoever is no further back is seen alike.</summary>
+    internal AttentionMask Corner(long length, int? window, bool eager)
+        => Additive is null || (!eager && (window is null || window >= length)) ? new(null, true)
+            : this with { Additive = Additive.narrow(2, 0, length).narrow(3, 0, length) };
+
     /// <summary>[count] I64: first, first + 1, ...</summary>
     internal static Tensor Range(long first, long count, Device device)
         => ones(count, ScalarType.Int64, device).cumsum(0).Plus(tensor(first - 1, device: device));

@@ -40,13 +40,29 @@ public sealed class SelfAttention : nn.Module<Tensor, BlockInput, Tensor>
         long batch = hidden.size(0), count = hidden.size(1);
         var (q, k, v) = Project(hidden, batch, count);
         if (_layer.Rope is { } rope) (q, k) = (input.Ropes[rope].Rotate(q), input.Ropes[rope].Rotate(k));
-        (q, k, v) = (q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2));
+        var mixed = input.Runs is [var all] ? Mix(q, k, v, all, input) : MixEach(q, k, v, input);
+        return _output.call(mixed.view(batch, count, (long)_spec.Heads * _spec.HeadSize));
+    }
+
+    // One split and one concatenation: a narrow per run would cost the backward pass a zero tensor of all tokens each.
+    private Tensor MixEach(Tensor q, Tensor k, Tensor v, BlockInput input)
+    {
+        long[] sizes = [.. input.Runs.Select(r => r.Tokens)];
+        Tensor[] queries = q.split(sizes, 1), keys = k.split(sizes, 1), values = v.split(sizes, 1);
+        return cat([.. input.Runs.Select((run, i) => Mix(queries[i], keys[i], values[i], run, input))], 0);
+    }
+
+    // A run's tokens [.., heads, d] -> [its tokens, heads·d], each sequence by itself.
+    private Tensor Mix(Tensor q, Tensor k, Tensor v, SequenceRun run, BlockInput input)
+    {
+        Tensor Sequences(Tensor x) => x.view(run.Count, run.Length, x.size(-2), _spec.HeadSize).transpose(1, 2);
+        (q, k, v) = (Sequences(q), Sequences(k), Sequences(v));
         if (input.Cache is { } cache) (k, v) = cache.Append(_index, k, v);
-        var mask = input.Mask(_layer.Window);
+        var mask = input.Mask(_layer.Window, run);
         var mixed = _spec.SoftCap is { } cap
             ? Eager(q, k, v, mask.Additive, cap)
             : Ops.Attention(q, k, v, mask.Additive, mask.Causal, _spec.Scale);
-        return _output.call(mixed.transpose(1, 2).reshape(batch, count, (long)_spec.Heads * _spec.HeadSize));
+        return mixed.transpose(1, 2).reshape(run.Tokens, (long)_spec.Heads * _spec.HeadSize);
     }
 
     // [B, T, heads, d] each

@@ -16,7 +16,23 @@ public sealed class RopeTable
     {
         using var scope = NewDisposeScope();
         using var plain = no_grad();
-        var frequencies = tensor(RopeFrequencies.Of(rope, length), device: positions.device);
+        return Of(rope, positions, tensor(RopeFrequencies.Of(rope, length), device: positions.device), dtype).ToOuterScope();
+    }
+
+    /// <summary>The table for documents end to end; frequencies that depend on a length follow each document's own.</summary>
+    internal static RopeTable Make(RopeSpec rope, Tensor positions, DocumentLayout documents, ScalarType dtype)
+    {
+        if (!rope.DependsOnLength) return Make(rope, positions, documents.Longest, dtype);
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        var frequencies = cat([.. documents.Runs.Select(r => tensor(RopeFrequencies.Of(rope, r.Length), device: positions.device).expand(1, r.Tokens, rope.Pairs))], 1);
+        return Of(rope, positions, frequencies, dtype).ToOuterScope();
+    }
+
+    // Frequencies [Pairs] or [1, T, Pairs].
+    private static RopeTable Of(RopeSpec rope, Tensor positions, Tensor frequencies, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
         var angles = positions.to(ScalarType.Float32).unsqueeze(-1).mul(frequencies).unsqueeze(2);
         Tensor cos = angles.cos(), sin = angles.sin();
         if (rope.AttentionFactor != 1)
@@ -25,10 +41,11 @@ public sealed class RopeTable
         return new(cat([cos, cos], -1).to(dtype).MoveToOuterDisposeScope(), cat([sin.neg(), sin], -1).to(dtype).MoveToOuterDisposeScope(), rope.Rotated);
     }
 
-    internal void MoveToOuterScope()
+    internal RopeTable ToOuterScope()
     {
         _cos.MoveToOuterDisposeScope();
         _sin.MoveToOuterDisposeScope();
+        return this;
     }
 
     /// <summary>Cosines, [B or 1, T, 1, Rotated].</summary>

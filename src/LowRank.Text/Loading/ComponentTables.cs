@@ -19,7 +19,7 @@ internal static class ComponentTables
         ["NFKD"] = _ => new UnicodeNormalizer(compatible: true, compose: false),
         ["Lowercase"] = _ => new LowercaseNormalizer(),
         ["Strip"] = n => new StripNormalizer(n["strip_left"].Bool(true), n["strip_right"].Bool(true)),
-        ["StripAccents"] = _ => new FilterNormalizer(c => !Unicode.IsMark(c)),
+        ["StripAccents"] = _ => new FilterNormalizer(c => !Accents.IsMark(c)),
         ["Prepend"] = n => new PrependNormalizer(n.Required("prepend").String()),
         ["Replace"] = n => new ReplaceNormalizer(Replaced(n.Required("pattern")), n.Required("content").String()),
         ["BertNormalizer"] = n => BertNormalizer.Make(n["clean_text"].Bool(true), n["handle_chinese_chars"].Bool(true), n["strip_accents"].Bool(n["lowercase"].Bool(true)), n["lowercase"].Bool(true)),

@@ -90,7 +90,7 @@ internal static class GgufTokenizer
 
         static string Spelled(Piece piece)
         {
-            if (piece.Text.StartsWith('\u2581')) return piece.Text[1..];
+            if (piece.Text.Length > 1 && piece.Text[0] == '\u2581') return piece.Text[1..];
             bool whole = piece.Kind != PieceKind.Normal || (piece.Text.Length > 2 && piece.Text[0] == '[' && piece.Text[^1] == ']');
             return whole ? piece.Text : "##" + piece.Text;
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LowRank.Text.Patterns;
 
 namespace LowRank.Text.Normalizers;
 
@@ -18,14 +19,14 @@ internal static class BertNormalizer
         var steps = new List<INormalizer>();
         if (cleanText) steps.AddRange([new FilterNormalizer(c => c is not (0 or 0xFFFD) && !IsControl(c)), new MapNormalizer(c => Unicode.IsSpace(c) ? ' ' : c)]);
         if (chinese) steps.Add(new ChineseBlanks());
-        if (stripAccents) steps.AddRange([new UnicodeNormalizer(compatible: false, compose: false), new FilterNormalizer(c => Unicode.Category(c) != UnicodeCategory.NonSpacingMark)]);
+        if (stripAccents) steps.AddRange([new UnicodeNormalizer(compatible: false, compose: false), new FilterNormalizer(c => !Accents.IsNonSpacing(c))]);
         if (lowercase) steps.Add(new LowercaseNormalizer());
         return new SequenceNormalizer(steps);
     }
 
-    // Characters that Unicode has not assigned stay.
+    // The reference's categories are those of Unicode 8; characters that it had not assigned stay.
     private static bool IsControl(int c)
-        => c is not ('\t' or '\n' or '\r') && Unicode.Category(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse;
+        => c is not ('\t' or '\n' or '\r') && Unicode.Category(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse && !UnicodeProperties.YoungerThan8.Contains(c);
 
     private sealed class ChineseBlanks : INormalizer
     {

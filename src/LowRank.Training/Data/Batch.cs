@@ -1,6 +1,6 @@
 namespace LowRank.Training;
 
-/// <summary>Rows padded on the right to one width; the arrays are [B, T] row after row.</summary>
+/// <summary>A micro-batch; the arrays are [B, T] row after row: rows padded on the right to one width, or documents end to end in one row.</summary>
 /// <param name="Ids">Token ids, the pad id beyond a row's end.</param>
 /// <param name="Mask">1 where there is a token, 0 on padding.</param>
 /// <param name="Labels">Unshifted, -100 where there is no target.</param>
@@ -8,6 +8,9 @@ namespace LowRank.Training;
 /// <param name="T">Width in tokens.</param>
 public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
 {
+    /// <summary>Lengths of the documents that lie end to end, T together, B being 1; none sees another, and the first label of each is none. Null: padded rows.</summary>
+    public IReadOnlyList<int>? Documents { get; private init; }
+
     /// <summary>Positions that count in the loss (the first of a row never does).</summary>
     public int TargetTokens
     {
@@ -38,5 +41,22 @@ public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
                 (ids[at], mask[at], labels[at]) = (rows[b].InputIds[t], 1, rows[b].Labels[t]);
             }
         return new Batch(ids, mask, labels, rows.Count, width);
+    }
+
+    /// <summary>Lays the rows end to end, longest first (rows of one length then lie together and are computed together).</summary>
+    /// <param name="rows">At least one.</param>
+    public static Batch EndToEnd(IReadOnlyList<Row> rows)
+    {
+        Row[] sorted = [.. rows.OrderByDescending(r => r.InputIds.Length)];
+        int total = sorted.Sum(r => r.InputIds.Length), at = 0;
+        var (ids, mask, labels) = (new long[total], new long[total], new long[total]);
+        Array.Fill(mask, 1);
+        foreach (var row in sorted)
+        {
+            for (int t = 0; t < row.InputIds.Length; t++) (ids[at + t], labels[at + t]) = (row.InputIds[t], row.Labels[t]);
+            labels[at] = Row.Ignored; // else the document before would have to predict it
+            at += row.InputIds.Length;
+        }
+        return new Batch(ids, mask, labels, 1, total) { Documents = [.. sorted.Select(r => r.InputIds.Length)] };
     }
 }

@@ -13,25 +13,20 @@ internal sealed class FastAttention(long groups, double scale)
 {
     private const long BlockRows = 256;
 
-    /// <summary>q [B·KeyHeads, groups, T, d], k and v [B·KeyHeads, T, d] -> [B·KeyHeads, groups, T, d].</summary>
-    public Tensor Forward(Tensor q, Tensor k, Tensor v)
+    /// <summary>q [B·KeyHeads, groups, T, d], k and v [B·KeyHeads, T, d] -> [B·KeyHeads, groups, T, d], written into <paramref name="output"/>.</summary>
+    public void Forward(Tensor q, Tensor k, Tensor v, Tensor output)
     {
-        using var scope = NewDisposeScope();
-        var output = empty_like(q);
         foreach (var (from, to) in Blocks(q.size(2)))
         {
             using var inner = NewDisposeScope();
             var probabilities = Probabilities(q, k, from, to);
             output.narrow(2, from, to - from).copy_(probabilities.bmm(v.narrow(1, 0, to)).view(-1, groups, to - from, q.size(3)));
         }
-        return output.MoveToOuterDisposeScope();
     }
 
-    /// <summary>The gradients of q, k and v, given that of the output.</summary>
-    public (Tensor Q, Tensor K, Tensor V) Backward(Tensor gradient, Tensor q, Tensor k, Tensor v)
+    /// <summary>The gradients of q, k and v, given that of the output: written into <paramref name="dq"/>, added to <paramref name="dk"/> and <paramref name="dv"/>.</summary>
+    public void Backward(Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor dq, Tensor dk, Tensor dv)
     {
-        using var scope = NewDisposeScope();
-        Tensor dq = empty_like(q), dk = zeros_like(k), dv = zeros_like(v);
         foreach (var (from, to) in Blocks(q.size(2)))
         {
             using var inner = NewDisposeScope();
@@ -42,7 +37,6 @@ internal sealed class FastAttention(long groups, double scale)
             dq.narrow(2, from, to - from).copy_(scores.bmm(k.narrow(1, 0, to)).view(-1, groups, to - from, q.size(3)));
             dk.narrow(1, 0, to).PlusInPlace(scores.transpose(1, 2).bmm(Rows(q, from, to)));
         }
-        return (dq.MoveToOuterDisposeScope(), dk.MoveToOuterDisposeScope(), dv.MoveToOuterDisposeScope());
     }
 
     /// <summary>Of rows from..to against all they see: [B·KeyHeads, groups·rows, to].</summary>

@@ -14,6 +14,7 @@ internal sealed class FastBlock
     private readonly FastLinear _query, _key, _value, _output, _gate, _up, _down;
     private readonly AttentionSpec _spec;
     private readonly FastAttention _attention;
+    private readonly FastHeads _heads;
 
     public FastBlock(PlainBlock block, AttentionSpec spec, Func<Projection, FastLinear> linear)
     {
@@ -21,6 +22,7 @@ internal sealed class FastBlock
         (_query, _key, _value, _output) = (linear(block.Query), linear(block.Key), linear(block.Value), linear(block.Output));
         (_gate, _up, _down) = (linear(block.Gate), linear(block.Up), linear(block.Down));
         _attention = new FastAttention(spec.Heads / spec.KeyHeads, spec.Scale);
+        _heads = new FastHeads(spec);
         All = [_query, _key, _value, _output, _gate, _up, _down];
     }
 
@@ -39,10 +41,12 @@ internal sealed class FastBlock
         var (q, lowQ) = _query.Forward(x);
         var (k, lowK) = _key.Forward(x);
         var (v, lowV) = _value.Forward(x);
-        q = Grouped(rope.Rotate(q.view(rows, width, _spec.Heads, _spec.HeadSize)));
-        k = Grouped(rope.Rotate(k.view(rows, width, _spec.KeyHeads, _spec.HeadSize))).squeeze(1);
-        v = Grouped(v.view(rows, width, _spec.KeyHeads, _spec.HeadSize)).squeeze(1);
-        var mixed = Flat(_attention.Forward(q, k, v), rows, width);
+        q = _heads.Gather(rope.Rotate(q.view(rows, width, _spec.Heads, _spec.HeadSize)), pass.Runs);
+        k = _heads.Gather(rope.Rotate(k.view(rows, width, _spec.KeyHeads, _spec.HeadSize)), pass.Runs);
+        v = _heads.Gather(v, pass.Runs);
+        var gathered = empty_like(q);
+        foreach (var run in pass.Runs) _attention.Forward(_heads.Queries(q, run), _heads.Keys(k, run), _heads.Keys(v, run), _heads.Queries(gathered, run));
+        var mixed = _heads.Scatter(gathered, pass.Runs);
         var (middle, lowO) = _output.Forward(mixed);
         middle.PlusInPlace(input);
 
@@ -71,11 +75,14 @@ internal sealed class FastBlock
         gradient.PlusInPlace(NormBackward(_block.FeedForwardNorm, s.Middle, toNorm));
 
         var toMixed = _output.Backward(gradient, s.Mixed, s.Lows[3], true)!;
-        var (dq, dk, dv) = _attention.Backward(Grouped(toMixed.view(rows, width, _spec.Heads, _spec.HeadSize)), s.Q, s.K, s.V);
+        var above = _heads.Gather(toMixed, pass.Runs);
+        Tensor dq = empty_like(s.Q), dk = zeros_like(s.K), dv = zeros_like(s.V);
+        foreach (var run in pass.Runs)
+            _attention.Backward(_heads.Queries(above, run), _heads.Queries(s.Q, run), _heads.Keys(s.K, run), _heads.Keys(s.V, run), _heads.Queries(dq, run), _heads.Keys(dk, run), _heads.Keys(dv, run));
         x = Normalise(_block.InputNorm, s.Input);
-        var back = _query.Backward(Turned(dq, rope, rows, width), x, s.Lows[0], wantsInput);
-        var fromKey = _key.Backward(Turned(dk.unsqueeze(1), rope, rows, width), x, s.Lows[1], wantsInput);
-        var fromValue = _value.Backward(Flat(dv.unsqueeze(1), rows, width), x, s.Lows[2], wantsInput);
+        var back = _query.Backward(Turned(_heads.Scatter(dq, pass.Runs), rope, rows, width), x, s.Lows[0], wantsInput);
+        var fromKey = _key.Backward(Turned(_heads.Scatter(dk, pass.Runs), rope, rows, width), x, s.Lows[1], wantsInput);
+        var fromValue = _value.Backward(_heads.Scatter(dv, pass.Runs), x, s.Lows[2], wantsInput);
         if (back is null) return null;
         back.PlusInPlace(fromKey!).PlusInPlace(fromValue!);
         gradient.PlusInPlace(NormBackward(_block.InputNorm, s.Input, back));
@@ -95,18 +102,10 @@ internal sealed class FastBlock
         return weighted.mul_(inverse.to(x.dtype)).sub_(x.mul(along.to(x.dtype))).MoveToOuterDisposeScope();
     }
 
-    // [B, T, heads, d] -> [B·KeyHeads, groups, T, d]
-    private Tensor Grouped(Tensor x)
-        => x.view(x.size(0), x.size(1), _spec.KeyHeads, -1, _spec.HeadSize).permute(0, 2, 3, 1, 4).reshape(x.size(0) * _spec.KeyHeads, -1, x.size(1), _spec.HeadSize);
-
-    // [B·KeyHeads, groups, T, d] -> [N, heads·d]
-    private Tensor Flat(Tensor x, long rows, long width)
-        => x.view(rows, _spec.KeyHeads, -1, width, _spec.HeadSize).permute(0, 3, 1, 2, 4).reshape(rows * width, -1);
-
-    // The rotation's transpose: x·cos + roll(x·sin).
+    // The rotation's transpose: x·cos + roll(x·sin), [N, heads·d].
     private Tensor Turned(Tensor gradient, RopeTable rope, long rows, long width)
     {
-        var g = Flat(gradient, rows, width).view(rows, width, -1, _spec.HeadSize);
+        var g = gradient.view(rows, width, -1, _spec.HeadSize);
         return g.mul(rope.Cosines).PlusInPlace(g.mul(rope.SignedSines).roll(_spec.HeadSize / 2, -1)).view(rows * width, -1);
     }
 }

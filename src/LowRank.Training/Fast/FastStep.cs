@@ -49,14 +49,13 @@ internal sealed class FastStep : IMicroStep
     public TargetSums Run(Batch batch, double weight, long microStep)
     {
         using var scope = NewDisposeScope();
-        var (ids, mask) = TrainingStep.Tensors(batch, _model.Device);
         var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
         var saved = new FastBlock.Saved[_blocks.Count];
         Tensor hidden;
         BlockInput pass;
         using (no_grad())
         {
-            pass = _model.Prepare(ids, mask);
+            pass = TrainingStep.Prepare(_model, batch);
             foreach (var linear in _blocks.SelectMany(b => b.All)) linear.Begin(_model.ComputeDType);
             hidden = _model.Embed(pass).view((long)batch.B * batch.T, -1);
             for (int i = 0; i < _blocks.Count; i++)

@@ -15,9 +15,8 @@ public static class Evaluator
         {
             if (stop.IsCancellationRequested) break;
             using var scope = NewDisposeScope();
-            var (ids, mask) = TrainingStep.Tensors(batch, model.Device);
             var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
-            sums += TargetLoss.Run(model, model.Hidden(ids, mask), positions, targets, null);
+            sums += TargetLoss.Run(model, model.Hidden(TrainingStep.Prepare(model, batch)), positions, targets, null);
         }
         return sums;
     }

@@ -17,9 +17,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     public static RowSet Load(string path, int vocabularySize, TokenEncoder? encoder, int? maxLength)
         => new(path, [.. RowReader.Read(path, vocabularySize, encoder, maxLength)], RowReader.Fingerprint(path));
 
-    /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each.</summary>
-    public IEnumerable<Batch> ForEvaluation()
-        => EvaluationBatches.ByLength(Rows, (int)Math.Clamp(EvaluationBatchTokens / Rows.Average(r => r.InputIds.Length), 1, 256)).Select(b => b.Batch);
+    /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>
+    public IEnumerable<Batch> ForEvaluation() => EvaluationBatches.ByLength(Rows, EvaluationBatchTokens).Select(b => b.Batch);
 
     /// <summary>The distinct prompts with all their completions, in the order of first appearance; rows that are no prompt with a completion are left out.</summary>
     public IReadOnlyList<PromptReferences> Prompts()

@@ -37,7 +37,7 @@ public sealed class Trainer
     public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder, bool allowFast = true)
     {
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
-        _batches = new Batcher(data.Rows, settings.BatchSize, settings.Shuffle, (ulong)settings.Seed);
+        _batches = new Batcher(MemoryRows.Of(data.Rows), BatchOptions.Of(settings));
         StepsPerEpoch = (_batches.BatchesPerEpoch + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
         TotalSteps = settings.MaxSteps > 0 ? settings.MaxSteps : (int)Math.Ceiling(settings.NumTrainEpochs * StepsPerEpoch);
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);

@@ -15,15 +15,18 @@ internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing
     public TargetSums Run(Batch batch, double weight, long microStep)
     {
         using var scope = NewDisposeScope();
-        var (ids, mask) = Tensors(batch, model.Device);
         var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
-        var input = model.Prepare(ids, mask);
+        var input = Prepare(model, batch);
         return checkpointing ? Recomputed(input, positions, targets, weight, microStep) : Direct(input, positions, targets, weight, microStep);
     }
 
-    /// <summary>A batch's ids and, where something is padded, its mask, both [B, T].</summary>
-    internal static (Tensor Ids, Tensor? Mask) Tensors(Batch batch, Device device)
-        => (tensor(batch.Ids, batch.B, batch.T, device: device), batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: device) : null);
+    /// <summary>What the blocks share in a batch's pass: documents end to end, or rows with a mask where something is padded.</summary>
+    internal static BlockInput Prepare(CausalLM model, Batch batch)
+    {
+        var ids = tensor(batch.Ids, batch.B, batch.T, device: model.Device);
+        if (batch.Documents is { } lengths) return model.Prepare(ids, new DocumentLayout(lengths));
+        return model.Prepare(ids, batch.Tokens < batch.Ids.Length ? tensor(batch.Mask, batch.B, batch.T, device: model.Device) : null);
+    }
 
     private TargetSums Direct(BlockInput input, long[] positions, long[] targets, double weight, long microStep)
     {

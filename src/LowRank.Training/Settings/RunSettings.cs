@@ -34,7 +34,7 @@ public sealed record RunSettings
     [Range(-1, int.MaxValue)] public int MaxSteps { get; init; } = -1;
     /// <summary>Passes over the data; fractions are allowed.</summary>
     [Range(0.0, 1e6)] public double NumTrainEpochs { get; init; } = 1;
-    /// <summary>Rows of a micro-batch.</summary>
+    /// <summary>Rows of a micro-batch; with <see cref="Packing"/>, sequences.</summary>
     [Range(1, 1 << 20)] public int BatchSize { get; init; } = 8;
     /// <summary>Micro-batches of a step; the loss is normalised over all their target tokens.</summary>
     [Range(1, 1 << 20)] public int GradientAccumulationSteps { get; init; } = 1;
@@ -60,8 +60,12 @@ public sealed record RunSettings
 
     /// <summary>Tokens a row is cut to; a row that loses all its targets is an error.</summary>
     [Range(2, 1 << 22)] public int MaxLength { get; init; } = 1024;
-    /// <summary>Several rows in one sequence; not available yet.</summary>
+    /// <summary>Several rows share a sequence of <see cref="MaxLength"/> tokens, none seeing another; <see cref="BatchSize"/> then counts sequences.</summary>
     public bool Packing { get; init; }
+    /// <summary>A micro-batch's rows lie end to end instead of being padded: the same batches and results, less work.</summary>
+    public bool PaddingFree { get; init; }
+    /// <summary>Rows of like length come in one batch, as Transformers draws them: less padding, less chance.</summary>
+    public bool GroupByLength { get; init; }
     /// <summary>Whether rows come in a new random order each epoch.</summary>
     public bool Shuffle { get; init; } = true;
     /// <summary>Everything random in a run is a function of this.</summary>
@@ -94,7 +98,7 @@ public sealed record RunSettings
         if (Data.Length > 0 && !File.Exists(Data)) yield return Bad("data", Data, "the file does not exist");
         if (EvalData is not null && !File.Exists(EvalData)) yield return Bad("eval_data", EvalData, "the file does not exist");
         if (InitAdapter is not null && !Directory.Exists(InitAdapter)) yield return Bad("init_adapter", InitAdapter, "the adapter folder does not exist");
-        if (Packing) yield return Bad("packing", true, "packing is not available yet", "false");
+        if (Packing && GroupByLength) yield return Bad("group_by_length", true, "packed sequences are equally full already", "false", "Set one of packing and group_by_length.");
         if (Dtype is not ("auto" or "float32" or "bfloat16")) yield return Bad("dtype", Dtype, "an unknown dtype", "auto, float32 or bfloat16");
         if (SaveDtype is not (null or "float32" or "bfloat16")) yield return Bad("save_dtype", SaveDtype, "an unknown dtype", "float32, bfloat16, or null for the stored one");
         foreach (var error in CheckParts()) yield return error;

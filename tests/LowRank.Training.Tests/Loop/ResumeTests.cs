@@ -24,6 +24,22 @@ public class ResumeTests
         Directory.Delete(temporary, recursive: true);
     }
 
+    [Theory]
+    [InlineData("packing", true)]
+    [InlineData("packing", false)]
+    [InlineData("padding_free", true)]
+    [InlineData("group_by_length", false)]
+    public void So_does_one_whose_batches_follow_lengths(string setting, bool fast)
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings(temporary, full: false) with { Packing = setting == "packing", PaddingFree = setting == "padding_free", GroupByLength = setting == "group_by_length", MaxLength = 48, BatchSize = 2, Dtype = "float32" };
+        if (fast) settings.Adapter!["lora_dropout"] = 0.0;
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), []);
+        Assert.Equal(whole, Result(settings, Path.Combine(temporary, "stopped"), [1, 4, 11]));
+        Assert.Equal(Losses(Path.Combine(temporary, "whole")), Losses(Path.Combine(temporary, "stopped")));
+        Directory.Delete(temporary, recursive: true);
+    }
+
     [Fact]
     public void A_run_that_died_goes_on_from_its_newest_checkpoint_and_logs_each_step_once()
     {

@@ -43,7 +43,10 @@ internal static class UnicodeProperties
     private static readonly Lazy<Dictionary<string, string>> File = new(ReadFile);
 
     /// <summary>The characters that Unicode 8, whose categories some of the reference's components use, does not know.</summary>
-    public static CodePointSet YoungerThan8 => Known.TryGetValue("Unicode8", out var young) ? young! : Keep("Unicode8", CodePointSet.OfRanges(Ranges(File.Value["younger Unicode8"])))!;
+    public static CodePointSet YoungerThan8 => Younger("Unicode8");
+
+    /// <summary>The characters that Unicode 9 does not know.</summary>
+    public static CodePointSet YoungerThan9 => Younger("Unicode9");
 
     /// <summary>`\w`.</summary>
     public static CodePointSet Word => Known.TryGetValue("Word", out var word) ? word! : Get("Word");
@@ -75,6 +78,9 @@ internal static class UnicodeProperties
         return table;
     }
 
+
+    private static CodePointSet Younger(string version)
+        => Known.TryGetValue(version, out var young) ? young! : Keep(version, CodePointSet.OfRanges(Ranges(File.Value["younger " + version])))!;
 
     // Only names that mean something are kept: a hostile file must not fill the memory with others.
     private static CodePointSet? Keep(string name, CodePointSet? set)

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using LowRank.Tensors;
+using LowRank.Text.Templates;
+
+namespace LowRank.Text.Chat;
+
+/// <summary>
+/// Conversations as a model reads them: rendered by a chat template, then tokenised without adding special tokens, as the text holds them already. Safe for several threads.
+/// </summary>
+public sealed class ChatEncoder
+{
+    private static readonly Dictionary<TemplateErrorKind, string> Problems = new()
+    {
+        [TemplateErrorKind.Syntax] = "the chat template does not compile: ",
+        [TemplateErrorKind.Raised] = "the chat template refuses the conversation: ",
+        [TemplateErrorKind.Security] = "the chat template does something forbidden: ",
+        [TemplateErrorKind.Undefined] = "the chat template fails on this conversation: ",
+        [TemplateErrorKind.Runtime] = "the chat template fails on this conversation: ",
+    };
+
+    private readonly Tokenizer _tokenizer;
+    private readonly ChatTemplate _template;
+    private readonly ChatTemplate? _withTools;
+    private readonly IReadOnlyDictionary<string, JsonElement> _specialTokens;
+    private readonly TemplateProbe _probe;
+
+    /// <summary>Joins a tokenizer and a template.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="template">The template.</param>
+    /// <param name="specialTokens">Variables that every rendering sees, such as bos_token.</param>
+    public ChatEncoder(Tokenizer tokenizer, ChatTemplate template, IReadOnlyDictionary<string, JsonElement> specialTokens) : this(tokenizer, template, null, specialTokens) { }
+
+    private ChatEncoder(Tokenizer tokenizer, ChatTemplate template, ChatTemplate? withTools, IReadOnlyDictionary<string, JsonElement> specialTokens)
+    {
+        // Truncation and padding of a tokenizer.json are for single texts.
+        (_tokenizer, _template, _withTools, _specialTokens) = (tokenizer.With(), template, withTools, specialTokens);
+        _probe = new TemplateProbe(this);
+        EndIds = [.. tokenizer.EosIds.Concat(_probe.TurnEnd(tokenizer) is { } id ? [id] : Array.Empty<int>()).Distinct()];
+    }
+
+    /// <summary>The encoder of a model; null where it has no chat template and none was chosen.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="choice">The name of one of its templates, a template file, or a folder (of an adapter, say) that has one; null: the model's usual one, or "tool_use" where a request has tools.</param>
+    /// <exception cref="BadInputException">There is no such template, or it cannot be parsed.</exception>
+    public static ChatEncoder? Of(Tokenizer tokenizer, string? choice = null)
+    {
+        if (TemplateChoice.Of(tokenizer, choice) is not { } chosen) return null;
+        ChatTemplate Parse(string source, string name) => Guard(() => ChatTemplate.Parse(source, name));
+        return new ChatEncoder(tokenizer, Parse(chosen.Source, chosen.Name), chosen.WithTools is { } tools ? Parse(tools, "tool_use") : null, tokenizer.SpecialTokens);
+    }
+
+    /// <summary>The tokens that end an answer: those that end a text, and the one that the template puts behind a turn.</summary>
+    public IReadOnlyList<int> EndIds { get; }
+
+    /// <summary>The text of a conversation, exactly as the template and Transformers have it.</summary>
+    /// <exception cref="BadInputException">The template refuses the conversation or fails.</exception>
+    public RenderedChat Render(ChatRequest request)
+    {
+        var variables = new Dictionary<string, JsonElement>(_specialTokens, StringComparer.Ordinal);
+        foreach (var (name, value) in request.Variables) variables[name] = value;
+        return Guard(() => TemplateFor(request).Render(request with { Variables = variables }));
+    }
+
+    /// <summary>The ids of a conversation's text.</summary>
+    public int[] Encode(ChatRequest request) => _tokenizer.Encode(Render(request).Text, addSpecialTokens: false);
+
+    /// <summary>The ids of a rendered text, and which of them a {% generation %} block covers.</summary>
+    public ChatTokens Tokens(RenderedChat rendered)
+    {
+        var encoding = _tokenizer.EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
+        return new([.. encoding.Ids], GenerationMask.Of(encoding, rendered.Generation), rendered.Text);
+    }
+
+    /// <summary>The conversation checked, and written as this template can read it: text parts joined, arguments of tool calls as objects where it needs that.</summary>
+    /// <exception cref="BadInputException">A message is no message, or has a part that is not text.</exception>
+    public ChatRequest Prepare(ChatRequest request) => request with { Messages = ChatMessages.Prepare(request.Messages, _probe) };
+
+    /// <summary>
+    /// A conversation to train on, and which of its tokens are targets: with <paramref name="assistantOnly"/> those of the assistant's turns with their end tokens,
+    /// by {% generation %} where the template has it, else by the prefix rule; otherwise all.
+    /// </summary>
+    /// <param name="request">The conversation.</param>
+    /// <param name="assistantOnly">Whether only the assistant's turns are targets.</param>
+    /// <param name="turns">Which of them.</param>
+    /// <exception cref="BadInputException">The conversation is malformed, has no assistant turn, or the template leaves open which tokens are the assistant's.</exception>
+    public ChatTokens EncodeForTraining(ChatRequest request, bool assistantOnly = true, AssistantTurns turns = AssistantTurns.All)
+    {
+        // One clock for all renderings of a row.
+        var whole = Prepare(request) with { AddGenerationPrompt = false, ContinueFinalMessage = false, Now = request.Now ?? DateTime.Now };
+        var rendered = Render(whole);
+        var encoding = _tokenizer.EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
+        int[] mask = new int[encoding.Ids.Count];
+        if (!assistantOnly) Array.Fill(mask, 1);
+        else
+        {
+            if (TemplateFor(whole).MarksGeneration) mask = GenerationMask.WithEndTokens(encoding, Spans(rendered, turns), _tokenizer);
+            else foreach (var (from, to) in new PrefixRule(this, _tokenizer, whole, rendered.Text, encoding).Turns(turns)) Array.Fill(mask, 1, from, to - from);
+            if (!mask.Contains(1)) throw new BadInputException("the conversation has no assistant turn to train on", place: "messages", expected: "a message with the role assistant", remedy: "Leave the row out, or train on all tokens (assistant_only_loss: false).");
+        }
+        return new([.. encoding.Ids], mask, rendered.Text);
+    }
+
+    // Blocks that touch each other are one turn: some templates write the text's end token in a block of its own.
+    private static IReadOnlyList<(int Start, int End)> Spans(RenderedChat rendered, AssistantTurns turns)
+    {
+        var blocks = rendered.Generation;
+        if (turns == AssistantTurns.All || blocks.Count == 0) return blocks;
+        int first = blocks.Count - 1;
+        while (first > 0 && blocks[first - 1].End == blocks[first].Start) first--;
+        return [.. blocks.Skip(first)];
+    }
+
+    private ChatTemplate TemplateFor(ChatRequest request)
+        => _withTools is not null && request.Tools is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() > 0 ? _withTools : _template;
+
+    private static T Guard<T>(Func<T> work)
+    {
+        try { return work(); }
+        catch (TemplateException e)
+        {
+            string place = e.Message.EndsWith(": " + e.Reason, StringComparison.Ordinal) ? e.Message[..^(e.Reason.Length + 2)] : "chat template";
+            throw new BadInputException(Problems[e.Kind] + e.Reason, place: place, inner: e);
+        }
+    }
+}

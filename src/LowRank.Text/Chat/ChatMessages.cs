@@ -1,0 +1,102 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+
+namespace LowRank.Text.Chat;
+
+/// <summary>Checks a list of messages in OpenAI's form, and rewrites what a template cannot read.</summary>
+internal static class ChatMessages
+{
+    private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool", "function"];
+    private static readonly Dictionary<string, string> OtherNames = new(StringComparer.Ordinal) { ["human"] = "user", ["gpt"] = "assistant", ["bot"] = "assistant" };
+
+    /// <summary>A message's role; null where it has none.</summary>
+    public static string? RoleOf(JsonElement message)
+        => message.ValueKind == JsonValueKind.Object && message.TryGetProperty("role", out var role) && role.ValueKind == JsonValueKind.String ? role.GetString() : null;
+
+    /// <summary>The messages, checked and readable by the template.</summary>
+    /// <exception cref="BadInputException">Says which message is wrong, and how.</exception>
+    public static JsonElement Prepare(JsonElement? messages, TemplateProbe template)
+    {
+        if (messages is not { ValueKind: JsonValueKind.Array } list) throw new BadInputException("the messages are no list", messages?.ValueKind.ToString(), "messages", "a list of {\"role\", \"content\"}");
+        if (list.GetArrayLength() == 0) throw new BadInputException("the conversation has no messages", place: "messages", expected: "at least one {\"role\", \"content\"}");
+        List<JsonElement> prepared = [];
+        bool changed = false;
+        foreach (var element in list.EnumerateArray())
+        {
+            var message = new Node(element, $"messages[{prepared.Count}]");
+            Check(message);
+            var rewritten = Rewritten(message, template);
+            prepared.Add(rewritten ?? element);
+            changed |= rewritten is not null;
+        }
+        return changed ? JsonSerializer.SerializeToElement(prepared) : list;
+    }
+
+    private static void Check(Node message)
+    {
+        foreach (var _ in message.Fields()) { } // every name has to be text
+        string role = message.Required("role").String();
+        string? meant = Roles.Contains(role) ? null : OtherNames.GetValueOrDefault(role) ?? Roles.FirstOrDefault(r => r.Equals(role.Trim(), StringComparison.OrdinalIgnoreCase));
+        if (meant is not null || (!Roles.Contains(role) && NearNames.Sentence(role, Roles) is not null))
+            throw new BadInputException("there is no such role", role, message.Place, string.Join(", ", Roles), meant is null ? NearNames.Sentence(role, Roles) : $"Write it as {meant}.");
+        if (!message["tool_calls"].IsNull) foreach (var call in message["tool_calls"].Items()) CheckCall(call);
+        var content = message["content"];
+        if (content.IsNull)
+        {
+            if (role != "assistant" || (message["tool_calls"].IsNull && !ReasoningKeys.Any(k => !message[k].IsNull))) throw new BadInputException("the message has no content", place: message.Place, expected: "a text");
+        }
+        else if (content.Element.ValueKind == JsonValueKind.Array) foreach (var part in content.Items()) CheckPart(part);
+        else content.String();
+    }
+
+    private static readonly string[] ReasoningKeys = ["reasoning_content", "reasoning", "thinking"];
+
+    private static void CheckPart(Node part)
+    {
+        string type = part.Required("type").String();
+        if (type != "text") throw new BadInputException($"the model reads text only, and a part of the message is of another kind", type, part.Place, "{\"type\": \"text\", \"text\"}", "Leave the row out, or replace the part by a text that describes it.");
+        part.Required("text").String();
+    }
+
+    private static void CheckCall(Node call)
+    {
+        var function = call["function"].IsNull ? call : call["function"];
+        function.Required("name").String();
+        var arguments = function["arguments"];
+        if (!arguments.IsNull && arguments.Element.ValueKind is not (JsonValueKind.Object or JsonValueKind.String)) throw arguments.Wrong("an object, or its JSON as a string");
+    }
+
+    private static JsonElement? Rewritten(Node message, TemplateProbe template)
+    {
+        bool joins = message["content"].Element.ValueKind == JsonValueKind.Array && !template.ReadsParts;
+        bool parses = !message["tool_calls"].IsNull && message["tool_calls"].Items().Any(c => Arguments(c).Element.ValueKind == JsonValueKind.String) && template.WantsObjects;
+        if (!joins && !parses) return null;
+        var copy = JsonObject.Create(message.Element.Clone())!;
+        if (joins) copy["content"] = string.Join('\n', message["content"].Items().Select(p => p["text"].String()));
+        if (parses)
+        {
+            int i = 0;
+            foreach (var call in message["tool_calls"].Items())
+            {
+                var node = copy["tool_calls"]![i++]!.AsObject();
+                if (Arguments(call) is { Element.ValueKind: JsonValueKind.String } text) (node["function"] as JsonObject ?? node)["arguments"] = Parsed(text);
+            }
+        }
+        return JsonSerializer.SerializeToElement(copy);
+    }
+
+    private static Node Arguments(Node call) => (call["function"].IsNull ? call : call["function"])["arguments"];
+
+    private static JsonObject Parsed(Node text)
+    {
+        string json = text.String();
+        if (string.IsNullOrWhiteSpace(json)) return [];
+        try
+        {
+            if (JsonNode.Parse(json) is JsonObject arguments) return arguments;
+        }
+        catch (JsonException) { }
+        throw new BadInputException("the arguments of the tool call are not a JSON object, which the chat template needs", json.Length > 80 ? json[..77] + "..." : json, text.Place, "such as {\"city\": \"Oslo\"}");
+    }
+}

@@ -1,0 +1,72 @@
+using System.Text;
+using System.Text.Json;
+using LowRank.Tensors;
+
+namespace LowRank.Text;
+
+/// <summary>
+/// The chat templates of a folder or a GGUF file, by name; the usual one is "default". Template files stand in for all that tokenizer_config.json has, as in Transformers.
+/// </summary>
+internal static class TemplateFiles
+{
+    private const string Default = "default", Key = "tokenizer.chat_template";
+    private const long MostBytes = 4 << 20;
+
+    /// <summary>A folder's; an adapter's folder may have some too.</summary>
+    public static Dictionary<string, string> OfFolder(string folder)
+    {
+        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        string single = Path.Combine(folder, "chat_template.jinja"), more = Path.Combine(folder, "additional_chat_templates");
+        if (File.Exists(single)) templates[Default] = ReadText(single);
+        if (Directory.Exists(more))
+            foreach (string file in Directory.EnumerateFiles(more, "*.jinja").Order(StringComparer.Ordinal)) templates[Path.GetFileNameWithoutExtension(file)] = ReadText(file);
+        return templates.Count > 0 ? templates : OfConfig(folder);
+    }
+
+    /// <summary>Those of a GGUF file's metadata.</summary>
+    public static Dictionary<string, string> OfGguf(IReadOnlyDictionary<string, object> metadata)
+    {
+        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in metadata)
+        {
+            string? name = key == Key ? Default : key.StartsWith(Key + ".", StringComparison.Ordinal) ? key[(Key.Length + 1)..] : null;
+            if (name is not null) templates[name] = value as string ?? throw new BadInputException("the value has the wrong type", place: key, expected: "a string");
+        }
+        return templates;
+    }
+
+    /// <summary>The special tokens that a GGUF file's metadata names by their ids, by the names that templates know.</summary>
+    public static Dictionary<string, JsonElement> SpecialTokens(IReadOnlyDictionary<string, object> metadata, Func<int, string?> tokenOf)
+    {
+        (string Key, string Name)[] roles = [("bos", "bos"), ("eos", "eos"), ("unknown", "unk"), ("padding", "pad"), ("seperator", "sep"), ("cls", "cls"), ("mask", "mask")];
+        var tokens = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var (key, name) in roles)
+            if (metadata.TryGetValue($"tokenizer.ggml.{key}_token_id", out var value) && value is IConvertible and not string && Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture) is >= 0 and <= int.MaxValue and var id && tokenOf((int)id) is { } text)
+                tokens[name + "_token"] = JsonSerializer.SerializeToElement(text);
+        return tokens;
+    }
+
+    /// <summary>A template file's text.</summary>
+    public static string ReadText(string path)
+    {
+        try
+        {
+            if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
+            if (new FileInfo(path).Length > MostBytes) throw new BadInputException("the chat template is too large", $"{new FileInfo(path).Length} bytes", path, $"at most {MostBytes}");
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+        }
+        catch (ArgumentException e) { throw new BadInputException("the chat template is not UTF-8", place: path, inner: e); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException($"the file cannot be read: {e.Message}", place: path, inner: e); }
+    }
+
+    // One text, or a list of {name, template}.
+    private static Dictionary<string, string> OfConfig(string folder)
+    {
+        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (SpecialTokenFiles.Open(folder, "tokenizer_config.json") is not { } config || config["chat_template"] is not { IsNull: false } node) return templates;
+        if (node.Element.ValueKind == JsonValueKind.String) templates[Default] = node.String();
+        else if (node.Element.ValueKind == JsonValueKind.Array) foreach (var item in node.Items()) templates[item.Required("name").String()] = item.Required("template").String();
+        else throw node.Wrong("a template's text, or a list of {name, template}");
+        return templates;
+    }
+}

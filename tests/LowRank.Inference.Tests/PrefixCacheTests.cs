@@ -1,0 +1,71 @@
+namespace LowRank.Inference.Tests;
+
+/// <summary>A kept prefix changes the time, never the tokens.</summary>
+public class PrefixCacheTests
+{
+    [Theory]
+    [InlineData("llama", true)]
+    [InlineData("mistral", true)]        // a sliding window of 8
+    [InlineData("gemma3", true)]
+    [InlineData("gpt2", true)]
+    [InlineData("qwen3-moe", true)]
+    [InlineData("llama-dynamic", false)] // frequencies that depend on the length: nothing is kept
+    [InlineData("phi3-longrope", false)]
+    public void Turns_of_a_conversation_are_as_without_it(string name, bool reuses)
+    {
+        using var model = Tiny.Load(name);
+        var generator = new Generator(model, null);
+        using var prefix = new PrefixCache();
+        int[] more = Tiny.Prompts(4, 5)[0].PromptIds, prompt = Tiny.Prompts(3, 7)[0].PromptIds;
+        for (int turn = 0; turn < 3; turn++)
+        {
+            var expected = generator.Generate([new(prompt)], Tiny.Greedy(4)).Single();
+            var answer = generator.Generate([new(prompt)], Tiny.Greedy(4), prefix: prefix).Single();
+            Assert.Equal(expected.Ids, answer.Ids);
+            Assert.Equal(turn == 0 || !reuses ? 0 : prompt.Length - more.Length - 1, prefix.Reused); // the last new token was never fed
+            prompt = [.. prompt, .. answer.Ids, .. more];
+        }
+        // Another conversation shares its beginning only; the same prompt again computes its last token.
+        int[] other = [.. prompt[..5], .. more];
+        Assert.Equal(generator.Generate([new(other)], Tiny.Greedy(4)).Single().Ids, generator.Generate([new(other)], Tiny.Greedy(4), prefix: prefix).Single().Ids);
+        Assert.Equal(generator.Generate([new(other)], Tiny.Greedy(4)).Single().Ids, generator.Generate([new(other)], Tiny.Greedy(4), prefix: prefix).Single().Ids);
+        Assert.Equal(reuses ? other.Length - 1 : 0, prefix.Reused);
+    }
+
+    [Fact]
+    public void Other_adapters_or_strengths_compute_anew()
+    {
+        using var model = Tiny.Load("llama");
+        var host = AdapterHost.Attach(model);
+        Tiny.AddRandom(host, "a", 1, "llama");
+        var generator = new Generator(model, null, host);
+        using var prefix = new PrefixCache();
+        var prompt = Tiny.Prompts(3, 9);
+        List<int[]> answers = [];
+        foreach (double strength in (double[])[0, 1, 1, 0.5, 0])
+        {
+            host.Activate(("a", strength));
+            var expected = generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids;
+            Assert.Equal(expected, generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix).Single().Ids);
+            answers.Add([.. expected]);
+            Assert.Equal(answers.Count == 3 ? 8 : 0, prefix.Reused);
+        }
+        Assert.NotEqual(answers[0], answers[1]);
+        host.Detach();
+    }
+
+    [Fact]
+    public void A_stopped_answer_leaves_a_usable_prefix()
+    {
+        using var model = Tiny.Load("llama");
+        var generator = new Generator(model, Text.Tokenizer.FromFile(GreedyTests.TokenizerFile()));
+        using var prefix = new PrefixCache();
+        using var stop = new CancellationTokenSource();
+        var prompt = Tiny.Prompts(8, 6);
+        var cut = generator.Generate(prompt, Tiny.Greedy(50), (_, _) => stop.Cancel(), stop.Token, prefix).Single();
+        Assert.Equal("cancelled", cut.FinishReason);
+        int[] next = [.. prompt[0].PromptIds, .. cut.Ids, 65, 66];
+        Assert.Equal(generator.Generate([new(next)], Tiny.Greedy(9)).Single().Ids, generator.Generate([new(next)], Tiny.Greedy(9), prefix: prefix).Single().Ids);
+        Assert.True(prefix.Reused > 0);
+    }
+}
