@@ -12,7 +12,7 @@ namespace LowRank.Cli;
 /// <summary>A training run put together from its settings: model, adapter, data, trainer, progress and report. `train` and `quickstart` share it.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    private const int SampleCount = 4;
+    private const int SampleCount = 4, SampleRows = 1000;
 
     private readonly CausalLM _model;
     private readonly AdapterHost? _host;
@@ -52,9 +52,10 @@ internal sealed class TrainingRun : IDisposable
         var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
         try
         {
-            var encoder = TokenEncoders.Of(modelPath);
-            var data = RowSet.Load(settings.Data, model.Spec.VocabularySize, encoder, settings.MaxLength);
-            var evalData = settings.EvalData is null ? null : RowSet.Load(settings.EvalData, model.Spec.VocabularySize, encoder, settings.MaxLength);
+            var encoder = TokenEncoders.Of(modelPath, settings);
+            RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+            var data = Load(settings.DataOptions());
+            var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
                 return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath);
             var host = AdapterHost.Attach(model);
@@ -69,7 +70,7 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true)
@@ -112,7 +113,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>A few prompts of the held-out (else the training) rows, answered by the base and by what was trained.</summary>
     private IReadOnlyList<ReportSample> Samples()
     {
-        var prompts = (_evalData ?? _data).Prompts().Where(p => p.PromptIds.Length < _model.Spec.MaxPositions).Take(SampleCount).ToList();
+        var prompts = (_evalData ?? _data).Prompts(SampleRows).Where(p => p.PromptIds.Length < _model.Spec.MaxPositions).Take(SampleCount).ToList();
         if (prompts.Count == 0 || !Session.HasTokenizer(_modelPath)) return [];
         var tokenizer = Session.TokenizerOf(_modelPath);
         GenerationOptions options = new() { Greedy = true, MaxNewTokens = 64, EndIds = Session.EndIds(_modelPath) };

@@ -91,7 +91,8 @@ public class DataTests
     [InlineData("{\"labels\": [1]}", "input_ids")]
     [InlineData("{\"prompt\": 1, \"completion\": \"a\"}", "\"prompt\" is not text")]
     [InlineData("{\"text\": \"\\ud800\"}", "surrogate")]
-    [InlineData("{\"messages\": []}", "not supported yet")]
+    [InlineData("{\"messages\": []}", "empty list")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}", "chat template")]
     [InlineData("{\"text\": \"a\", \"input_ids\": [1]}", "two formats")]
     [InlineData("{\"input_ids\": []}", "no tokens")]
     [InlineData("{\"input_ids\": [7]}", "no target")]
@@ -124,7 +125,7 @@ public class DataTests
         Assert.Contains("no rows", Refused("\n \n").Message);
         Assert.Contains("does not exist", Assert.Throws<BadInputException>(() => RowReader.Read("absent.jsonl", 9).ToList()).Message);
         Assert.Contains("folder", Assert.Throws<BadInputException>(() => RowReader.Fingerprint(Paths.Temporary())).Message);
-        Assert.Contains(".csv", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.csv", "a"), 9).ToList()).Message);
+        Assert.Contains(".xls", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.xls", "a"), 9).ToList()).Message);
         Assert.Contains("list", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "{}"), 9).ToList()).Message);
         Assert.Contains("x.json:2", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "[\n{]"), 9).ToList()).Message);
         Assert.Contains("not JSON", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "[] x"), 9).ToList()).Message);

@@ -33,7 +33,7 @@ internal static class InspectVerb
         if (File.Exists(Path.Combine(target, "adapter_config.json"))) return Adapter(target);
         if (new RunFolder(target) is { Exists: true } run) return Run(run);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
-        if (target.EndsWith(".jsonl", StringComparison.Ordinal) || (target.EndsWith(".json", StringComparison.Ordinal) && File.Exists(target))) return Data(target);
+        if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
         return Model(ModelPlace.Of(target));
     }
 
@@ -108,8 +108,7 @@ internal static class InspectVerb
 
     private static JsonObject Data(string path)
     {
-        // A byte a token: counts without needing a model.
-        var rows = RowReader.Read(path, int.MaxValue, new TokenEncoder((text, _) => [.. System.Text.Encoding.UTF8.GetBytes(text).Select(b => (int)b)], 256, int.MaxValue)).ToList();
+        var rows = RowReader.Read(path, int.MaxValue, CharacterEncoder.Create()).ToList();
         return new JsonObject { ["kind"] = "data", ["path"] = path, ["rows"] = rows.Count, ["prompts"] = PromptGroup.Of(rows.Where(r => r.Prompt is not null)).Count, ["sha256"] = RowReader.Fingerprint(path) };
     }
 

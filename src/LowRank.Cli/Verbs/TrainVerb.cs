@@ -13,7 +13,7 @@ internal sealed class TrainVerb
     private readonly CommonOptions _common = new();
     private readonly Option<string> _config = new("--config") { Description = "run.yaml: the settings (see `configs/`)" };
     private readonly Option<string[]> _set = new("--set") { Description = "key=value, over the file; repeatable", DefaultValueFactory = _ => [] };
-    private readonly Option<string> _data = new("--data") { Description = "training rows (.jsonl or .json)" };
+    private readonly Option<string> _data = new("--data") { Description = "training rows: a file (.jsonl .json .csv .tsv .txt .parquet .arrow, also .gz or .zst) or a folder of them" };
     private readonly Option<string> _evalData = new("--eval-data") { Description = "held-out rows" };
     private readonly Option<string> _initAdapter = new("--init-adapter") { Description = "an adapter folder to start from" };
     private readonly Option<string> _output = new("--output") { Description = "the run folder" };
@@ -45,7 +45,7 @@ internal sealed class TrainVerb
         else if (!resume) AtomicFile.RefuseExisting(folder.Path, force);
         var device = _common.Prepare(parsed);
         if (saved is not null) settings = SettingsBinder.Bind(saved);
-        settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)) };
+        settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same
 
         using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
         if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do

@@ -11,12 +11,23 @@ internal static class GenerationMask
         return mask;
     }
 
-    /// <summary>The same, and the turn's end token where a block stops right before it.</summary>
+    /// <summary>
+    /// The same for training: with all tokens of a block's last character (the rule above takes the first of them only, and would cut an emoji at a block's end in two),
+    /// and with the turn's end token where a block stops right before it.
+    /// </summary>
     public static int[] WithEndTokens(Encoding encoding, IReadOnlyList<(int Start, int End)> blocks, Tokenizer tokenizer)
     {
-        int[] mask = Of(encoding, blocks);
-        foreach (var (from, to) in Runs(encoding, blocks))
-            if (to > from && to < mask.Length && TurnEnds.CanEnd(tokenizer, encoding.Ids[to]) && !ClosesItself(encoding, from, to, tokenizer)) mask[to] = 1;
+        int[] mask = new int[encoding.Ids.Count];
+        foreach (var block in blocks)
+        {
+            foreach (var (from, last) in Runs(encoding, [block]))
+            {
+                int to = last;
+                while (to > from && to < mask.Length && encoding.Offsets[to].Start < block.End) to++;
+                if (to > from && to < mask.Length && TurnEnds.CanEnd(tokenizer, encoding.Ids[to]) && !ClosesItself(encoding, from, to, tokenizer)) to++;
+                Array.Fill(mask, 1, from, Math.Max(0, to - from));
+            }
+        }
         return mask;
     }
 

@@ -9,6 +9,7 @@ public sealed class Batcher
     private readonly IRowList _rows;
     private readonly BatchOptions _options;
     private (long Epoch, EpochOrder Order) _current;
+    private IRowList _epochRows;
 
     /// <summary>Keeps the rows and looks at their lengths.</summary>
     /// <param name="rows">All of an epoch, at least one.</param>
@@ -17,7 +18,7 @@ public sealed class Batcher
     {
         ArgumentOutOfRangeException.ThrowIfZero(rows.Count);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.BatchSize);
-        (_rows, _options) = (rows, options);
+        (_rows, _options, _epochRows) = (rows, options, rows);
         _current = (0, EpochOrder.Make(rows, options, 0));
         BatchesPerEpoch = (_current.Order.Count + options.BatchSize - 1) / options.BatchSize;
     }
@@ -33,7 +34,8 @@ public sealed class Batcher
     /// <summary>The batch of a number counted from 0 over all epochs.</summary>
     public Batch BatchAt(long microStep)
     {
-        Row[] rows = [.. RowsAt(microStep).Select(i => _rows[i])];
+        int[] numbers = RowsAt(microStep);
+        Row[] rows = [.. numbers.Select(i => _epochRows[i])];
         return _options.PaddingFree || _options.PackedLength is not null ? Batch.EndToEnd(rows) : Batch.Of(rows, _options.PadId);
     }
 
@@ -50,7 +52,10 @@ public sealed class Batcher
 
     private EpochOrder OrderOf(long epoch)
     {
-        if (_current.Epoch != epoch) _current = (epoch, EpochOrder.Make(_rows, _options, epoch));
+        if (_current.Epoch == epoch) return _current.Order;
+        // Weighted sources show other rows each epoch; packed ones the same, as the number of sequences is that of their lengths.
+        if (_rows is WeightedRows weighted && _options.PackedLength is null) _epochRows = weighted.ForEpoch(epoch);
+        _current = (epoch, EpochOrder.Make(_epochRows, _options, epoch));
         return _current.Order;
     }
 }

@@ -4,27 +4,47 @@ using LowRank.Tensors;
 
 namespace LowRank.Training;
 
+/// <summary>What is wrong with a row, in kinds that are counted apart.</summary>
+internal enum RowFault { None, Unusable, NoTarget, NoTargetLeft }
+
 /// <summary>Where a row stands and what it is read with; makes the errors that name it.</summary>
-internal sealed record RowContext(string Place, TokenEncoder? Encoder)
+internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptions Options)
 {
-    public BadInputException Error(string problem, string? value = null, string? expected = null, string? remedy = null, Exception? inner = null)
-        => new(problem, value, Place, expected, remedy, inner);
+    /// <summary>The kind of the last error made.</summary>
+    public RowFault Fault { get; private set; }
+
+    public BadInputException Error(string problem, string? value = null, string? expected = null, string? remedy = null, Exception? inner = null, RowFault fault = RowFault.Unusable)
+    {
+        Fault = fault;
+        return new(problem, value, Place, expected, remedy, inner);
+    }
 
     public TokenEncoder NeedEncoder()
         => Encoder ?? throw Error("a row of text needs a tokenizer, and the model has none", remedy: "Put tokenizer.json beside the model, or give the rows as input_ids.");
 
-    public string String(JsonElement element, string key)
+    public string String(JsonElement value, string key)
     {
-        var value = element.GetProperty(key);
         if (value.ValueKind != JsonValueKind.String) throw Error($"\"{key}\" is not text", Kind(value), "a string");
         try { return value.GetString()!; }
         catch (InvalidOperationException e) { throw Error($"\"{key}\" holds half a surrogate pair", expected: "valid Unicode", inner: e); }
     }
 
-    public int[] Integers(JsonElement element, string key)
+    /// <summary>A list, or the list whose JSON a text holds (as in .csv).</summary>
+    public JsonElement List(JsonElement value, string key, string expected = "a list")
     {
-        var value = element.GetProperty(key);
-        if (value.ValueKind != JsonValueKind.Array) throw Error($"\"{key}\" is not a list", Kind(value), "a list of whole numbers");
+        if (value.ValueKind == JsonValueKind.String && String(value, key) is var text && text.AsSpan().TrimStart() is ['[', ..])
+            try
+            {
+                using var parsed = JsonDocument.Parse(text);
+                value = parsed.RootElement.Clone();
+            }
+            catch (JsonException e) { throw Error($"\"{key}\" is a text that is no JSON list", expected: expected, inner: e); }
+        return value.ValueKind == JsonValueKind.Array ? value : throw Error($"\"{key}\" is not a list", Kind(value), expected);
+    }
+
+    public int[] Integers(JsonElement value, string key)
+    {
+        value = List(value, key, "a list of whole numbers");
         var numbers = new int[value.GetArrayLength()];
         int i = 0;
         foreach (var item in value.EnumerateArray())
@@ -36,8 +56,8 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder)
         return numbers;
     }
 
-    /// <summary>Cuts the tail beyond the limit and throws what makes a row unusable.</summary>
-    public Row Checked(Row row, int vocabularySize, int? maxLength)
+    /// <summary>Throws what makes a row unusable.</summary>
+    public Row Checked(Row row, int vocabularySize)
     {
         if (row.InputIds.Length == 0) throw Error("a row has no tokens");
         if (row.Labels.Length != row.InputIds.Length)
@@ -47,11 +67,18 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder)
             if ((uint)row.InputIds[i] >= vocabularySize) throw OutsideVocabulary("input_ids", i, row.InputIds[i], vocabularySize, "");
             if ((uint)row.Labels[i] >= vocabularySize && row.Labels[i] != Row.Ignored) throw OutsideVocabulary("labels", i, row.Labels[i], vocabularySize, $", or {Row.Ignored} for no target");
         }
-        if (row.TargetCount == 0)
-            throw Error("a row has no target token: nothing would be learnt from it", expected: $"a label other than {Row.Ignored} after the first token");
-        if (maxLength is not { } limit || row.InputIds.Length <= limit) return row;
-        var cut = row with { InputIds = row.InputIds[..limit], Labels = row.Labels[..limit] };
-        return cut.TargetCount > 0 ? cut : throw Error("a row has no target token left within max_length", $"{row.InputIds.Length} tokens, max_length {limit}", remedy: "Raise max_length or shorten the prompt.");
+        return row.TargetCount > 0 ? row
+            : throw Error("a row has no target token: nothing would be learnt from it", expected: $"a label other than {Row.Ignored} after the first token", fault: RowFault.NoTarget);
+    }
+
+    /// <summary>Cuts what is beyond the limit, at the end or at the beginning; a row that loses all its targets by that is an error.</summary>
+    public Row Cut(Row row)
+    {
+        if (Options.MaxLength is not { } limit || row.InputIds.Length <= limit) return row;
+        var cut = Options.TruncateLeft ? row with { InputIds = row.InputIds[^limit..], Labels = row.Labels[^limit..] } : row with { InputIds = row.InputIds[..limit], Labels = row.Labels[..limit] };
+        return cut.TargetCount > 0 ? cut
+            : throw Error("a row has no target token left within max_length", $"{row.InputIds.Length} tokens, max_length {limit}",
+                remedy: Options.TruncateLeft ? "Raise max_length, or set truncation_side: right." : "Raise max_length, shorten the prompt, or set truncation_side: left.", fault: RowFault.NoTargetLeft);
     }
 
     public static string Kind(JsonElement element) => element.ValueKind switch

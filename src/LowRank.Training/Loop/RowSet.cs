@@ -1,28 +1,59 @@
 namespace LowRank.Training;
 
-/// <summary>A data file, read and tokenised: its rows and what tells it apart from a changed one.</summary>
-/// <param name="Path">The file.</param>
-/// <param name="Rows">Its rows, at least one.</param>
-/// <param name="Fingerprint">SHA-256 of its bytes.</param>
+/// <summary>Data, read and tokenised: the rows and what tells them apart from changed ones.</summary>
+/// <param name="Path">The file, folder or several of them.</param>
+/// <param name="Rows">The rows, at least one.</param>
+/// <param name="Fingerprint">SHA-256 of the data's bytes.</param>
 public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerprint)
 {
     private const int EvaluationBatchTokens = 4096;
+    private const long LargeBytes = 64 << 20;
+    private const string NoTokenizer = "rows of ids only";
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="path">.jsonl or .json.</param>
+    /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
+    public long Skipped { get; init; }
+
+    /// <summary>Reads a file or folder.</summary>
+    /// <param name="path">Of any kind that is read.</param>
     /// <param name="vocabularySize">The model's.</param>
     /// <param name="encoder">The tokenizer; null: rows of ids only.</param>
     /// <param name="maxLength">Tokens a row is cut to; null: none.</param>
     /// <exception cref="Tensors.BadInputException">Every mistake in it, with its line.</exception>
     public static RowSet Load(string path, int vocabularySize, TokenEncoder? encoder, int? maxLength)
-        => new(path, [.. RowReader.Read(path, vocabularySize, encoder, maxLength)], RowReader.Fingerprint(path));
+        => Load(new DataOptions(path) { MaxLength = maxLength }, vocabularySize, encoder);
+
+    /// <summary>Reads data: few rows into memory, many into a store of tokenised rows, which is found again where nothing that they follow from has changed.</summary>
+    /// <param name="options">What and how.</param>
+    /// <param name="vocabularySize">The model's.</param>
+    /// <param name="encoder">The tokenizer; null: rows of ids only.</param>
+    /// <param name="seed">What the choice of rows of weighted sources follows from.</param>
+    /// <param name="stop">Ends the reading.</param>
+    /// <exception cref="Tensors.BadInputException">Every mistake in the data, with its line.</exception>
+    public static RowSet Load(DataOptions options, int vocabularySize, TokenEncoder? encoder, long seed = 0, CancellationToken stop = default)
+    {
+        string fingerprint = RowReader.Fingerprint(options.Sources);
+        string? identity = encoder is null ? NoTokenizer : encoder.Identity;
+        bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
+        string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
+        var (rows, counts, skipped) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Skipped) : Read(options, vocabularySize, encoder, key, stop);
+        IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
+        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped };
+    }
+
+    private static (IRowList, IReadOnlyList<int>, long) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)
+    {
+        using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
+        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, _ => collector.Skip(), stop)) collector.Add(source, row);
+        return collector.Finish(key);
+    }
 
     /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>
     public IEnumerable<Batch> ForEvaluation() => EvaluationBatches.ByLength(Rows, EvaluationBatchTokens).Select(b => b.Batch);
 
     /// <summary>The distinct prompts with all their completions, in the order of first appearance; rows that are no prompt with a completion are left out.</summary>
-    public IReadOnlyList<PromptReferences> Prompts()
-        => [.. PromptGroup.Of(Rows.Where(r => r.Prompt is not null)).Select(g => new PromptReferences(g.Rows[0].Prompt!, g.PromptIds, [.. g.Rows.Select(r => r.Completion!)]))];
+    /// <param name="rows">Only the first so many rows are looked at.</param>
+    public IReadOnlyList<PromptReferences> Prompts(int rows = int.MaxValue)
+        => [.. PromptGroup.Of(Rows.Take(rows).Where(r => r.Prompt is not null)).Select(g => new PromptReferences(g.Rows[0].Prompt!, g.PromptIds, [.. g.Rows.Select(r => r.Completion!)]))];
 }
 
 /// <summary>A prompt and the texts that would be right.</summary>

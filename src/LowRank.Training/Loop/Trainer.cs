@@ -152,7 +152,7 @@ public sealed class Trainer
         }
         var state = _folder.LoadCheckpoint(step, _trainable, _optimizer);
         if ((string?)state["data_sha256"] is { } fingerprint && fingerprint != _data.Fingerprint)
-            throw new BadInputException("the data has changed since this run began", place: _settings.Data, remedy: "Put the old file back, or start a new run.");
+            throw new BadInputException("the data has changed since this run began", place: _settings.Data.ToString(), remedy: "Put the old file back, or start a new run.");
         _schedule.Restore(state["schedule"]!.AsObject());
         if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
         _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;

@@ -7,7 +7,7 @@ namespace LowRank.Training;
 /// <summary>Writes a run's report: one HTML file with everything inside it, no scripts, light and dark.</summary>
 public static class ReportHtml
 {
-    private const string Style =
+    internal const string Style =
         """
         :root{color-scheme:light dark;--page:#f7f7f4;--card:#fff;--ink:#16181d;--soft:#5b616e;--hair:#e3e3dd;--one:#2a6fd0;--two:#d9602b}
         @media(prefers-color-scheme:dark){:root{--page:#121316;--card:#1b1d22;--ink:#eceef2;--soft:#9ba2b0;--hair:#30333b;--one:#6aa5f5;--two:#f08a58}}

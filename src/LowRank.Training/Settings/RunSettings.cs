@@ -11,10 +11,28 @@ public sealed record RunSettings
 {
     /// <summary>The base: a Hugging Face folder, a .gguf file, or an embedded model's name.</summary>
     [Required] public string Model { get; init; } = "";
-    /// <summary>Training rows: a .jsonl or .json file.</summary>
-    [Required] public string Data { get; init; } = "";
+    /// <summary>Training rows: a file or folder, or a list of them, each perhaps with a weight.</summary>
+    [Required] public DataSources Data { get; init; } = "";
     /// <summary>Held-out rows for evaluation during training; null: none.</summary>
-    public string? EvalData { get; init; }
+    public DataSources? EvalData { get; init; }
+    /// <summary>A format's keys -> the data's own names for them, as in `{prompt: question, completion: answer}`; null: the same.</summary>
+    public JsonObject? Columns { get; init; }
+    /// <summary>The rows' format; null: by each row's keys.</summary>
+    public string? DataFormat { get; init; }
+    /// <summary>Which end of a row goes where it is longer than <see cref="MaxLength"/>: right or left.</summary>
+    public string TruncationSide { get; init; } = "right";
+    /// <summary>Whether only what the assistant says is learnt of chat rows.</summary>
+    public bool AssistantOnlyLoss { get; init; } = true;
+    /// <summary>Which of the assistant's turns those are: all or last.</summary>
+    public string AssistantTurns { get; init; } = "all";
+    /// <summary>What is done with rows that cannot be used: error, or skip (they are counted).</summary>
+    public string BadRows { get; init; } = "error";
+    /// <summary>The chat template: a .jinja file, the name of one of the model's, or none; null: the model's own.</summary>
+    public string? ChatTemplate { get; init; }
+    /// <summary>What chat templates take for today, as 2026-01-31; null: the day on which the run begins.</summary>
+    public string? ChatDate { get; init; }
+    /// <summary>When tokenised data are kept for the next run: auto (large ones), on, off.</summary>
+    public string DataCache { get; init; } = "auto";
     /// <summary>An adapter folder to start from; its own configuration holds.</summary>
     public string? InitAdapter { get; init; }
     /// <summary>The keys of PEFT's adapter_config.json; null: full fine-tuning of all weights.</summary>
@@ -95,8 +113,7 @@ public sealed record RunSettings
     {
         Tensors.BadInputException Bad(string key, object? value, string problem, string? expected = null, string? remedy = null) => new(problem, value?.ToString(), key, expected, remedy);
 
-        if (Data.Length > 0 && !File.Exists(Data)) yield return Bad("data", Data, "the file does not exist");
-        if (EvalData is not null && !File.Exists(EvalData)) yield return Bad("eval_data", EvalData, "the file does not exist");
+        foreach (var error in DataRules.Check(this)) yield return error;
         if (InitAdapter is not null && !Directory.Exists(InitAdapter)) yield return Bad("init_adapter", InitAdapter, "the adapter folder does not exist");
         if (Packing && GroupByLength) yield return Bad("group_by_length", true, "packed sequences are equally full already", "false", "Set one of packing and group_by_length.");
         if (Dtype is not ("auto" or "float32" or "bfloat16")) yield return Bad("dtype", Dtype, "an unknown dtype", "auto, float32 or bfloat16");

@@ -54,9 +54,9 @@ public static class SettingsBinder
         catch (Exception e) when (e is YamlException or InvalidOperationException or InvalidCastException) { tree[path[^1]] = assignment[(at + 1)..]; }
     }
 
-    /// <summary>Binds a tree to <see cref="RunSettings"/>; without <paramref name="needsData"/> (for a plan) `data` may be left out.</summary>
+    /// <summary>Binds a tree to <see cref="RunSettings"/>; without <paramref name="needsData"/> (for a plan) `data` may be left out, without <paramref name="needsModel"/> (for a look at data) `model`.</summary>
     /// <exception cref="BadInputException">Unknown keys, wrong kinds, values out of range, broken rules: all of them.</exception>
-    public static RunSettings Bind(JsonObject tree, bool needsData = true)
+    public static RunSettings Bind(JsonObject tree, bool needsData = true, bool needsModel = true)
     {
         var settings = new RunSettings();
         List<BadInputException> errors = [];
@@ -68,7 +68,7 @@ public static class SettingsBinder
             else if (Convert(node, property, key, errors) is (true, var value)) property.SetValue(settings, value);
         }
         foreach (var (key, property) in properties)
-            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" && (needsData || key != "data"))
+            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 } && (needsData || key != "data") && (needsModel || key != "model"))
                 errors.Add(new BadInputException("a setting is missing", place: key, remedy: $"Give --{key} or `{key}:` in run.yaml."));
         errors.AddRange(settings.Check());
         return errors.Count == 0 ? settings : throw BadInputException.All("the settings cannot be used", errors);
@@ -83,6 +83,7 @@ public static class SettingsBinder
             {
                 null => null,
                 JsonObject o => o.DeepClone(),
+                DataSources sources => sources.ToJson(),
                 bool b => b, int i => i, long l => l, double d => d,
                 var other => other.ToString(),
             };
@@ -124,6 +125,13 @@ public static class SettingsBinder
         }
         object? value = null;
         if (type == typeof(JsonObject)) value = node.DeepClone() as JsonObject;
+        else if (type == typeof(DataSources))
+            try { value = DataSources.FromJson(node, key); }
+            catch (BadInputException e)
+            {
+                errors.Add(e);
+                return (false, null);
+            }
         else if (node is JsonValue scalar)
         {
             string text = scalar.GetValueKind() == JsonValueKind.String ? scalar.GetValue<string>() : scalar.ToJsonString();

@@ -62,7 +62,8 @@ public sealed class PrefixRuleTests
     }
 
     [Theory]
-    [InlineData("{% for m in messages|reverse %}", "differently once later turns follow")]
+    [InlineData("{% for m in messages|reverse %}", "does not begin this assistant turn with its generation prompt")]
+    [InlineData("{{ 'x' if messages|length > 3 else '' }}{% for m in messages %}", "what comes before this assistant turn differently once later turns follow")]
     [InlineData("{{ messages|length }}{% for m in messages %}", "does not begin this assistant turn with its generation prompt")]
     public void A_template_that_reorders_or_counts_is_refused(string loop, string said)
         => Assert.Contains(said, Refused(ChatMl.Replace("{% for m in messages %}", loop, StringComparison.Ordinal), TwoTurns).Message, StringComparison.Ordinal);

@@ -34,7 +34,7 @@ public class PackedRunTests
     {
         string temporary = Paths.Temporary();
         var settings = Settings(temporary) with { Packing = true, MaxLength = 40, BatchSize = 2, GradientAccumulationSteps = 2, MaxSteps = -1, NumTrainEpochs = 6, LearningRate = 1e-2 };
-        long tokens = RowReader.Read(settings.Data, 256).Sum(r => (long)r.InputIds.Length), targets = RowReader.Read(settings.Data, 256).Sum(r => (long)r.TargetCount);
+        long tokens = RowReader.Read(settings.Data.ToString(), 256).Sum(r => (long)r.InputIds.Length), targets = RowReader.Read(settings.Data.ToString(), 256).Sum(r => (long)r.TargetCount);
         var (log, _) = Run(settings, Path.Combine(temporary, "run"), fast);
         Assert.Equal(6.0, log[^1].Epoch);
         var epochs = log.GroupBy(l => Math.Ceiling(l.Epoch - 1e-9)).ToList();

@@ -41,6 +41,19 @@ public class ResumeTests
     }
 
     [Fact]
+    public void So_does_one_on_stored_rows_of_weighted_sources()
+    {
+        string temporary = Paths.Temporary(), other = Path.Combine(temporary, "other.jsonl");
+        TestRun.RandomRows(other, 9, 256, seed: 5);
+        var settings = Settings(temporary, full: false) with { DataCache = "on", Dtype = "float32" };
+        settings = settings with { Data = new DataSources(new DataSource(settings.Data.ToString(), 0.6), new DataSource(other, 1.5)) };
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), []);
+        Assert.Equal(whole, Result(settings, Path.Combine(temporary, "stopped"), [1, 5, 6, 11]));
+        Assert.Equal(whole, Result(settings with { DataCache = "off" }, Path.Combine(temporary, "memory"), [3]));
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Fact]
     public void A_run_that_died_goes_on_from_its_newest_checkpoint_and_logs_each_step_once()
     {
         string temporary = Paths.Temporary();
@@ -72,7 +85,7 @@ public class ResumeTests
             using var stop = new CancellationTokenSource();
             run.Trainer(log => { if (log.Step == 3) stop.Cancel(); }).Run(stop.Token);
         }
-        TestRun.RandomRows(settings.Data, 20, 256, seed: 99);
+        TestRun.RandomRows(settings.Data.ToString(), 20, 256, seed: 99);
         using (var run = new TestRun(settings, folder, resume: true))
             Assert.Contains("the data has changed", Assert.Throws<Tensors.BadInputException>(() => run.Trainer(null).Run()).Message);
         Directory.Delete(temporary, recursive: true);

@@ -33,8 +33,8 @@ internal sealed class TestRun : IDisposable
 
     public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null)
     {
-        RowSet Load(string path) => RowSet.Load(path, Model.Spec.VocabularySize, encoder, _settings.MaxLength);
-        return new Trainer(_settings, Model, Trainable, Load(_settings.Data), _settings.EvalData is null ? null : Load(_settings.EvalData), Folder, allowFast) { OnStep = onStep };
+        RowSet Load(DataOptions options) => RowSet.Load(options, Model.Spec.VocabularySize, encoder, _settings.Seed);
+        return new Trainer(_settings, Model, Trainable, Load(_settings.DataOptions()), _settings.EvalOptions() is { } held ? Load(held) : null, Folder, allowFast) { OnStep = onStep };
     }
 
     public void Dispose()

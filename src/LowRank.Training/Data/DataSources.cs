@@ -1,0 +1,59 @@
+using System.Collections;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>A file or folder of rows, and how often an epoch goes over it.</summary>
+/// <param name="Path">The file or folder.</param>
+/// <param name="Weight">1: every row once an epoch; 2: twice; 0.5: each epoch another half.</param>
+public sealed record DataSource(string Path, double Weight = 1);
+
+/// <summary>Where rows come from: one path, or several with weights. In settings: a text, or a list of texts and of {path, weight}.</summary>
+public sealed class DataSources : IReadOnlyList<DataSource>
+{
+    private readonly IReadOnlyList<DataSource> _sources;
+
+    /// <summary>Keeps the sources, in order.</summary>
+    public DataSources(params IReadOnlyList<DataSource> sources) => _sources = sources;
+
+    /// <summary>One path; the empty text is no source.</summary>
+    public static implicit operator DataSources(string path) => new(path.Length == 0 ? [] : [new DataSource(path)]);
+
+    /// <inheritdoc/>
+    public int Count => _sources.Count;
+    /// <inheritdoc/>
+    public DataSource this[int index] => _sources[index];
+    /// <inheritdoc/>
+    public IEnumerator<DataSource> GetEnumerator() => _sources.GetEnumerator();
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Whether a source has another weight than 1.</summary>
+    public bool Weighted => _sources.Any(s => s.Weight != 1);
+
+    /// <summary>The paths.</summary>
+    public override string ToString() => string.Join(", ", _sources.Select(s => s.Path));
+
+    /// <summary>As settings hold it: a text where it is one path with weight 1.</summary>
+    public JsonNode ToJson() => _sources is [{ Weight: 1 } only] ? JsonValue.Create(only.Path) : _sources.Count == 0 ? JsonValue.Create("")
+        : new JsonArray([.. _sources.Select(s => s.Weight == 1 ? (JsonNode)JsonValue.Create(s.Path) : new JsonObject { ["path"] = s.Path, ["weight"] = s.Weight })]);
+
+    /// <summary>Reads what settings hold.</summary>
+    /// <param name="node">A text, an object or a list of them.</param>
+    /// <param name="key">The setting, for errors.</param>
+    /// <exception cref="BadInputException">Another shape, or a weight out of range.</exception>
+    public static DataSources FromJson(JsonNode node, string key)
+        => node is JsonArray list ? new([.. list.Select(item => One(item, key))]) : new([One(node, key)]);
+
+    private static DataSource One(JsonNode? node, string key)
+    {
+        if (node is JsonValue value) return new DataSource(value.TryGetValue(out string? path) ? path : value.ToJsonString());
+        if (node is not JsonObject entry || entry["path"] is not JsonValue place || !place.TryGetValue(out string? file) || entry.Any(p => p.Key is not ("path" or "weight")))
+            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}");
+        if (entry["weight"] is not { } weight) return new DataSource(file);
+        if (!double.TryParse(weight.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0 && number <= 1000))
+            throw new BadInputException("a value out of range", weight.ToJsonString(), key + ": weight", "above 0, at most 1000");
+        return new DataSource(file, number);
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// Alpaca's instruction, input and output. Where the model has a chat template, instruction and input (a line end between them) are the user's message and the output the assistant's;
+/// else they are set into the text of the Stanford Alpaca project, whose end, "### Response:" and a line end, the output follows.
+/// </summary>
+internal static class Alpaca
+{
+    private const string Alone = "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n{0}\n\n### Response:\n";
+    private const string WithInput = "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\n{0}\n\n### Input:\n{1}\n\n### Response:\n";
+
+    public static Row Make(RowFields fields, RowContext context)
+    {
+        string instruction = context.String(fields["instruction"], "instruction"), output = context.String(fields["output"], "output");
+        string input = fields.Maybe("input") is { } value ? context.String(value, "input") : "";
+        if (context.NeedEncoder().Chat is null)
+            return History(fields, context).Count + ChatFormats.WithSystem([], fields, context).Count > 0
+                ? throw context.Error("a row with \"history\" or \"system\" needs a chat template, and the model has none", remedy: "Name one with chat_template: FILE.jinja.")
+                : PromptCompletion.OfTexts(string.Format(System.Globalization.CultureInfo.InvariantCulture, input.Length == 0 ? Alone : WithInput, instruction, input), output, context);
+        string question = input.Length == 0 ? instruction : instruction + "\n" + input;
+        IReadOnlyList<JsonObject> messages = [.. History(fields, context), ChatFormats.Message("user", question), ChatFormats.Message("assistant", output)];
+        return ChatRows.Make(ChatFormats.WithSystem(messages, fields, context), fields, context);
+    }
+
+    /// <summary>Earlier turns: a list of [question, answer].</summary>
+    private static List<JsonObject> History(RowFields fields, RowContext context)
+    {
+        List<JsonObject> turns = [];
+        if (fields.Maybe("history") is not { } history) return turns;
+        foreach (var pair in context.List(history, "history").EnumerateArray())
+        {
+            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2) throw context.Error("\"history\" holds something else than pairs", RowContext.Kind(pair), "[[question, answer], …]");
+            turns.Add(ChatFormats.Message("user", context.String(pair[0], "history")));
+            turns.Add(ChatFormats.Message("assistant", context.String(pair[1], "history")));
+        }
+        return turns;
+    }
+}

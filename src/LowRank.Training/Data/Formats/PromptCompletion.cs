@@ -1,0 +1,44 @@
+using System.Text.Json;
+using LowRank.Text.Templates;
+
+namespace LowRank.Training;
+
+/// <summary>A prompt and what should follow it: two texts, or two lists of messages. Only the completion is learnt.</summary>
+internal static class PromptCompletion
+{
+    public static Row Make(RowFields fields, RowContext context) => Make(fields["prompt"], fields["completion"], "completion", fields, context);
+
+    /// <summary>The same with the completion under another key.</summary>
+    public static Row Make(JsonElement prompt, JsonElement completion, string key, RowFields fields, RowContext context)
+    {
+        if (prompt.ValueKind == JsonValueKind.Array != (completion.ValueKind == JsonValueKind.Array))
+            throw context.Error($"\"prompt\" and \"{key}\" are of different kinds", $"{RowContext.Kind(prompt)} and {RowContext.Kind(completion)}", "two texts or two lists of messages");
+        return prompt.ValueKind == JsonValueKind.Array
+            ? OfMessages(prompt, completion, key, fields, context)
+            : OfTexts(context.String(prompt, "prompt"), context.String(completion, key), context);
+    }
+
+    /// <summary>Two texts, joined by a blank where there is none (ADR 0016).</summary>
+    public static Row OfTexts(string prompt, string completion, RowContext context)
+    {
+        var encoder = context.NeedEncoder();
+        // The blank belongs to the completion: byte-level vocabularies hold words together with the blank before them.
+        bool apart = prompt.Length == 0 || completion.Length == 0 || char.IsWhiteSpace(prompt[^1]) || char.IsWhiteSpace(completion[0]);
+        int[] head = encoder.Encode(prompt, true);
+        int[] tail = TokenFormats.WithEnd(encoder.Encode(apart ? completion : " " + completion, false), encoder);
+        return new Row([.. head, .. tail], [.. Enumerable.Repeat(Row.Ignored, head.Length), .. tail]) { Prompt = prompt, Completion = completion };
+    }
+
+    /// <summary>Two lists of messages: targets begin where the prompt's tokens, with the mark that the assistant speaks, end.</summary>
+    private static Row OfMessages(JsonElement prompt, JsonElement completion, string key, RowFields fields, RowContext context)
+    {
+        var asked = MessageList.Read(prompt, "prompt", context);
+        var answered = MessageList.Read(completion, key, context);
+        var before = ChatRows.Tokens(ChatRows.Request(MessageList.Json(asked), fields, context) with { AddGenerationPrompt = true }, false, context);
+        var all = ChatRows.Tokens(ChatRows.Request(MessageList.Json([.. asked, .. answered]), fields, context), context.Options.AssistantOnlyLoss, context);
+        if (!all.Ids.AsSpan().StartsWith(before.Ids))
+            throw context.Error("the prompt's tokens are not the beginning of the whole conversation's: the chat template writes earlier messages otherwise once an answer follows", remedy: "Give the row as messages.");
+        int[] labels = [.. all.Ids.Select((id, i) => i >= before.Ids.Length && (!context.Options.AssistantOnlyLoss || all.AssistantMask[i] != 0) ? id : Row.Ignored)];
+        return ChatRows.WithTexts(new Row(all.Ids, labels), [.. asked, .. answered], asked.Count);
+    }
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+
+namespace LowRank.Training;
+
+/// <summary>A row's values by the names that formats know, after the setting `columns`; values that are null are not there.</summary>
+internal sealed class RowFields
+{
+    private readonly Dictionary<string, JsonElement> _values = [];
+
+    /// <summary>Takes an object's properties.</summary>
+    public RowFields(JsonElement element, RowContext context)
+    {
+        var columns = context.Options.Columns;
+        List<string> found = [];
+        foreach (var property in element.EnumerateObject())
+        {
+            string name = Name(property, context);
+            found.Add(name);
+            if (property.Value.ValueKind == JsonValueKind.Null) continue;
+            bool mapped = false;
+            foreach (var (key, theirs) in columns)
+                if (theirs == name) (mapped, _values[key]) = (true, property.Value);
+            if (!mapped && !columns.ContainsKey(name)) _values[name] = property.Value;
+        }
+        Found = found.Count == 0 ? "no keys" : "the keys " + string.Join(", ", found);
+        foreach (var (key, theirs) in columns)
+            if (!found.Contains(theirs)) throw context.Error($"a row lacks the key \"{theirs}\", which columns.{key} names", Found, remedy: Tensors.NearNames.Sentence(theirs, found));
+    }
+
+    /// <summary>What the row has, for messages.</summary>
+    public string Found { get; }
+
+    /// <summary>The names.</summary>
+    public IEnumerable<string> Names => _values.Keys;
+
+    public bool Has(string key) => _values.ContainsKey(key);
+    public JsonElement this[string key] => _values[key];
+    public JsonElement? Maybe(string key) => _values.TryGetValue(key, out var value) ? value : null;
+
+    private static string Name(JsonProperty property, RowContext context)
+    {
+        try { return property.Name; }
+        catch (InvalidOperationException e) { throw context.Error("a key holds half a surrogate pair", expected: "valid Unicode", inner: e); }
+    }
+}

@@ -1,0 +1,66 @@
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>Takes rows as they are made: in memory while they are few, then in a folder.</summary>
+internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
+{
+    private const long MemoryTokens = 16 << 20; // 128 MiB of ids and labels
+
+    private readonly int[] _counts = new int[sources];
+    private List<Row>? _rows = toFolder ? null : [];
+    private StoreWriter? _writer;
+    private string? _folder;
+    private long _tokens, _skipped;
+
+    /// <summary>Adds a row of a source.</summary>
+    public void Add(int source, Row row)
+    {
+        _counts[source]++;
+        _tokens += row.InputIds.Length;
+        if (_rows is not null && _tokens <= MemoryTokens) _rows.Add(row);
+        else Guard(() =>
+        {
+            Spill();
+            _writer!.Add(row);
+        });
+    }
+
+    /// <summary>Counts a row that was left out.</summary>
+    public void Skip() => _skipped++;
+
+    /// <summary>The rows, those of each source, and how many were left out; a folder goes into the cache under <paramref name="key"/>, or lives as long as the process where that is null.</summary>
+    public (IRowList Rows, IReadOnlyList<int> Counts, long Skipped) Finish(string? key)
+    {
+        if (_rows is not null && _writer is null) return (new MemoryRows(_rows), _counts, _skipped);
+        Guard(() => _writer!.Finish(_counts, _skipped));
+        _writer!.Dispose();
+        string folder = _folder!;
+        _folder = null;
+        var stored = key is not null ? TokenCache.Keep(folder, key) : StoredRows.TryOpen(folder, temporary: true) ?? throw TokenCache.Unwritable(new IOException("the store is gone"));
+        if (key is null) AppDomain.CurrentDomain.ProcessExit += (_, _) => stored.Dispose();
+        return (stored, _counts, _skipped);
+    }
+
+    /// <summary>Removes what was not finished.</summary>
+    public void Dispose()
+    {
+        _writer?.Dispose();
+        if (_folder is not null) TokenCache.Remove(_folder);
+    }
+
+    private void Spill()
+    {
+        if (_writer is not null) return;
+        _folder = TokenCache.Begin();
+        _writer = new StoreWriter(_folder);
+        foreach (var row in _rows ?? []) _writer.Add(row);
+        _rows = null;
+    }
+
+    private static void Guard(Action write)
+    {
+        try { write(); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw TokenCache.Unwritable(e); }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>The settings about data: what is wrong with them, and what they mean to the reader of rows.</summary>
+public static class DataRules
+{
+    private const string DateFormat = "yyyy-MM-dd";
+
+    /// <summary>How the training rows are read.</summary>
+    public static DataOptions DataOptions(this RunSettings settings) => Options(settings, settings.Data);
+
+    /// <summary>How the held-out rows are read; null where there are none.</summary>
+    public static DataOptions? EvalOptions(this RunSettings settings) => settings.EvalData is { } sources ? Options(settings, sources) : null;
+
+    /// <summary>A day as the setting chat_date has it.</summary>
+    public static string DateText(DateTime day) => day.ToString(DateFormat, CultureInfo.InvariantCulture);
+
+    private static DataOptions Options(RunSettings settings, DataSources sources) => new(sources)
+    {
+        Columns = (settings.Columns ?? []).ToDictionary(p => p.Key, p => p.Value!.GetValue<string>()),
+        Format = settings.DataFormat,
+        MaxLength = settings.MaxLength,
+        TruncateLeft = settings.TruncationSide == "left",
+        AssistantOnlyLoss = settings.AssistantOnlyLoss,
+        SkipBadRows = settings.BadRows == "skip",
+        Date = settings.ChatDate is { } date ? DateTime.ParseExact(date, DateFormat, CultureInfo.InvariantCulture) : null,
+        Cache = Enum.Parse<DataCache>(settings.DataCache, ignoreCase: true),
+    };
+
+    /// <summary>Each broken rule.</summary>
+    internal static IEnumerable<BadInputException> Check(RunSettings settings)
+    {
+        foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData)])
+            foreach (var source in sources ?? "")
+                if (Wrong(source, key) is { } error) yield return error;
+        foreach (var (key, value) in settings.Columns ?? [])
+            if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
+        if (settings.DataFormat is { } format && !RowFormats.Names.Contains(format))
+            yield return new("an unknown data format", format, "data_format", string.Join(", ", RowFormats.Names), NearNames.Sentence(format, RowFormats.Names));
+        foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("assistant_turns", settings.AssistantTurns, ["all", "last"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])
+            if (!choices.Contains(value)) yield return new("an unknown choice", value, key, string.Join(" or ", choices));
+        if (settings.ChatDate is { } date && !DateTime.TryParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _)) yield return new("not a date", date, "chat_date", "a day such as 2026-01-31");
+    }
+
+    private static BadInputException? Wrong(DataSource source, string key)
+    {
+        if (!File.Exists(source.Path) && !Directory.Exists(source.Path)) return new("the file does not exist", source.Path, key);
+        try { DataFile.Of(source.Path); }
+        catch (BadInputException e) { return new(e.Problem, e.Value, $"{key}: {source.Path}", e.Expected, e.Remedy, e); }
+        return null;
+    }
+}
