@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LowRank.Tensors;
+using LowRank.Text.Chat;
+
+namespace LowRank.Text.Templates;
+
+/// <summary>The work of the `render` verb: conversations in, what a chat template makes of each out.</summary>
+/// <param name="tokenizer">The model's tokenizer, for ids, special tokens and its templates; null without a model.</param>
+/// <param name="source">The template that stands in for the model's; null for the model's.</param>
+/// <param name="name">What errors call that template.</param>
+public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, string name = "chat template")
+{
+    private readonly Dictionary<string, ChatTemplate> _compiled = new(StringComparer.Ordinal);
+    private TemplateChoice? _own;
+
+    /// <summary>Renders one conversation: a JSON list of messages, or an object `{messages, tools?, …}`.</summary>
+    /// <exception cref="BadInputException">The input is malformed, or the template refuses it or fails.</exception>
+    public JsonObject One(string json, string place, bool addGenerationPrompt)
+    {
+        using var document = Parse(json, place);
+        var root = new Node(document.RootElement, place);
+        var request = root.Element.ValueKind == JsonValueKind.Array ? new ChatRequest { Messages = root.Element } : Request(root, null, []);
+        if (request.Messages is null) throw new BadInputException("there are no messages", place: place, expected: "a list of messages, or an object with messages");
+        foreach (var message in new Node(request.Messages.Value, place).Items())
+            if (message.Element.ValueKind != JsonValueKind.Object) throw message.Wrong("a message: an object with role and content");
+        if (root.Element.ValueKind == JsonValueKind.Array) request = request with { Variables = Special() };
+        try { return Answer(TemplateOf(root, request), request with { AddGenerationPrompt = request.AddGenerationPrompt || addGenerationPrompt }); }
+        catch (TemplateException e) { throw new BadInputException($"the template fails ({Kind(e)}): {e.Message}", place: place, inner: e); }
+    }
+
+    /// <summary>Renders every case of `{now?, variables?, cases: […]}`, in order; one that fails answers `{error: {kind, message}}`.</summary>
+    /// <exception cref="BadInputException">The input is malformed.</exception>
+    public JsonArray Cases(string json, string place)
+    {
+        using var document = Parse(json, place);
+        var root = new Node(document.RootElement, place);
+        if (root.Element.ValueKind != JsonValueKind.Object) throw root.Wrong("an object with cases");
+        var now = Now(root);
+        var answers = new JsonArray();
+        foreach (var item in root.Required("cases").Items())
+        {
+            if (item.Element.ValueKind != JsonValueKind.Object) throw item.Wrong("an object with template, messages or variables");
+            var request = Request(item, now, root["variables"].IsNull ? [] : [root["variables"]]);
+            JsonObject answer;
+            try { answer = Answer(TemplateOf(item, request), request); }
+            catch (TemplateException e) { answer = new JsonObject { ["error"] = new JsonObject { ["kind"] = Kind(e), ["message"] = e.Reason } }; }
+            answers.Add((JsonNode)answer);
+        }
+        return answers;
+    }
+
+    private static JsonDocument Parse(string json, string place)
+    {
+        try { return JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 500 }); }
+        catch (JsonException e) { throw new BadInputException($"the input is not JSON: {e.Message}", place: place, inner: e); }
+    }
+
+    private static string Kind(TemplateException e) => e.Kind.ToString().ToLowerInvariant();
+
+    private static DateTime? Now(Node root)
+    {
+        if (root["now"].IsNull) return null;
+        string text = root["now"].String();
+        return DateTime.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var now) ? now : throw new BadInputException("the time cannot be read", text, root["now"].Place, "an ISO time such as 2024-07-26T12:34:56");
+    }
+
+    private ChatRequest Request(Node item, DateTime? now, Node[] shared)
+    {
+        var variables = Special();
+        foreach (var source in item["variables"].IsNull ? shared : [.. shared, item["variables"]])
+            foreach (var (variable, value) in source.Fields()) variables[variable] = value.Element;
+        JsonElement? Given(string key) => item[key].IsNull ? null : item[key].Element;
+        return new ChatRequest
+        {
+            Messages = Given("messages"), Tools = Given("tools"), Documents = Given("documents"), Variables = variables, Now = now ?? Now(item),
+            AddGenerationPrompt = item["add_generation_prompt"].Bool(false), ContinueFinalMessage = item["continue_final_message"].Bool(false),
+        };
+    }
+
+    private Dictionary<string, JsonElement> Special() => tokenizer is null ? [] : new(tokenizer.SpecialTokens, StringComparer.Ordinal);
+
+    /// <summary>The item's own template, the one given for all, or the model's.</summary>
+    private ChatTemplate TemplateOf(Node item, ChatRequest request)
+    {
+        if (item.Element.ValueKind == JsonValueKind.Object && !item["template"].IsNull) return Compiled(item["template"].String(), "template");
+        if (source is not null) return Compiled(source, name);
+        _own ??= tokenizer is null ? null : TemplateChoice.Of(tokenizer, null);
+        if (_own is null) throw new BadInputException(tokenizer is null ? "there is no template" : "the model has no chat template", place: item.Place, remedy: "Give one with --template.");
+        return Compiled(request.Tools is not null && _own.WithTools is { } tools ? tools : _own.Source, _own.Name);
+    }
+
+    private ChatTemplate Compiled(string text, string called)
+    {
+        if (_compiled.TryGetValue(text, out var known)) return known;
+        if (_compiled.Count > 1000) _compiled.Clear();
+        return _compiled[text] = ChatTemplate.Parse(text, called);
+    }
+
+    private JsonObject Answer(ChatTemplate template, ChatRequest request)
+    {
+        var rendered = template.Render(request);
+        var answer = new JsonObject
+        {
+            ["text"] = rendered.Text,
+            ["generation"] = new JsonArray([.. rendered.Generation.Select(g => new JsonArray(g.Start, g.End))]),
+        };
+        if (tokenizer is null) return answer;
+        var encoding = tokenizer.With().EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
+        answer["ids"] = List(encoding.Ids);
+        answer["assistant_mask"] = List(GenerationMask.Of(encoding, rendered.Generation));
+        return answer;
+    }
+
+    private static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => JsonValue.Create(n))]);
+}
