@@ -16,6 +16,7 @@ internal static class Members
     public static Value Attribute(Value value, Str name, Run run)
     {
         if (value is Undefined u && !OfUndefined.Contains(name.Text)) throw u.Error();
+        if (value is BlocksValue && run.Tree.Blocks.TryGetValue(name.Text, out var block)) return new BlockReference(block);
         if (Own(value, name.Text) is { } own) return own;
         if (value is DictValue dict && dict.Get(name) is { } item) return item;
         run.Charge(1);
@@ -61,7 +62,6 @@ internal static class Members
         LoopValue l => l.Get(name),
         MacroValue m => Macro(m, name),
         Cycler c when name == "current" => c.Current,
-        BlocksValue => null,
         TupleValue { Fields: { } fields } t => Array.IndexOf(fields, name) is >= 0 and var i ? t.Items[i] : null,
         RangeValue r => name switch { "start" => Int.Of(r.Start), "stop" => Int.Of(r.Stop), "step" => Int.Of(r.Step), _ => null },
         Int or Bool => name switch { "real" or "numerator" => Number.IsInt(value, out var i) ? Int.Of(i) : null, "imag" => Int.Of(0), "denominator" => Int.Of(1), _ => null },

@@ -222,6 +222,7 @@ internal abstract class ExpressionParser(Source source, List<Token> tokens) : To
             parts.Add(Within(Subscripted));
         }
         Expect("]");
+        if (parts.Count > 1 && parts.Any(p => p is SliceNode)) throw Error("invalid syntax", token.Offset);
         return Checked(new GetItem(token.Offset, node, parts.Count == 1 ? parts[0] : new SequenceNode(token.Offset, true, [.. parts])));
     }
 
