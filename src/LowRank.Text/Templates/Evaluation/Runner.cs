@@ -70,7 +70,7 @@ internal static class Runner
                 if (s.IsTopLevel) run.Context[s.Name.Text] = macro;
                 return Flow.Next;
             case CallBlock s:
-                Write(Evaluator.Called(s.Call, run, frame, new MacroValue(s.Body, frame)), run);
+                WriteText(Evaluator.Called(s.Call, run, frame, new MacroValue(s.Body, frame)), run);
                 return Flow.Next;
             case Generation s:
                 Generated(s, run, frame);
@@ -95,6 +95,9 @@ internal static class Runner
     }
 
     private static void Write(Value value, Run run) => run.Write(run.AutoEscape ? Markup.Escape(value, run).Text : PythonText.Of(value, run));
+
+    /// <summary>Writes what a call or filter block came to, which the reference does not turn into text.</summary>
+    private static void WriteText(Value value, Run run) => run.Write(value is Str s ? s.Text : throw Fail.Runtime($"expected str instance, {value.TypeName} found"));
 
     /// <summary>Gives a target its value, taking a sequence apart where the target is one.</summary>
     public static void Set(Expression target, Value value, Run run, Frame frame)
@@ -147,7 +150,7 @@ internal static class Runner
         var before = run.Divert();
         var flow = All(s.Body, run, frame);
         string text = run.EndDivert(before);
-        if (flow == Flow.Next) Write(Filters(s.Filter, new Str(text, run.AutoEscape), run, frame), run);
+        if (flow == Flow.Next) WriteText(Filters(s.Filter, new Str(text, run.AutoEscape), run, frame), run);
         return flow;
     }
 

@@ -39,13 +39,13 @@ internal static class LayoutFilters
         return new string(c, Math.Max(count, 0));
     }
 
-    private static Str Truncate(Run run, Value value, Value?[] a)
+    private static Value Truncate(Run run, Value value, Value?[] a)
     {
         var end = a[2] is null ? new Str("...") : new Str(StringMethods.Text(a[2]));
         int length = StringMethods.Whole(a[0], 255), leeway = a[3] is null or None ? 5 : StringMethods.Whole(a[3], 5);
         if (length < end.Length) throw Fail.Runtime($"expected length >= {end.Length}, got {length}");
         if (leeway < 0) throw Fail.Runtime($"expected leeway >= 0, got {leeway}");
-        if (Iteration.Length(value) <= (long)length + leeway && value is Str whole) return whole;
+        if (Iteration.Length(value) <= (long)length + leeway) return value;
         if (value is not Str s) throw Fail.Runtime($"'{value.TypeName}' object cannot be truncated");
         run.Charge(s.Weight);
         string kept = s.Sub(0, length - end.Length).Text;

@@ -52,6 +52,7 @@ internal static class ListFilters
     private static Value Random(Run run, Value value)
     {
         int length = Iteration.Length(value);
+        if (length > 0 && (value is DictValue or DictView)) throw Fail.Runtime($"'{value.TypeName}' object is not a sequence");
         return length == 0 ? new Undefined(null, hint: "No random item, sequence was empty.") : Members.Item(value, Int.Of(run.Random.Next(length)), run);
     }
 

@@ -10,7 +10,7 @@ internal static class Slicing
     public static Value Slice(Run run, Value target, Value? start, Value? stop, Value? step)
     {
         if (target is Undefined u) throw u.Error();
-        if (target is not (Str or Sequence or RangeValue)) return new Undefined(new Str("slice"), target); // what cannot be sliced has no such item
+        if (target is not (Str or Sequence or RangeValue)) throw Fail.Runtime(target is DictValue ? "unhashable type: 'slice'" : $"'{target.TypeName}' object is not subscriptable");
         int length = Iteration.Length(target);
         var by = Bound(step) ?? 1;
         if (by.IsZero) throw Fail.Runtime("slice step cannot be zero");

@@ -8,8 +8,9 @@ namespace LowRank.Text.Templates.Printing;
 /// <summary>What stands behind the colon of a format's field.</summary>
 internal sealed class FormatSpec
 {
-    private string _fill = " ", _text = "";
-    private char _align, _sign = '-', _grouping, _type;
+    private string? _fill;
+    private string _text = "";
+    private char _align, _sign, _grouping, _type;
     private bool _alternate, _zero, _noNegativeZero;
     private int _width, _at;
     private int? _precision;
@@ -56,17 +57,19 @@ internal sealed class FormatSpec
         if (missing <= 0) return text;
         int left = align switch { '<' => 0, '^' => missing / 2, _ => missing };
         if (align == '=') return text; // filled already
-        string fill = _zero && _align == 0 ? "0" : _fill;
+        string fill = _fill ?? (_zero ? "0" : " ");
         return string.Concat(Enumerable.Repeat(fill, left)) + text + string.Concat(Enumerable.Repeat(fill, missing - left));
     }
 
-    private NumberSpec Spec() => new() { Zero = (_zero && _align == 0) || (_align == '=' && _fill == "0"), Alternate = _alternate, Sign = _sign, Precision = _precision, Width = _width, Grouping = _grouping, Legacy = false };
+    private NumberSpec Spec() => new() { Zero = (_zero && _fill is null && (_align is '\0' or '=')) || (_align == '=' && _fill == "0"), Alternate = _alternate, Sign = _sign == 0 ? '-' : _sign, Precision = _precision, Width = _width, Grouping = _grouping, Legacy = false };
 
     private string Integer(Value value)
     {
         Number.IsInt(value, out var number);
         if (_type is 'e' or 'E' or 'f' or 'F' or 'g' or 'G' or '%') return Filled(Spec().Float(Number.ToDouble(value), _type));
         if (_precision is not null) throw Fail.Runtime("Precision not allowed in integer format specifier");
+        if (_grouping != 0 && _type == 'n') throw Fail.Runtime($"Cannot specify '{_grouping}' with 'n'.");
+        if (_type == 'c' && _sign != 0) throw Fail.Runtime("Sign not allowed with integer format specifier 'c'");
         if (_type == 'c') return number >= 0 && number < 0x110000 && !(number >= 0xd800 && number < 0xe000) ? char.ConvertFromUtf32((int)number) : throw Fail.Runtime("%c arg not in range(0x110000)");
         if (_type is not ('\0' or 'd' or 'n' or 'x' or 'X' or 'o' or 'b')) throw Unknown(value);
         if (_grouping == ',' && _type is 'x' or 'X' or 'o' or 'b') throw Fail.Runtime($"Cannot specify ',' with '{_type}'.");
@@ -76,6 +79,7 @@ internal sealed class FormatSpec
     private string Float(double number)
     {
         if (_type is not ('\0' or 'e' or 'E' or 'f' or 'F' or 'g' or 'G' or 'n' or '%')) throw Unknown(new Float(number));
+        if (_grouping != 0 && _type == 'n') throw Fail.Runtime($"Cannot specify '{_grouping}' with 'n'.");
         string text = Spec().Float(number, _type == 'n' ? 'g' : _type);
         if (_noNegativeZero && text.StartsWith('-') && text.AsSpan(1).IndexOfAnyExcept("0.e+-%") < 0) text = Spec().Float(0.0, _type == 'n' ? 'g' : _type);
         return Filled(text);
@@ -85,7 +89,7 @@ internal sealed class FormatSpec
     {
         if (_type is not ('\0' or 's')) throw Unknown(Str.Empty);
         if (_align == '=') throw Fail.Runtime("'=' alignment not allowed in string format specifier");
-        if (_sign != '-' || _alternate || _grouping != 0) throw Fail.Runtime("Sign not allowed in string format specifier");
+        if (_sign != 0 || _alternate || _grouping != 0) throw Fail.Runtime("Sign not allowed in string format specifier");
         return _precision is { } p && new Str(text) is var s && s.Length > p ? s.Sub(0, p).Text : text;
     }
 
@@ -95,7 +99,8 @@ internal sealed class FormatSpec
         int missing = _width - text.Length;
         if (_align != '=' || missing <= 0) return text;
         int sign = text[0] is '-' or '+' or ' ' ? 1 : 0;
-        return text[..sign] + string.Concat(Enumerable.Repeat(_fill, missing)) + text[sign..];
+        if (_alternate && (_type is 'x' or 'X' or 'o' or 'b')) sign += 2;
+        return text[..sign] + string.Concat(Enumerable.Repeat(_fill ?? " ", missing)) + text[sign..];
     }
 
     private TemplateException Unknown(Value value) => Fail.Runtime($"Unknown format code '{_type}' for object of type '{value.TypeName}'");

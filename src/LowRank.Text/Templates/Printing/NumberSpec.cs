@@ -48,7 +48,7 @@ internal sealed record NumberSpec
                 'g' => FloatText.General(value, precision, Alternate),
                 _ => Precision is null ? FloatText.Repr(value) : FloatText.General(value, precision, Alternate, pointZero: true),
             };
-            if (Alternate && !digits.Contains('.')) digits = digits.IndexOf('e', StringComparison.Ordinal) is >= 0 and var e ? digits.Insert(e, ".") : digits + ".";
+            if (Alternate && !digits.Contains('.')) digits = digits.AsSpan().IndexOfAny('e', '%') is >= 0 and var e ? digits.Insert(e, ".") : digits + ".";
         }
         if (char.IsAsciiLetterUpper(type)) digits = digits.ToUpperInvariant();
         int whole = 0;

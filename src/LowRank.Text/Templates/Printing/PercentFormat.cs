@@ -43,7 +43,7 @@ internal sealed class PercentFormat
             _at = percent + 1;
             if (percent < _format.Length) named |= One();
         }
-        if (!named && _next < _items.Length && _values is not (DictValue or ListValue) && (_values is TupleValue || _next == 0)) throw Fail.Runtime("not all arguments converted during string formatting");
+        if (!named && _next < _items.Length && _values is not (DictValue or ListValue or RangeValue or Undefined) && (_values is TupleValue || _next == 0)) throw Fail.Runtime("not all arguments converted during string formatting");
     }
 
     /// <summary>One directive; whether it names its value.</summary>
