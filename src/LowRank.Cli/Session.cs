@@ -58,8 +58,11 @@ internal sealed class Session : IDisposable
     /// <summary>Whether a model has a tokenizer beside it.</summary>
     public static bool HasTokenizer(string path) => File.Exists(path) || Tokenizer.IsIn(path);
 
-    /// <summary>A model's tokenizer; also of a folder that holds nothing else.</summary>
-    public static Tokenizer TokenizerOf(string path)
+    /// <summary>A model's tokenizer, also of a folder that holds nothing else. It cuts and fills no text, whatever its file says: that is for whoever asks for a file's own cutting, not for training or generating.</summary>
+    public static Tokenizer TokenizerOf(string path) => TokenizerAsWritten(path).With();
+
+    /// <summary>The same with the truncation and padding that its file asks for.</summary>
+    public static Tokenizer TokenizerAsWritten(string path)
     {
         if (!File.Exists(path)) return Tokenizer.FromFolder(path);
         if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return Tokenizer.FromFile(path);

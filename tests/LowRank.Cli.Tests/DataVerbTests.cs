@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LowRank.TestKit;
 
 namespace LowRank.Cli.Tests;
 
@@ -31,6 +32,20 @@ public sealed class DataVerbTests(World world)
         var refused = Program.Run([.. arguments, "--html", page]);
         Assert.Equal(2, refused.Code);
         Assert.Contains("--force", refused.Error);
+    }
+
+    [Fact]
+    public void A_truncation_section_of_the_tokenizer_cuts_no_row()
+    {
+        string model = ByteTokenizer.Beside("llama"), rows = world.Fresh("long") + ".jsonl", file = Path.Combine(model, "tokenizer.json");
+        var json = JsonNode.Parse(File.ReadAllText(file))!;
+        json["truncation"] = JsonNode.Parse("""{"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}""");
+        File.WriteAllText(file, json.ToJsonString());
+        File.WriteAllLines(rows, ["""{"prompt": "one two", "completion": "three"}"""]);
+        Assert.Equal(14, (int)Program.Run("data", rows, "--model", model, "--json").Good().Json["samples"]![0]!["length"]!); // and the end token
+        string texts = world.Fresh("texts") + ".json";
+        File.WriteAllText(texts, """["one two"]""");
+        Assert.Equal(4, Program.Run("tokenize", "--model", model, "--texts", texts, "--json").Good().Json[0]!["ids"]!.AsArray().Count);
     }
 
     [Fact]
