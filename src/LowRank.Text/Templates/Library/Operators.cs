@@ -111,7 +111,7 @@ internal static class Operators
     private static Float Quotient(BigInteger a, BigInteger b)
     {
         if (b.IsZero) throw Fail.Runtime("division by zero");
-        double value = Fraction.ToDouble(a, b);
+        double value = a.IsZero ? Math.CopySign(0, b.Sign) : Fraction.ToDouble(a, b);
         return double.IsInfinity(value) ? throw Fail.Runtime("integer division result too large for a float") : new Float(value);
     }
 

@@ -10,7 +10,7 @@ internal static class ValueFilters
     [
         new("default", "default_value=, boolean=", (_, v, a) => Default(v, a)),
         new("d", "default_value=, boolean=", (_, v, a) => Default(v, a)),
-        new("attr", "name", (_, v, a) => a[0] is Str name ? (v is Undefined u && !name.Text.StartsWith("__", StringComparison.Ordinal) ? new Undefined(name, u) : Members.Own(v, name.Text)) ?? new Undefined(name, v) : throw Fail.Runtime("attribute name must be string")),
+        new("attr", "name", (_, v, a) => a[0] is Str name ? Members.Own(v, name.Text) ?? (v is Undefined u ? throw u.Error() : new Undefined(name, v)) : throw Fail.Runtime("attribute name must be string")),
         new("pprint", "", (run, v, _) => new Str(new PrettyText(run).Of(v))),
         new("tojson", "ensure_ascii=, indent=, separators=, sort_keys=", ToJson),
     ];

@@ -69,7 +69,7 @@ internal sealed class FormatSpec
         if (_type is 'e' or 'E' or 'f' or 'F' or 'g' or 'G' or '%') return Filled(Spec().Float(Number.ToDouble(value), _type));
         if (_precision is not null) throw Fail.Runtime("Precision not allowed in integer format specifier");
         if (_grouping != 0 && _type == 'n') throw Fail.Runtime($"Cannot specify '{_grouping}' with 'n'.");
-        if (_type == 'c' && _sign != 0) throw Fail.Runtime("Sign not allowed with integer format specifier 'c'");
+        if (_type == 'c' && (_sign != 0 || _alternate || _grouping != 0)) throw Fail.Runtime("Sign, alternate form and grouping are not allowed with integer format specifier 'c'");
         if (_type == 'c') return number >= 0 && number < 0x110000 && !(number >= 0xd800 && number < 0xe000) ? char.ConvertFromUtf32((int)number) : throw Fail.Runtime("%c arg not in range(0x110000)");
         if (_type is not ('\0' or 'd' or 'n' or 'x' or 'X' or 'o' or 'b')) throw Unknown(value);
         if (_grouping == ',' && _type is 'x' or 'X' or 'o' or 'b') throw Fail.Runtime($"Cannot specify ',' with '{_type}'.");

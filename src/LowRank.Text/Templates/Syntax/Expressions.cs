@@ -70,6 +70,8 @@ internal sealed class GetItem(int offset, Expression target, Expression index) :
 {
     public Expression Target { get; } = target;
     public Expression Index { get; } = index;
+    /// <summary>Whether both are literals.</summary>
+    public bool IsConstant { get; } = target is Const && Walk.Parts(index).All(p => p is Const or Sign { Operand: Const });
 }
 
 /// <summary>b:c:d within brackets.</summary>
