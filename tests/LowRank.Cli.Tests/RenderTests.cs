@@ -49,7 +49,7 @@ public class RenderTests
             (["--messages", Path.Combine(_home, "no.json"), "--template", template], ["no.json", "does not exist"]),
             (["--messages", Write("b.json", "{"), "--template", template], ["b.json", "not JSON"]),
             (["--messages", Write("n.json", "[1]"), "--template", template], ["n.json", "a message"]),
-            (["--messages", messages, "--template", template], ["undefined", "line 2, column 23", "has no attribute 'x'"]),
+            (["--messages", messages, "--template", template], ["undefined", "line 2, column 25", "has no attribute 'x'"]),
             (["--cases", messages], ["an object with cases"]),
             (["--cases", Write("c.json", """{"cases": [{}]}""")], ["there is no template"]),
             (["--cases", Write("w.json", """{"now": "noon", "cases": []}""")], ["noon"]),

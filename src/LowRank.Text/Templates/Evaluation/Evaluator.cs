@@ -62,7 +62,7 @@ internal static class Evaluator
             Value? Bound(Expression? bound) => bound is null ? null : Evaluate(bound, run, frame);
             var (start, stop, step) = (Bound(slice.Start), Bound(slice.Stop), Bound(slice.Step));
             run.Offset = e.Offset;
-            if (target is None && e.IsConstant) return new Undefined(new Str("slice"), target); // worked out while compiling, where the reference takes the error for an absent item
+            if (e.IsConstant && target is not (Str or Sequence)) return new Undefined(new Str("slice"), target); // worked out while compiling, where the reference takes the error for an absent item
             return Slicing.Slice(run, target, start, stop, step);
         }
         var index = Evaluate(e.Index, run, frame);

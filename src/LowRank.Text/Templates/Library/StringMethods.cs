@@ -33,13 +33,13 @@ internal static class StringMethods
         Value("splitlines", "keepends=", (run, s, a) => Strings(run, Lines(s.Text, a[0] is { IsTrue: true }))),
         Value("partition", "sep", (_, s, a) => Partition(s.Text, Separator(a[0]), s.Text.IndexOf(Separator(a[0]), StringComparison.Ordinal), atEnd: false)),
         Value("rpartition", "sep", (_, s, a) => Partition(s.Text, Separator(a[0]), s.Text.LastIndexOf(Separator(a[0]), StringComparison.Ordinal), atEnd: true)),
-        Value("find", "sub, start=, end=", (_, s, a) => Int.Of(Find(s, a, last: false))),
-        Value("rfind", "sub, start=, end=", (_, s, a) => Int.Of(Find(s, a, last: true))),
-        Value("index", "sub, start=, end=", (_, s, a) => Int.Of(Found(Find(s, a, last: false)))),
-        Value("rindex", "sub, start=, end=", (_, s, a) => Int.Of(Found(Find(s, a, last: true)))),
-        Value("count", "sub, start=, end=", (_, s, a) => Int.Of(Count(s, a))),
-        Value("startswith", "prefix, start=, end=", (run, s, a) => Bool.Of(Affix(run, s, a, "startswith", (t, p) => t.StartsWith(p, StringComparison.Ordinal)))),
-        Value("endswith", "suffix, start=, end=", (run, s, a) => Bool.Of(Affix(run, s, a, "endswith", (t, p) => t.EndsWith(p, StringComparison.Ordinal)))),
+        Value("find", "sub, start=, end=", (_, s, a) => Int.Of(StringSearch.Find(s, a, last: false))),
+        Value("rfind", "sub, start=, end=", (_, s, a) => Int.Of(StringSearch.Find(s, a, last: true))),
+        Value("index", "sub, start=, end=", (_, s, a) => Int.Of(StringSearch.Found(StringSearch.Find(s, a, last: false)))),
+        Value("rindex", "sub, start=, end=", (_, s, a) => Int.Of(StringSearch.Found(StringSearch.Find(s, a, last: true)))),
+        Value("count", "sub, start=, end=", (_, s, a) => Int.Of(StringSearch.Count(s, a))),
+        Value("startswith", "prefix, start=, end=", (run, s, a) => Bool.Of(StringSearch.Affix(run, s, a, "startswith", (t, p) => t.StartsWith(p, StringComparison.Ordinal)))),
+        Value("endswith", "suffix, start=, end=", (run, s, a) => Bool.Of(StringSearch.Affix(run, s, a, "endswith", (t, p) => t.EndsWith(p, StringComparison.Ordinal)))),
         Value("format", "*args, **kwargs", (run, s, a) => new Str(new FormatString(run, ((TupleValue)a[0]!).Items, a[1]!).Fill(s.Text))),
         Value("format_map", "mapping", (run, s, a) => new Str(new FormatString(run, [], a[0]!).Fill(s.Text))),
         Value("translate", "table", (run, s, a) => Translate(run, s, a[0]!)),
@@ -221,49 +221,6 @@ internal static class StringMethods
     {
         if (at < 0) return new TupleValue(atEnd ? [Str.Empty, Str.Empty, Str.Of(text)] : [Str.Of(text), Str.Empty, Str.Empty]);
         return new TupleValue([Str.Of(text[..at]), Str.Of(separator), Str.Of(text[(at + separator.Length)..])]);
-    }
-
-    private static int Find(Str s, Value?[] a, bool last)
-    {
-        int length = s.Length;
-        string sub = Text(a[0]);
-        var (start, stop) = Bounds(a[1], a[2], length);
-        if (start > stop || (a[1] is not null && Whole(a[1] is None ? null : a[1], 0) > length)) return -1;
-        var span = s.Text.AsSpan(s.Offset(start)..s.Offset(stop));
-        if (sub.Length == 0) return last ? stop : start;
-        int at = last ? span.LastIndexOf(sub, StringComparison.Ordinal) : span.IndexOf(sub, StringComparison.Ordinal);
-        return at < 0 ? -1 : s.PointAt(s.Offset(start) + at);
-    }
-
-    private static int Found(int at) => at >= 0 ? at : throw Fail.Runtime("substring not found");
-
-    private static int Count(Str s, Value?[] a)
-    {
-        string sub = Text(a[0]);
-        var (start, stop) = Bounds(a[1], a[2], s.Length);
-        if (start > stop) return 0;
-        if (sub.Length == 0) return stop - start + 1;
-        return s.Text.AsSpan(s.Offset(start)..s.Offset(stop)).Count(sub);
-    }
-
-    private static bool Affix(Run run, Str s, Value?[] a, string name, Func<string, string, bool> has)
-    {
-        string text = s.Text;
-        if (a[1] is not null || a[2] is not null)
-        {
-            if (a[1] is not null and not None && Whole(a[1], 0) > s.Length) return false;
-            var (start, stop) = Bounds(a[1], a[2], s.Length);
-            if (start > stop) return false;
-            text = s.Sub(start, stop).Text;
-        }
-        var affixes = a[0] is TupleValue t ? t.Items : [a[0]!];
-        run.Charge(affixes.Length);
-        foreach (var affix in affixes)
-        {
-            if (affix is not Str p) throw affix is Undefined u ? u.Error() : Fail.Runtime($"{name} first arg must be str or a tuple of str, not {affix.TypeName}");
-            if (has(text, p.Text)) return true;
-        }
-        return false;
     }
 
     private static Str Translate(Run run, Str s, Value table)

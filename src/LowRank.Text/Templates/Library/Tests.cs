@@ -13,7 +13,7 @@ internal static class Tests
         Of("boolean", v => v is Bool), Of("true", v => ReferenceEquals(v, Bool.True)), Of("false", v => ReferenceEquals(v, Bool.False)),
         Of("integer", v => v is Int), Of("float", v => v is Float), Of("number", Number.Is), Of("string", v => v is Str), Of("mapping", v => v is DictValue),
         Of("sequence", v => v is Str or Sequence or DictValue or RangeValue or Undefined), Of("iterable", v => Iteration.IsIterable(v) || v is LoopValue),
-        Of("callable", v => v is Callable), Of("escaped", v => v is Str { IsMarkup: true }),
+        Of("callable", v => v is Callable or Undefined), Of("escaped", v => v is Str { IsMarkup: true }),
         new("odd", "", (run, v, _) => Bool.Of(Remainder(run, v, Int.Of(2), Int.Of(1)))), new("even", "", (run, v, _) => Bool.Of(Remainder(run, v, Int.Of(2), Int.Of(0)))),
         new("divisibleby", "num", (run, v, a) => Bool.Of(Remainder(run, v, a[0]!, Int.Of(0)))),
         new("lower", "", (run, v, _) => Bool.Of(PythonCase.IsLower(TextFilters.Soft(v, run).Text))), new("upper", "", (run, v, _) => Bool.Of(PythonCase.IsUpper(TextFilters.Soft(v, run).Text))),
