@@ -13,7 +13,7 @@ public class RecipeTests
     public void A_recipe_binds(string file)
     {
         var tree = SettingsBinder.ReadYaml(Path.Combine(Paths.Root, file));
-        string exists = Path.Combine(Paths.Root, "README.md"); // the data's place is the user's
+        string exists = Path.Combine(Paths.Root, "src/LowRank.Cli/Assets/outlet/data/british/train.jsonl"); // the data's place is the user's
         tree["data"] = exists;
         if (tree["eval_data"] is not null) tree["eval_data"] = exists;
         if (tree["model"] is null) tree["model"] = "path/to/model";

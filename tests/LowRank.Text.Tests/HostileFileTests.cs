@@ -38,6 +38,7 @@ public sealed class HostileFileTests
     [InlineData("\"a b\"", "7", "a string")]
     [InlineData("[\"a b\"]", "{}", "a list")]
     [InlineData("\"<e>\"", "\"\\ud800\"", "Unicode")]
+    [InlineData("\"special\"", "\"\\ud800\":1,\"special\"", "Unicode")]
     [InlineData("\"special\":true", "\"special\":1", "true or false")]
     [InlineData("\"BPE\"", "\"Unigram\"", "a list")]
     [InlineData("\"BPE\"", "\"Ngram\"", "'Ngram' is not supported yet")]

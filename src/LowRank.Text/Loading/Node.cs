@@ -24,7 +24,15 @@ internal readonly record struct Node(JsonElement Element, string Place)
 
     /// <summary>A field; a null node where it is absent.</summary>
     public Node this[string name]
-        => new(Expect(JsonValueKind.Object, "an object").Element.TryGetProperty(name, out var value) ? value : default, $"{Place}: {name}");
+    {
+        get
+        {
+            var e = Expect(JsonValueKind.Object, "an object").Element;
+            // A name that is no text stops the search as soon as it is compared.
+            var value = Guard(Place, () => e.TryGetProperty(name, out var found) ? found : default);
+            return new(value, $"{Place}: {name}");
+        }
+    }
 
     /// <summary>A field that must be there.</summary>
     public Node Required(string name)
@@ -99,7 +107,7 @@ internal readonly record struct Node(JsonElement Element, string Place)
     }
 
     // A lone surrogate escape is JSON but no text: the parser says so only when the string is taken.
-    private static string Guard(string place, Func<string> get)
+    private static T Guard<T>(string place, Func<T> get)
     {
         try { return get(); }
         catch (InvalidOperationException e) { throw new BadInputException("the string is not Unicode text (a lone surrogate or invalid UTF-8)", place: place, inner: e); }
