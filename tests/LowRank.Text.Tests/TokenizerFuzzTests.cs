@@ -48,12 +48,25 @@ public sealed class TokenizerFuzzTests
                 tokenizer.Decode(ids);
                 var stream = tokenizer.NewStream();
                 string joined = string.Concat(ids.Select(stream.Push)) + stream.End();
-                Assert.Equal(tokenizer.Decode(ids, skipSpecialTokens: true), joined);
+                Assert.Equal(Streamed(tokenizer, ids), joined);
             }
             return true;
         }
         catch (BadInputException) { return false; }
-        catch (Exception e) when (e is not Xunit.Sdk.XunitException) { throw new InvalidOperationException($"file {number}: {json}", e); }
+        catch (Exception e) { throw new InvalidOperationException($"file {number}: {json}", e); }
+    }
+
+    // The rule of streams by its definition: what decoding all tokens so far adds to what was shown.
+    private static string Streamed(Tokenizer tokenizer, int[] ids)
+    {
+        string shown = "";
+        for (int count = 1; count <= ids.Length; count++)
+        {
+            string text = tokenizer.Decode(ids[..count], skipSpecialTokens: true).TrimEnd('\uFFFD');
+            if (text.StartsWith(shown, StringComparison.Ordinal)) shown = text;
+        }
+        string whole = tokenizer.Decode(ids, skipSpecialTokens: true);
+        return shown + (whole.Length > shown.Length ? whole[shown.Length..] : "");
     }
 
     // The same components over a vocabulary of a few dozen tokens: a million of them are read in minutes.

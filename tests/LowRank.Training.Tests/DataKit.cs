@@ -17,7 +17,7 @@ internal static class DataKit
     private static ChatTokens Guarded(LowRank.Text.Templates.ChatRequest request, bool assistantOnly)
     {
         try { return Chat(request, assistantOnly); }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException) { throw new BadInputException(e.Message); }
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException or ArgumentException) { throw new BadInputException(e.Message); }
     }
 
     private static ChatTokens Chat(LowRank.Text.Templates.ChatRequest request, bool assistantOnly)
