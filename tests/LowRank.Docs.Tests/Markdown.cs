@@ -6,7 +6,7 @@ namespace LowRank.Docs.Tests;
 /// <summary>The repository's texts, cut into what the tests look at.</summary>
 internal static partial class Markdown
 {
-    private static readonly string[] Skipped = ["artifacts", "bin", "obj", ".git", "TestResults", "BenchmarkDotNet.Artifacts", "shared"];
+    private static readonly string[] Skipped = ["artifacts", "bin", "obj", ".git", "TestResults", "BenchmarkDotNet.Artifacts", "shared", "cache"];
 
     /// <summary>README.md.</summary>
     public static string Readme { get; } = File.ReadAllText(Path.Combine(Paths.Root, "README.md"));
