@@ -15,7 +15,11 @@ internal static class ParquetRows
     public static IEnumerable<RawRow> Read(DataFile file)
     {
         using var stream = file.OpenStored();
-        var reader = Guard(file, () => ParquetReader.CreateAsync(stream, Options).GetAwaiter().GetResult());
+        var reader = Guard(file, () =>
+        {
+            ParquetHeaders.CheckFooter(stream);
+            return ParquetReader.CreateAsync(stream, Options).GetAwaiter().GetResult();
+        });
         var json = new RowJson();
         long number = 0;
         try
@@ -25,7 +29,7 @@ internal static class ParquetRows
                 Dictionary<string, ParquetLeaf> leaves = [];
                 try
                 {
-                    var (columns, rows) = Guard(file, () => Columns(reader, group, stream.Length, leaves));
+                    var (columns, rows) = Guard(file, () => Columns(reader, group, stream, leaves));
                     for (long row = 0; row < rows; row++)
                         yield return new RawRow(file, ++number, Guard(file, () => json.Write(columns, static (writer, all) =>
                         {
@@ -38,7 +42,7 @@ internal static class ParquetRows
         finally { reader.DisposeAsync().AsTask().GetAwaiter().GetResult(); }
     }
 
-    private static (List<ParquetNode> Columns, long Rows) Columns(ParquetReader reader, int group, long fileLength, Dictionary<string, ParquetLeaf> leaves)
+    private static (List<ParquetNode> Columns, long Rows) Columns(ParquetReader reader, int group, FileStream stream, Dictionary<string, ParquetLeaf> leaves)
     {
         using var rows = reader.OpenRowGroupReader(group);
         if (reader.Schema.Fields.Count == 0) throw new InvalidDataException("there are no columns");
@@ -46,9 +50,11 @@ internal static class ParquetRows
         {
             if (!rows.ColumnExists(field)) throw new InvalidDataException($"the column {field.Path} is missing");
             var meta = rows.GetMetadata(field)?.MetaData ?? throw new InvalidDataException($"the column {field.Path} is not described");
-            if (meta.NumValues is < 0 or > MostValues || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > fileLength || meta.TotalUncompressedSize is < 0 or > int.MaxValue
+            if (meta.NumValues is < 0 or > MostValues || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > stream.Length || meta.TotalUncompressedSize is < 0 or > int.MaxValue
                 || (meta.NumValues > FewValues && meta.NumValues / ValuesOfByte > meta.TotalUncompressedSize))
                 throw new InvalidDataException($"the column {field.Path} claims {meta.NumValues} values in {meta.TotalUncompressedSize} bytes");
+            long start = meta.DictionaryPageOffset is > 0 and { } dictionary ? Math.Min(dictionary, meta.DataPageOffset) : meta.DataPageOffset;
+            ParquetHeaders.CheckPages(stream, start, meta.TotalCompressedSize, meta.TotalUncompressedSize);
             leaves[field.Path.ToString()] = new ParquetLeaf(field, rows.ReadRawColumnDataBaseAsync(field).GetAwaiter().GetResult(), (int)meta.NumValues);
         }
         return ([.. reader.Schema.Fields.Select(f => ParquetNode.Of(f, leaves))], rows.RowCount);
