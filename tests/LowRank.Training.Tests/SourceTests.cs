@@ -122,12 +122,14 @@ public class SourceTests
     }
 
     [Fact]
-    public void Parquet_headers_that_claim_more_than_there_is_are_refused_before_they_are_read()
+    public void Headers_that_claim_more_than_there_is_are_refused_before_they_are_read()
     {
         // The package makes room for the two billion values that this footer claims, and reads them from behind its end.
         Assert.Contains("claims more values than it has bytes", Refused(Paths.Golden("data/endless-footer.parquet")).Message);
         byte[] page = File.ReadAllBytes(Paths.Golden("data/nested.snappy.parquet"));
         Assert.Equal(0x2E, page[9]);
+        // Here it would make room for 1.7 billion of a field.
+        Assert.Contains("a header claims more than it holds", Refused(Paths.Golden("data/endless-fields.arrow")).Message);
         page[9] = 1; // the first page's size as it is stored: -1
         Assert.Contains("a page claims -1 bytes", Refused(Write("x.parquet", page)).Message);
     }

@@ -17,7 +17,11 @@ internal static class ArrowRows
         stream.Position = 0;
         bool asFile = start.AsSpan(0, read).StartsWith("ARROW1"u8);
         CompressionCodecFactory codecs = new();
-        using ArrowStreamReader reader = Guard(file, () => asFile ? new ArrowFileReader(stream, Apache.Arrow.Memory.MemoryAllocator.Default.Value, codecs, leaveOpen: true) : new ArrowStreamReader(stream, allocator: null, compressionCodecFactory: codecs, leaveOpen: true));
+        using ArrowStreamReader reader = Guard<ArrowStreamReader>(file, () =>
+        {
+            ArrowHeaders.Check(stream, asFile);
+            return asFile ? new ArrowFileReader(stream, Apache.Arrow.Memory.MemoryAllocator.Default.Value, codecs, leaveOpen: true) : new ArrowStreamReader(stream, allocator: null, compressionCodecFactory: codecs, leaveOpen: true);
+        });
         var json = new RowJson();
         for (long number = 0; ;)
         {
