@@ -49,7 +49,8 @@ public class SourceTests
         Assert.Equal("]\"", (string?)Raw(list)[0].Json["a"]);
         string lines = Write("x.json", "{\"messages\": [{\"a\": 1}]}\n{\"messages\": []}\n");
         Assert.Equal(["x.json:1", "x.json:2"], Raw(lines).Select(r => r.Place));
-        Assert.Empty(Raw(Write("x.json", "{\"data\": []}") is var empty && Refused(empty).Message.Contains("list") ? Write("y.json", "[]") : empty));
+        Assert.Contains("list", Refused(Write("x.json", "{\"data\": []}")).Message);
+        Assert.Empty(Raw(Write("x.json", "[]")));
         Assert.Equal(3, Raw(Write("x.json", "[1,\"a,]\",{}]")).Count);
     }
 
