@@ -125,14 +125,23 @@ public class SourceTests
     [Fact]
     public void Headers_that_claim_more_than_there_is_are_refused_before_they_are_read()
     {
-        // The package makes room for the two billion values that this footer claims, and reads them from behind its end.
-        Assert.Contains("claims more values than it has bytes", Refused(Paths.Golden("data/endless-footer.parquet")).Message);
+        // The package reads on behind the end of both footers, without an end: damaged in a list, and a number where it takes a list for granted.
+        Assert.Contains("a header holds a value of no known type", Refused(Paths.Golden("data/endless-footer.parquet")).Message);
+        Assert.Contains("field 2 of a header is Number, not List", Refused(Paths.Golden("data/endless-list.parquet")).Message);
         byte[] page = File.ReadAllBytes(Paths.Golden("data/nested.snappy.parquet"));
         Assert.Equal(0x2E, page[9]);
         // Here it would make room for 1.7 billion of a field.
         Assert.Contains("a header claims more than it holds", Refused(Paths.Golden("data/endless-fields.arrow")).Message);
         page[9] = 1; // the first page's size as it is stored: -1
         Assert.Contains("a page claims -1 bytes", Refused(Write("x.parquet", page)).Message);
+    }
+
+    [Fact]
+    public void A_list_of_a_header_has_no_more_values_than_bytes()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => new ThriftWalk([0x29, 0xFC, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0x00]).Structure(ParquetShape.Footer)); // field 2, 2^31 - 1 structures
+        Assert.Contains("claims more values than it has bytes", error.Message);
+        Assert.Equal(4, new ThriftWalk([0x15, 0x08, 0x00]).Structure(ParquetShape.Footer)[1]);
     }
 
     [Fact]

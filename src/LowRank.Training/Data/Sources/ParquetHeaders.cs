@@ -16,7 +16,7 @@ internal static class ParquetHeaders
         if (file.Length < Tail) return; // the package says what is wrong with it
         int length = BinaryPrimitives.ReadInt32LittleEndian(ReadAt(file, file.Length - Tail, 4));
         if (length < 0 || length > file.Length - Tail) throw new InvalidDataException("the footer is longer than the file");
-        new ThriftWalk(ReadAt(file, file.Length - Tail - length, length)).Structure();
+        new ThriftWalk(ReadAt(file, file.Length - Tail - length, length)).Structure(ParquetShape.Footer);
         file.Position = 0;
     }
 
@@ -33,7 +33,7 @@ internal static class ParquetHeaders
         while (start < end)
         {
             var walk = new ThriftWalk(ReadAt(file, start, (int)Math.Min(MostHeader, end - start)));
-            var header = walk.Structure();
+            var header = walk.Structure(ParquetShape.PageHeader);
             long stored = header.GetValueOrDefault(Compressed, -1), size = header.GetValueOrDefault(Uncompressed, -1);
             start += walk.At;
             if (stored < 0 || stored > end - start || size < 0 || size > Math.Max(FewBytes, uncompressed)) throw new InvalidDataException($"a page claims {stored} bytes stored and {size} read");
