@@ -5,7 +5,7 @@ namespace LowRank.Training;
 /// <summary>Looks over a parquet file's headers before the package reads them, so that a damaged one costs neither endless time nor memory beyond what the file can hold.</summary>
 internal static class ParquetHeaders
 {
-    private const int Tail = 8, MostHeader = 1 << 20; // the footer's length and "PAR1"; a page's header with its statistics
+    private const int Tail = 8, UsualHeader = 1 << 12, MostHeader = 1 << 20; // the footer's length and "PAR1"; a page's header with its statistics
     private const int Uncompressed = 2, Compressed = 3; // fields of a page's header, bytes
     private const long FewBytes = 64 << 20;
 
@@ -32,12 +32,22 @@ internal static class ParquetHeaders
         if (start < 0 || length < 0 || end > file.Length) throw new InvalidDataException("a column lies outside the file");
         while (start < end)
         {
-            var walk = new ThriftWalk(ReadAt(file, start, (int)Math.Min(MostHeader, end - start)));
-            var header = walk.Structure(ParquetShape.PageHeader);
+            var (header, taken) = PageHeader(file, start, end);
             long stored = header.GetValueOrDefault(Compressed, -1), size = header.GetValueOrDefault(Uncompressed, -1);
-            start += walk.At;
+            start += taken;
             if (stored < 0 || stored > end - start || size < 0 || size > Math.Max(FewBytes, uncompressed)) throw new InvalidDataException($"a page claims {stored} bytes stored and {size} read");
             start += stored;
+        }
+    }
+
+    // Most are a few dozen bytes, statistics can make them long.
+    private static (Dictionary<int, long> Numbers, int Length) PageHeader(Stream file, long start, long end)
+    {
+        for (int window = UsualHeader; ; window = MostHeader)
+        {
+            var walk = new ThriftWalk(ReadAt(file, start, (int)Math.Min(window, end - start)));
+            try { return (walk.Structure(ParquetShape.PageHeader), walk.At); }
+            catch (InvalidDataException) when (window < Math.Min(MostHeader, end - start)) { }
         }
     }
 
