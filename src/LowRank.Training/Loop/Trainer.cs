@@ -54,7 +54,7 @@ public sealed class Trainer
     /// <summary>How steps are computed: `fast` (by hand) or `autograd`.</summary>
     public string Path => _fastRefusal is null ? "fast" : "autograd";
     /// <summary>Why.</summary>
-    public string PathReason => _fastRefusal ?? "plain llama blocks with plain LoRA on their projections";
+    public string PathReason => _fastRefusal ?? "llama's kind of blocks with LoRA on their projections";
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -68,7 +68,8 @@ public sealed class Trainer
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
             Evaluate(step, stop); // the run was stopped during it
-        IMicroStep forwardBackward = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
+        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : null;
+        IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
