@@ -10,13 +10,12 @@ internal static class MeasuredSteps
 {
     private const string Other = "other";
 
-    /// <summary>Trains by a settings file; the first step warms up. The figures of the best one of the rest; null where stopped.</summary>
+    /// <summary>Trains by a settings file; the first step warms up. The figures of the best one of the rest.</summary>
     /// <param name="config">run.yaml with max_steps of at least 2.</param>
     /// <param name="output">The run's folder, which must not exist.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="quiet">No progress.</param>
-    /// <param name="stop">Ends it between two steps.</param>
-    public static JsonObject? Run(string config, string output, Device device, bool quiet, CancellationToken stop)
+    public static JsonObject Run(string config, string output, Device device, bool quiet)
     {
         var settings = SettingsBinder.Bind(SettingsBinder.ReadYaml(config));
         var folder = new RunFolder(output);
@@ -25,7 +24,7 @@ internal static class MeasuredSteps
         List<IReadOnlyDictionary<string, double>> parts = [];
         run.OnStep = _ => parts.Add(StepClock.Take());
         StepClock.Enabled = true;
-        if (!run.Go(quiet, stop, save: false).Finished) return null;
+        run.Go(quiet, CancellationToken.None, save: false);
 
         int best = Enumerable.Range(1, run.Steps.Count - 1).MaxBy(i => run.Steps[i].TokensPerSecond);
         var step = run.Steps[best];

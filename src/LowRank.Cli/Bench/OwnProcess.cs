@@ -20,16 +20,10 @@ internal static class OwnProcess
             try { process.Kill(); }
             catch (InvalidOperationException) { } // it has ended by itself
         }
-        void OnExit(object? sender, EventArgs e) => End();
-        AppDomain.CurrentDomain.ProcessExit += OnExit;
-        try
-        {
-            using var stopped = stop.Register(End);
-            string text = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            stop.ThrowIfCancellationRequested();
-            return (process.ExitCode, text);
-        }
-        finally { AppDomain.CurrentDomain.ProcessExit -= OnExit; }
+        using var stopped = stop.Register(End);
+        string text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        stop.ThrowIfCancellationRequested();
+        return (process.ExitCode, text);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Models;
@@ -32,14 +33,26 @@ internal static class TrainBench
     {
         NativeTensors.EnsureLoaded();
         if (request.Threads > 0) set_num_threads(request.Threads);
-        var dtype = Processor.ParseDType(request.Dtype, CPU);
-        string dtypeName = dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            ended.Cancel();
+        }
+        using PosixSignalRegistration terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End), hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, End);
         using var folder = new ScratchFolder();
+        return Measure(request, folder, ended.Token);
+    }
+
+    private static JsonObject Measure(TrainBenchRequest request, ScratchFolder folder, CancellationToken stop)
+    {
+        var dtype = Processor.ParseDType(request.Dtype, CPU);
+        var product = Processor.HasBFloat16 ? dtype : ScalarType.Float32; // without bfloat16 units, libtorch's bfloat16 product is no ceiling of anything
         var (model, spec) = Model(request, folder);
         int length = request.Length ?? Math.Min(DefaultLength, spec.MaxPositions);
         if (length > spec.MaxPositions) throw new BadInputException("rows longer than the model has positions", length.ToString(CultureInfo.InvariantCulture), "--length", $"at most {spec.MaxPositions}");
         WriteRows(folder.At("rows.jsonl"), request.Batch * Math.Min(request.Steps + 1, MostBatches), length, spec.VocabularySize);
-        var settings = request.Modes.Where(m => m != QLora || CanQuantize).ToDictionary(m => m, m => Settings(request, m, model, folder, length, dtypeName));
+        var settings = request.Modes.Where(m => m != QLora || CanQuantize).ToDictionary(m => m, m => Settings(request, m, model, folder, length, Name(dtype)));
         foreach (var tree in settings.Values) SettingsBinder.Bind((JsonObject)tree.DeepClone()); // every mistake shows before anything is measured
 
         void Say(string text) { if (!request.Quiet) Output.Line(true, text); }
@@ -49,11 +62,11 @@ internal static class TrainBench
             RandomModel.Write(model, PublishedShapes.Config(request.Shape), stop: stop);
         }
         stop.ThrowIfCancellationRequested();
-        double before = Processor.MeasureProduct(dtype, Size, Products), ceiling = before, after = before, bandwidth = Processor.MeasureBandwidth();
+        double before = Processor.MeasureProduct(product, Size, Products), ceiling = before, after = before, bandwidth = Processor.MeasureBandwidth();
         JsonObject report = new()
         {
             ["shape"] = request.Shape, ["model"] = request.Model, ["batch"] = request.Batch, ["length"] = length, ["rank"] = request.Rank, ["steps"] = request.Steps,
-            ["processor"] = Processor.Name, ["threads"] = get_num_threads(), ["dtype"] = dtypeName, ["ceiling_gflops"] = null, ["ceiling_before_gflops"] = before / 1e9, ["ceiling_after_gflops"] = null, ["bandwidth_gb_per_s"] = bandwidth / 1e9,
+            ["processor"] = Processor.Name, ["threads"] = get_num_threads(), ["dtype"] = Name(dtype), ["ceiling_dtype"] = Name(product), ["ceiling_gflops"] = null, ["ceiling_before_gflops"] = before / 1e9, ["ceiling_after_gflops"] = null, ["bandwidth_gb_per_s"] = bandwidth / 1e9,
         };
         foreach (string mode in Modes)
         {
@@ -62,7 +75,7 @@ internal static class TrainBench
             else if (mode == Full && TooLarge(model) is { } reason) report[mode] = Absent(reason, failed: false);
             else report[mode] = Measure(mode, tree, folder, request, Say, stop);
             if (report[mode]?["tokens_per_second"] is null) continue;
-            after = Processor.MeasureProduct(dtype, Size, Products);
+            after = Processor.MeasureProduct(product, Size, Products);
             ceiling = Math.Max(ceiling, after);
         }
         (report["ceiling_gflops"], report["ceiling_after_gflops"]) = (ceiling / 1e9, after / 1e9);
@@ -75,12 +88,14 @@ internal static class TrainBench
     /// <summary>Of a parameter and token: two forward, two for the gradient of the inputs, and two for its own where it is trained.</summary>
     private static double Operations(string mode) => mode == Full ? 6 : 4;
 
+    private static string Name(ScalarType dtype) => dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
+
     private static bool CanQuantize { get; } = SettingsBinder.ToTree(new RunSettings()).ContainsKey(Quantize);
 
-    // Weights, gradients and two moments in float32; the activations come on top.
+    // Weights, gradients and two moments in float32, beside the mapped bfloat16 weights; the activations come on top. A machine that ran out of memory would end other programs too.
     private static string? TooLarge(string model)
     {
-        double needed = 16.0 * ModelLoader.Describe(model).ParameterCount, there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        double needed = 18.0 * ModelLoader.Describe(model).ParameterCount, there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return needed < 0.8 * there ? null : $"weights, gradients and moments alone take {Output.Bytes(needed)} of this machine's {Output.Bytes(there)}";
     }
 

@@ -12,7 +12,7 @@ internal static class TrainBenchTable
     {
         double Of(string key) => (double)report[key]!;
         Line($"{report["processor"]}, {report["threads"]} threads, {report["dtype"]}");
-        Line(FormattableString.Invariant($"matrix product 2048 x 2048 x 2048: {Of("ceiling_gflops"):0} GFLOP/s (before {Of("ceiling_before_gflops"):0}, after {Of("ceiling_after_gflops"):0}); memory {Of("bandwidth_gb_per_s"):0.0} GB/s"));
+        Line(FormattableString.Invariant($"matrix product 2048 x 2048 x 2048 in {report["ceiling_dtype"]}: {Of("ceiling_gflops"):0} GFLOP/s (before {Of("ceiling_before_gflops"):0}, after {Of("ceiling_after_gflops"):0}); memory {Of("bandwidth_gb_per_s"):0.0} GB/s"));
         List<(string Name, JsonObject Figures)> modes = [.. TrainBench.Modes.Where(m => report[m] is not null).Select(m => (m, (JsonObject)report[m]!))];
         var measured = modes.Where(m => m.Figures["tokens_per_second"] is not null).ToList();
         if (measured.Count > 0)

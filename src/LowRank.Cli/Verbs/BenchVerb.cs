@@ -79,13 +79,13 @@ internal sealed class BenchVerb
         common.AddTo(verb, model: false);
         verb.SetAction(parsed =>
         {
+            CommandLine.OnInterrupt = () => true; // the process that started this one ends it, and says so once
             try
             {
-                if (MeasuredSteps.Run(parsed.GetValue(config)!, parsed.GetValue(output)!, common.Prepare(parsed), parsed.GetValue(common.Quiet), CommandLine.Stop) is not { } figures) return 130;
-                Output.Json(figures);
+                Output.Json(MeasuredSteps.Run(parsed.GetValue(config)!, parsed.GetValue(output)!, common.Prepare(parsed), parsed.GetValue(common.Quiet)));
                 return 0;
             }
-            catch (BadInputException e) // the process that started this one says it, once
+            catch (BadInputException e) // said there too
             {
                 Output.Json(TrainBench.Pack(e));
                 return 2;
