@@ -10,7 +10,7 @@ namespace LowRank.Training;
 /// <summary>How a run ended.</summary>
 /// <param name="Finished">False where it was stopped between two steps; its checkpoint is written.</param>
 /// <param name="Step">Steps done.</param>
-/// <param name="Result">The result's folder; null where it was stopped.</param>
+/// <param name="Result">The result's folder; null where it was stopped or not to be written.</param>
 /// <param name="Last">The last step.</param>
 public sealed record TrainOutcome(bool Finished, int Step, string? Result, StepLog? Last);
 
@@ -60,8 +60,8 @@ public sealed class Trainer
     /// <summary>Called after each evaluation.</summary>
     public Action<EvalLog>? OnEval { get; init; }
 
-    /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped.</summary>
-    public TrainOutcome Run(CancellationToken stop = default)
+    /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped; without <paramref name="save"/> (for a measurement) the result is not written.</summary>
+    public TrainOutcome Run(CancellationToken stop = default, bool save = true)
     {
         int step = Resume();
         StepLog? last = null;
@@ -83,7 +83,7 @@ public sealed class Trainer
         if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
         if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
         _trainable.SetTraining(false);
-        return new(true, step, _trainable.SaveResult(_folder.Path), last);
+        return new(true, step, save ? _trainable.SaveResult(_folder.Path) : null, last);
     }
 
     // ------------------------------------------------------------------------------------------------------------------------------------
@@ -95,14 +95,18 @@ public sealed class Trainer
         long count = Math.Min(_settings.GradientAccumulationSteps, _batches.BatchesPerEpoch - first);
         var batches = Enumerable.Range(0, (int)count).Select(i => _batches.BatchAt(epoch * _batches.BatchesPerEpoch + first + i)).ToList();
         long targets = batches.Sum(b => (long)b.TargetTokens);
+        long part = StepClock.Tick("batches", start);
 
         _optimizer.ZeroGradients();
+        StepClock.Tick("optimiser", part);
         TargetSums sums = default;
         for (int i = 0; i < batches.Count; i++)
             sums += forwardBackward.Run(batches[i], 1.0 / targets, epoch * _batches.BatchesPerEpoch + first + i);
+        part = StepClock.Start();
         double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
         double rate = _schedule.Rate(step);
         _optimizer.Step(rate);
+        StepClock.Tick("optimiser", part);
 
         double loss = sums.Loss / targets;
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
