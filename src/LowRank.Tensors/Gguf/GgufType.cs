@@ -24,6 +24,9 @@ public sealed record GgufType(int Id, string Name, int BlockElements, int BlockB
     /// <summary>The type with a number; null where the format has none.</summary>
     public static GgufType? Of(int id) => ById.GetValueOrDefault(id);
 
+    /// <summary>The type with a name, whatever its case (Q4_K, q4_k); null where the format has none.</summary>
+    public static GgufType? Named(string name) => ById.Values.FirstOrDefault(t => t.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Names of the types that can be read, for messages.</summary>
     public static IEnumerable<string> ReadableNames => ById.Values.Where(t => t.Readable).Select(t => t.Name);
 }
