@@ -97,16 +97,18 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
     {
         if (_packed.Start is null) throw new ObjectDisposedException(nameof(Bnb4Weight));
         float* scaled = stackalloc float[16];
-        for (long at = from * Columns, end = to * Columns; at < end;)
-        {
-            long block = at / BlockSize;
-            int length = (int)(Math.Min(end, (block + 1) * BlockSize) - at);
-            float scale = Scale(block);
-            for (int i = 0; i < 16; i++) scaled[i] = _book[i] * scale;
-            Expand(scaled, at, length, destination);
-            at += length;
-            destination += length;
-        }
+        fixed (float* book = _book)
+            for (long at = from * Columns, end = to * Columns; at < end;)
+            {
+                long block = at / BlockSize;
+                int length = (int)(Math.Min(end, (block + 1) * BlockSize) - at);
+                float scale = Scale(block);
+                (Vector256.Load(book) * scale).Store(scaled);
+                (Vector256.Load(book + 8) * scale).Store(scaled + 8);
+                Expand(scaled, at, length, destination);
+                at += length;
+                destination += length;
+            }
     }
 
     /// <inheritdoc/>
@@ -131,9 +133,20 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
         }
         byte* source = _packed.Start + at / 2;
         int i = 0;
-        if (Avx2.IsSupported)
+        if (Avx512F.IsSupported)
         {
-            // Four bytes in all eight lanes, each shifted to its nibble; the table in two halves, chosen by the nibble's top bit.
+            // Four bytes in eight lanes and the next four in the other eight, each shifted to its nibble; the sixteen products are one register.
+            Vector512<uint> shifts = Vector512.Create(4u, 0, 12, 8, 20, 16, 28, 24, 4, 0, 12, 8, 20, 16, 28, 24);
+            var table = Vector512.Load(scaled);
+            for (; i + 16 <= length; i += 16)
+            {
+                var bytes = Vector512.Create(Vector256.Create(*(uint*)(source + i / 2)), Vector256.Create(*(uint*)(source + i / 2 + 4)));
+                Avx512F.PermuteVar16x32(table, Avx512F.ShiftRightLogicalVariable(bytes, shifts).AsInt32()).Store(destination + i);
+            }
+        }
+        else if (Avx2.IsSupported)
+        {
+            // The table in two halves, chosen by the nibble's top bit.
             Vector256<uint> shifts = Vector256.Create(4u, 0, 12, 8, 20, 16, 28, 24);
             Vector256<float> low = Vector256.Load(scaled), high = Vector256.Load(scaled + 8);
             for (; i + 8 <= length; i += 8)
