@@ -133,20 +133,9 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
         }
         byte* source = _packed.Start + at / 2;
         int i = 0;
-        if (Avx512F.IsSupported)
+        if (Avx2.IsSupported)
         {
-            // Four bytes in eight lanes and the next four in the other eight, each shifted to its nibble; the sixteen products are one register.
-            Vector512<uint> shifts = Vector512.Create(4u, 0, 12, 8, 20, 16, 28, 24, 4, 0, 12, 8, 20, 16, 28, 24);
-            var table = Vector512.Load(scaled);
-            for (; i + 16 <= length; i += 16)
-            {
-                var bytes = Vector512.Create(Vector256.Create(*(uint*)(source + i / 2)), Vector256.Create(*(uint*)(source + i / 2 + 4)));
-                Avx512F.PermuteVar16x32(table, Avx512F.ShiftRightLogicalVariable(bytes, shifts).AsInt32()).Store(destination + i);
-            }
-        }
-        else if (Avx2.IsSupported)
-        {
-            // The table in two halves, chosen by the nibble's top bit.
+            // Four bytes in all eight lanes, each shifted to its nibble; the products in two halves, chosen by the nibble's top bit.
             Vector256<uint> shifts = Vector256.Create(4u, 0, 12, 8, 20, 16, 28, 24);
             Vector256<float> low = Vector256.Load(scaled), high = Vector256.Load(scaled + 8);
             for (; i + 8 <= length; i += 8)
