@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tensors;
+
+/// <summary>The bytes of a quantised weight: its own native memory, a tensor's, or memory of an owner that is kept alive with it.</summary>
+internal sealed unsafe class WeightMemory : IDisposable
+{
+    private readonly bool _own;
+    private readonly Tensor? _tensor;
+    private readonly object? _owner;
+
+    private WeightMemory(byte* start, long length, bool own, Tensor? tensor, object? owner)
+    {
+        Start = start;
+        (Length, _own, _tensor, _owner) = (length, own, tensor, owner);
+    }
+
+    /// <summary>The first byte; null once disposed.</summary>
+    public byte* Start { get; private set; }
+    /// <summary>How many there are.</summary>
+    public long Length { get; }
+
+    /// <summary>New memory on a cache line's boundary; its content is undefined.</summary>
+    public static WeightMemory Allocate(long length)
+    {
+        var memory = new WeightMemory((byte*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)Math.Max(1, length), 64), length, own: true, null, null);
+        GC.AddMemoryPressure(Math.Max(1, length));
+        return memory;
+    }
+
+    /// <summary>Memory that somebody else frees; <paramref name="owner"/> is kept alive as long as this is.</summary>
+    public static WeightMemory View(byte* start, long length, object? owner) => new(start, length, own: false, null, owner);
+
+    /// <summary>A CPU tensor's bytes (a contiguous copy where it is not contiguous). The tensor itself may be disposed.</summary>
+    public static WeightMemory Of(Tensor tensor, object? owner = null)
+    {
+        using var scope = NewDisposeScope();
+        var held = tensor.detach().cpu().contiguous().alias().DetachFromDisposeScope();
+        return new WeightMemory(NativeTensors.DataPointer(held), held.NumberOfElements * held.ElementSize, own: false, held, owner);
+    }
+
+    /// <summary>A matrix as contiguous float32 on the CPU, in the current dispose scope.</summary>
+    public static Tensor Matrix(Tensor source)
+    {
+        if (source.dim() != 2) throw new ArgumentException($"a matrix is needed, not [{string.Join(", ", source.shape)}]");
+        using var scope = NewDisposeScope();
+        return source.detach().cpu().to(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A copy of numbers.</summary>
+    public static WeightMemory Copy<T>(ReadOnlySpan<T> values) where T : unmanaged
+    {
+        var memory = Allocate((long)values.Length * sizeof(T));
+        values.CopyTo(new Span<T>(memory.Start, values.Length));
+        return memory;
+    }
+
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    ~WeightMemory()
+    {
+        if (_own) Free();
+    }
+
+    private void Free()
+    {
+        if (Start is null) return;
+        if (_own)
+        {
+            System.Runtime.InteropServices.NativeMemory.AlignedFree(Start);
+            GC.RemoveMemoryPressure(Math.Max(1, Length));
+        }
+        Start = null;
+        _tensor?.Dispose();
+        GC.KeepAlive(_owner);
+    }
+}
