@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LowRank.Models;
 using LowRank.Tensors;
 
@@ -60,6 +61,7 @@ internal sealed unsafe class FastAttention : IDisposable
     }
 
     // One head's block of queries against all it sees.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Rows(int n, int worker, FastSlice.Sequence sequence, int block, int head, byte* qkv, byte* mixed, float* lse, int window)
     {
         float* scores = (float*)_forward[worker].Start, output = scores + Block * Chunk, maxima = output + Block * _size, sums = maxima + Block, shrink = sums + Block;
@@ -121,6 +123,7 @@ internal sealed unsafe class FastAttention : IDisposable
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Head(int n, int worker, FastSlice.Sequence sequence, int head, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
     {
         int size = _k.Size, blocks = sequence.Blocks, padded = blocks * Block, width = _heads * _size, keyHead = head / (_heads / _keyHeads), panel = Block * _size * size, tile = Block * Block;

@@ -28,7 +28,7 @@ internal sealed unsafe class FastStack : IDisposable
     private readonly Workspace _space;
     private readonly Kernels _k;
     private readonly int[] _outAt, _rankAt;
-    private readonly Panel[] _panels;
+    private readonly Panel[] _panels, _columns;
     private readonly NativeBlock? _a, _aPanel;
     private readonly NativeBlock?[] _b, _bPanels;
 
@@ -46,6 +46,7 @@ internal sealed unsafe class FastStack : IDisposable
         IsAdapted = Rank > 0;
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
+        _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
         if (IsAdapted)
         {
             _a = new NativeBlock((long)Rank * In * _k.Size);
@@ -126,25 +127,16 @@ internal sealed unsafe class FastStack : IDisposable
     /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
     {
-        int parts = Math.Max(2, Workspace.Parts(_panels.Length, n)), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
-        Workers.For(_panels.Length * parts, (worker, job) =>
+        long stride = PanelBytes(In);
+        byte* packed = _space.Packed(_panels.Length * stride);
+        Workers.For(_panels.Length, (worker, p) => PackForward(_panels[p], packed + p * stride, worker));
+        Tiles(n, In, x, packed, stride, _panels, sink, (panel, row, rows, right, tile) =>
         {
-            var panel = _panels[job % _panels.Length];
-            byte* right = _space.Panel(worker), rightLow = right + (long)In * Workspace.Width * _k.Size;
-            Pack(panel, right, worker);
-            int first = PackLow(panel.Part, panel.Row, panel.Second is null ? panel.Columns : Panel.Half, rightLow, panel.Second is null ? Workspace.Width : Panel.Half);
-            byte* rightLow2 = rightLow + (long)panel.Part.Rank * Workspace.Width * _k.Size;
-            int second = panel.Second is { } up ? PackLow(up, panel.SecondRow, panel.Columns, rightLow2, Panel.Half) : -1;
-            float* tile = _space.Tile(worker);
-            for (int row = job / _panels.Length * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
-            {
-                int rows = Math.Min(Workspace.TileRows, end - row);
-                _space.Multiply(rows, Workspace.Width, In, x + (long)row * In * _k.Size, In, right, tile, Workspace.Width, false);
-                byte* middle = low + (long)row * Rank * _k.Size;
-                if (first >= 0) _k.Multiply(rows, panel.Second is null ? Workspace.Width : Panel.Half, panel.Part.Rank, middle + first * _k.Size, Rank, rightLow, panel.Second is null ? Workspace.Width : Panel.Half, tile, Workspace.Width, true);
-                if (second >= 0) _k.Multiply(rows, Panel.Half, panel.Second!.Rank, middle + second * _k.Size, Rank, rightLow2, Panel.Half, tile + Panel.Half, Workspace.Width, true);
-                sink(panel, row, rows, tile);
-            }
+            byte* rightLow = right + (long)In * Workspace.Width * _k.Size, middle = low + (long)row * Rank * _k.Size;
+            int width = panel.Second is null ? Workspace.Width : Panel.Half;
+            if (panel.Part.Rank > 0) _k.Multiply(rows, width, panel.Part.Rank, middle + RankAt(panel.Part) * _k.Size, Rank, rightLow, width, tile, Workspace.Width, true);
+            if (panel.Second is { Rank: > 0 } up)
+                _k.Multiply(rows, width, up.Rank, middle + RankAt(up) * _k.Size, Rank, rightLow + (long)panel.Part.Rank * width * _k.Size, width, tile + Panel.Half, Workspace.Width, true);
         });
     }
 
@@ -152,25 +144,42 @@ internal sealed unsafe class FastStack : IDisposable
     public void Backward(int n, byte* dy, byte* e, TileSink sink)
     {
         var weights = Expand();
-        var columns = Columns(In).Select(c => new Panel(_parts[0], 0, c.Count, c.From)).ToArray();
-        int parts = Math.Max(2, Workspace.Parts(columns.Length, n)), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
-        Workers.For(columns.Length * parts, (worker, job) =>
+        long stride = PanelBytes(Out);
+        byte* packed = _space.Packed(_columns.Length * stride);
+        Workers.For(_columns.Length, (_, p) =>
         {
-            var panel = columns[job % columns.Length];
-            byte* right = _space.Panel(worker), rightLow = right + (long)Out * Workspace.Width * _k.Size;
-            for (int p = 0; p < _parts.Length; p++)
-                _k.PackRows((byte*)weights[p] + (long)panel.At * _k.Size, In, _parts[p].Out, panel.Columns, right + (long)_outAt[p] * Workspace.Width * _k.Size, _parts[p].Out, Workspace.Width);
-            if (IsAdapted) _k.PackRows(_a!.Start + (long)panel.At * _k.Size, In, Rank, panel.Columns, rightLow, Rank, Workspace.Width);
-            float* tile = _space.Tile(worker);
-            for (int row = job / columns.Length * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
-            {
-                int rows = Math.Min(Workspace.TileRows, end - row);
-                _space.Multiply(rows, Workspace.Width, Out, dy + (long)row * Out * _k.Size, Out, right, tile, Workspace.Width, false);
-                if (IsAdapted) _k.Multiply(rows, Workspace.Width, Rank, e + (long)row * Rank * _k.Size, Rank, rightLow, Workspace.Width, tile, Workspace.Width, true);
-                sink(panel, row, rows, tile);
-            }
+            var panel = _columns[p];
+            byte* right = packed + p * stride;
+            for (int part = 0; part < _parts.Length; part++)
+                _k.PackRows((byte*)weights[part] + (long)panel.At * _k.Size, In, _parts[part].Out, panel.Columns, right + (long)_outAt[part] * Workspace.Width * _k.Size, _parts[part].Out, Workspace.Width);
+            if (IsAdapted) _k.PackRows(_a!.Start + (long)panel.At * _k.Size, In, Rank, panel.Columns, right + (long)Out * Workspace.Width * _k.Size, Rank, Workspace.Width);
+        });
+        Tiles(n, Out, dy, packed, stride, _columns, sink, (panel, row, rows, right, tile) =>
+        {
+            if (IsAdapted) _k.Multiply(rows, Workspace.Width, Rank, e + (long)row * Rank * _k.Size, Rank, right + (long)Out * Workspace.Width * _k.Size, Workspace.Width, tile, Workspace.Width, true);
         });
     }
+
+    // All tiles of left [n, depth] times the panels: rows of the left side that fit the second-level cache meet all panels before the next rows come.
+    private void Tiles(int n, int depth, byte* left, byte* packed, long stride, Panel[] panels, TileSink sink, LowProduct low)
+    {
+        int tileRows = Workspace.RowsOf((long)depth * _k.Size), tiles = (n + tileRows - 1) / tileRows;
+        Workers.For(tiles * panels.Length, (worker, job) =>
+        {
+            int row = job / panels.Length * tileRows, rows = Math.Min(tileRows, n - row), p = job % panels.Length;
+            float* tile = _space.Tile(worker);
+            byte* right = packed + p * stride;
+            _space.Multiply(rows, Workspace.Width, depth, left + (long)row * depth * _k.Size, depth, right, tile, Workspace.Width, false);
+            low(panels[p], row, rows, right, tile);
+            sink(panels[p], row, rows, tile);
+        });
+    }
+
+    private delegate void LowProduct(Panel panel, int row, int rows, byte* right, float* tile);
+
+    private long PanelBytes(int depth) => ((long)(depth + 2 * Rank) * Workspace.Width * _k.Size + 63) / 64 * 64;
+
+    private int RankAt(FastLinear part) => _rankAt[Array.IndexOf(_parts, part)];
 
     /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
@@ -212,21 +221,19 @@ internal sealed unsafe class FastStack : IDisposable
         }
     }
 
-    private void Pack(Panel panel, byte* right, int worker)
+    private void PackForward(Panel panel, byte* right, int worker)
     {
-        void Half(FastLinear part, int row, int columns, byte* to)
-            => _k.PackTransposed(part.Weight.Rows(row, panel.Columns, _space.Rows(worker)), In, panel.Columns, In, to, columns, Workspace.Width);
-        Half(panel.Part, panel.Row, panel.Second is null ? Workspace.Width : Panel.Half, right);
-        if (panel.Second is not null) Half(panel.Second, panel.SecondRow, Panel.Half, right + Panel.Half * sizeof(uint)); // a column of a panel is a word wide
-    }
-
-    // Bᵀ of some outputs as a panel [r, width]; returns where the part's middle begins, -1 without an adapter.
-    private int PackLow(FastLinear part, int row, int columns, byte* panel, int width)
-    {
-        if (part.Rank == 0) return -1;
-        int p = Array.IndexOf(_parts, part);
-        _k.PackTransposed(_b[p]!.Start + (long)row * part.Rank * _k.Size, part.Rank, columns, part.Rank, panel, width, width);
-        return _rankAt[p];
+        byte* low = right + (long)In * Workspace.Width * _k.Size;
+        void Half(FastLinear part, int row, int columns, byte* to, int lowWidth)
+        {
+            _k.PackTransposed(part.Weight.Rows(row, panel.Columns, _space.Rows(worker)), In, panel.Columns, In, to, columns, Workspace.Width);
+            if (part.Rank == 0) return;
+            _k.PackTransposed(_b[Array.IndexOf(_parts, part)]!.Start + (long)row * part.Rank * _k.Size, part.Rank, panel.Columns, part.Rank, low, lowWidth, lowWidth);
+            low += (long)part.Rank * lowWidth * _k.Size;
+        }
+        int first = panel.Second is null ? Workspace.Width : Panel.Half;
+        Half(panel.Part, panel.Row, first, right, first);
+        if (panel.Second is not null) Half(panel.Second, panel.SecondRow, Panel.Half, right + Panel.Half * sizeof(uint), Panel.Half); // a column of a panel is a word wide
     }
 
     private nint[] Expand()

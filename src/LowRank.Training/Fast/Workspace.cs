@@ -12,8 +12,10 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Depth of one product: its part of a panel stays in the second-level cache.</summary>
     public const int Depth = 1024;
 
+    private const long LeftBytes = 640 << 10;
+
     private readonly NativeBlock[] _panels, _tiles, _rows;
-    private NativeBlock? _expanded;
+    private NativeBlock? _expanded, _packed;
 
     /// <summary>For products of up to <paramref name="depth"/> numbers a sum, adapters of up to <paramref name="rank"/> rows together and rows of up to <paramref name="columns"/> numbers.</summary>
     public Workspace(Kernels kernels, int depth, int rank, int columns)
@@ -35,14 +37,18 @@ internal sealed unsafe class Workspace : IDisposable
     public byte* Rows(int worker) => _rows[worker].Start;
 
     /// <summary>A whole expanded weight; shared by all threads.</summary>
-    public byte* Expanded(long bytes)
+    public byte* Expanded(long bytes) => Grown(ref _expanded, bytes);
+    /// <summary>All panels of a product; shared by all threads.</summary>
+    public byte* Packed(long bytes) => Grown(ref _packed, bytes);
+
+    private static byte* Grown(ref NativeBlock? block, long bytes)
     {
-        if (_expanded is null || _expanded.Bytes < bytes)
+        if (block is null || block.Bytes < bytes)
         {
-            _expanded?.Dispose();
-            _expanded = new NativeBlock(bytes);
+            block?.Dispose();
+            block = new NativeBlock(bytes);
         }
-        return _expanded.Start;
+        return block.Start;
     }
 
     /// <summary>C [m, n] = A [m, depth]·panel [depth, n], or added, in parts of the depth.</summary>
@@ -52,22 +58,14 @@ internal sealed unsafe class Workspace : IDisposable
             Kernels.Multiply(m, n, Math.Min(Depth, depth - k), a + (long)k * Kernels.Size, lda, panel + (long)k * n * Kernels.Size, n, c, ldc, add || k > 0);
     }
 
-    /// <summary>Into how many parts rows are cut so that <paramref name="panels"/> x parts keep all threads busy to the end.</summary>
-    public static int Parts(int panels, int rows)
-    {
-        int threads = Workers.Count, most = Math.Max(1, rows / 128);
-        for (int parts = 1; parts < most; parts++)
-        {
-            int jobs = panels * parts, rounds = (jobs + threads - 1) / threads;
-            if (rounds * threads <= jobs * 1.04) return parts;
-        }
-        return most;
-    }
+    /// <summary>Rows of a tile's left side, whose rows take <paramref name="bytes"/> each, so that they stay in the second-level cache.</summary>
+    public static int RowsOf(long bytes) => (int)Math.Clamp(LeftBytes / bytes / Width * Width, Width, TileRows);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var block in (NativeBlock[])[.. _panels, .. _tiles, .. _rows]) block.Dispose();
         _expanded?.Dispose();
+        _packed?.Dispose();
     }
 }
