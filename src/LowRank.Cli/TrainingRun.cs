@@ -49,7 +49,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
     public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
     {
-        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
+        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
         {
             var encoder = TokenEncoders.Of(modelPath, settings);

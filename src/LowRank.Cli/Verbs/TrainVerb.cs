@@ -69,6 +69,7 @@ internal sealed class TrainVerb
         foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter")])
             if (parsed.GetValue(option) is { } value) tree[key] = value;
         if (parsed.GetResult(_common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(_common.Dtype);
+        if (parsed.GetValue(_common.Quantize) is { } quantize) tree["quantize"] = quantize;
         if (parsed.GetResult(_common.Seed) is { Implicit: false }) tree["seed"] = parsed.GetValue(_common.Seed);
         foreach (string assignment in parsed.GetValue(_set)!)
             try { SettingsBinder.Set(tree, assignment); }

@@ -128,7 +128,9 @@ public sealed partial class AdapterHost
         => adapter.Layers.SelectMany(l => l.Mirrors.Select(m => ($"{Adapter.KeyPrefix}{l.Module}.{m.Suffix}", m.Value)));
 
     /// <summary>Base tensors that a file may hold, for comparison: the weight of every module the adapter touches that is an embedding or an output layer.</summary>
-    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter)
+    /// <param name="adapter">Whose file it is.</param>
+    /// <param name="isIn">Whether the file holds a key: only then is the weight read.</param>
+    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter, Func<string, bool> isIn)
     {
         var touched = adapter.Layers.ToLookup(l => l.Module);
         foreach (var (name, module) in _modules)
@@ -136,7 +138,8 @@ public sealed partial class AdapterHost
             if (LayerKinds.Of(name, module) is not { } layer || !(layer.IsEmbedding || layer.IsLinear)) continue;
             if (touched[name].Any(l => l is SavedModule)) continue;
             string key = touched[name].Any(l => l.Rank > 0) ? "base_layer.weight" : touched[name].Any() ? "token_adapter.base_layer.weight" : "weight";
-            yield return ($"{Adapter.KeyPrefix}{name}.{key}", OriginalWeight(name));
+            key = $"{Adapter.KeyPrefix}{name}.{key}";
+            if (isIn(key)) yield return (key, OriginalWeight(name));
         }
     }
 
