@@ -60,8 +60,7 @@ public sealed partial class AdapterHost
             if (!merged.isfinite().all().item<bool>()) throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
             if (blocks is not null && quantized == QuantizedMerge.SameKind)
             {
-                if (!QuantizedKinds.Names.Contains(blocks.Kind)) throw new BadInputException("nothing is quantised to this kind here, so the merged weight cannot be", blocks.Kind, place, remedy: "Merge into plain weights instead.");
-                var again = QuantizedKinds.Quantize(blocks.Kind, merged, place);
+                var again = Requantized(blocks, merged, place);
                 plan.Plan(slot.Name, slot.Module, name, again);
                 errors.Add(place, again.Dequantize(wide), merged, original);
                 continue;
@@ -73,6 +72,11 @@ public sealed partial class AdapterHost
             plan.Plan(slot.Name, slot.Module, name, rounded.MoveToOuterDisposeScope());
         }
     }
+
+    private static QuantizedWeight Requantized(QuantizedWeight like, Tensor values, string place)
+        => like is Bnb4Weight four ? Bnb4Weight.Quantize(four.Kind, values, four.BlockSize, four.Nested)
+            : QuantizedKinds.Names.Contains(like.Kind) ? QuantizedKinds.Quantize(like.Kind, values, place)
+            : throw new BadInputException("nothing is quantised to this kind here, so the merged weight cannot be", like.Kind, place, remedy: "Merge into plain weights instead.");
 
     // A module of our own may keep its parameters elsewhere than in torch's registry (a tied head has none there). Each is read when its turn comes: a quantised one is expanded for that.
     private static List<(string Name, Func<TorchSharp.Modules.Parameter> Read)> OwnParameters(Slot slot)
