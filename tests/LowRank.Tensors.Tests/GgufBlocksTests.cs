@@ -69,10 +69,10 @@ public class GgufBlocksTests
     [Fact]
     public void A_type_that_is_not_read_is_refused_by_name()
     {
-        string path = new GgufBuilder().Raw("w", 10, [1, 256], new byte[84]).Save();
+        string path = new GgufBuilder().Raw("w", 15, [1, 256], new byte[292]).Save();
         using var file = GgufFile.Open(path);
         var e = Assert.Throws<BadInputException>(() => file.Get("w"));
-        Assert.Equal(("Q2_K", path + ": w"), (e.Value, e.Place));
+        Assert.Equal(("Q8_K", path + ": w"), (e.Value, e.Place));
         Assert.Contains("Q6_K", e.Expected);
     }
 }

@@ -56,8 +56,7 @@ public sealed unsafe class GgufFile : IWeightSource
     public Tensor Dequantize(string name)
     {
         var entry = Entry(name);
-        if (!entry.Type.Readable)
-            throw new BadInputException("this tensor type is not read", entry.Type.Name, $"{Path}: {name}", "one of " + string.Join(", ", GgufType.ReadableNames), "Quantise the model to one of these types.");
+        if (!entry.Type.Readable) throw NotRead(entry);
         if (entry.Type.BlockElements == 1)
         {
             using var view = View(entry);
@@ -83,6 +82,14 @@ public sealed unsafe class GgufFile : IWeightSource
         _ => ScalarType.BFloat16,
     }));
 
-    private GgufTensor Entry(string name)
+    /// <summary>A tensor's place; an error where the file has no such tensor.</summary>
+    internal GgufTensor Entry(string name)
         => _byName.GetValueOrDefault(name) ?? throw new BadInputException("the file has no such tensor", name, Path, remedy: NearNames.Sentence(name, Names));
+
+    /// <summary>The address of a tensor's first block.</summary>
+    internal byte* Start(GgufTensor entry) => _file.Start + entry.Offset;
+
+    /// <summary>The error for a tensor whose type has no decoder.</summary>
+    internal BadInputException NotRead(GgufTensor entry)
+        => new("this tensor type is not read", entry.Type.Name, $"{Path}: {entry.Name}", "one of " + string.Join(", ", GgufType.ReadableNames), "Quantise the model to one of these types.");
 }

@@ -1,8 +1,40 @@
 namespace LowRank.Tensors;
 
-/// <summary>The K types: super-blocks of 256 numbers whose sub-blocks (32 numbers, 16 in Q6_K) have small integer scales and minima of their own.</summary>
+/// <summary>The K types: super-blocks of 256 numbers whose sub-blocks (32 numbers; 16 in Q2_K, Q3_K and Q6_K) have small integer scales and minima of their own.</summary>
 internal static unsafe class GgufKBlocks
 {
+    public static void Q2_K(byte* x, float* y, long blocks)
+    {
+        for (; blocks-- > 0; x += 84)
+        {
+            float d = GgufBlocks.Half(x + 80), m = GgufBlocks.Half(x + 82);
+            byte* scale = x, q = x + 16;
+            for (int half = 0; half < 2; half++, q += 32)
+                for (int shift = 0; shift < 8; shift += 2)
+                    for (int part = 0; part < 2; part++, scale++, y += 16)
+                    {
+                        float d1 = d * (*scale & 15), m1 = m * (*scale >> 4);
+                        for (int i = 0; i < 16; i++) y[i] = d1 * (q[16 * part + i] >> shift & 3) - m1;
+                    }
+        }
+    }
+
+    public static void Q3_K(byte* x, float* y, long blocks)
+    {
+        for (; blocks-- > 0; x += 110)
+        {
+            float d = GgufBlocks.Half(x + 108);
+            byte* high = x, q = x + 32;
+            for (int sub = 0; sub < 16; sub++, y += 16)
+            {
+                int half = sub / 8, shift = sub % 8 / 2 * 2, part = sub % 2 * 16;
+                float d1 = d * Scale3(x + 96, sub);
+                for (int i = 0; i < 16; i++)
+                    y[i] = d1 * ((q[32 * half + part + i] >> shift & 3) - ((high[part + i] >> sub / 2 & 1) != 0 ? 0 : 4)); // the high bit is stored inverted
+            }
+        }
+    }
+
     public static void Q4_K(byte* x, float* y, long blocks)
     {
         for (; blocks-- > 0; x += 144)
@@ -64,7 +96,7 @@ internal static unsafe class GgufKBlocks
     /// Scale and minimum of sub-block <paramref name="sub"/>, 6 bits each, out of 12 bytes: those of the first four lie in the low six bits of
     /// bytes 0-3 (scales) and 4-7 (minima); of the last four, bytes 8-11 hold the low nibbles and the top bits of bytes 0-7 the rest.
     /// </summary>
-    private static (float Scale, float Minimum) ScaleAndMinimum(byte* packed, int sub, float d, float m)
+    public static (float Scale, float Minimum) ScaleAndMinimum(byte* packed, int sub, float d, float m)
     {
         int scale, minimum;
         if (sub < 4) (scale, minimum) = (packed[sub] & 63, packed[sub + 4] & 63);
@@ -75,4 +107,7 @@ internal static unsafe class GgufKBlocks
         }
         return (d * scale, m * minimum);
     }
+
+    /// <summary>Q3_K's scale of a sub-block, -32 to 31: four low bits in the nibbles of bytes 0-7 (low nibbles first), two high bits in bytes 8-11.</summary>
+    private static int Scale3(byte* packed, int sub) => (packed[sub % 8] >> sub / 8 * 4 & 15 | (packed[8 + sub % 4] >> sub / 4 * 2 & 3) << 4) - 32;
 }

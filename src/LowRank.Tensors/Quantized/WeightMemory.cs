@@ -41,6 +41,14 @@ internal sealed unsafe class WeightMemory : IDisposable
         return new WeightMemory(NativeTensors.DataPointer(held), held.NumberOfElements * held.ElementSize, own: false, held, owner);
     }
 
+    /// <summary>A matrix as contiguous float32 on the CPU, in the current dispose scope.</summary>
+    public static Tensor Matrix(Tensor source)
+    {
+        if (source.dim() != 2) throw new ArgumentException($"a matrix is needed, not [{string.Join(", ", source.shape)}]");
+        using var scope = NewDisposeScope();
+        return source.detach().cpu().to(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();
+    }
+
     /// <summary>A copy of numbers.</summary>
     public static WeightMemory Copy<T>(ReadOnlySpan<T> values) where T : unmanaged
     {
