@@ -25,7 +25,9 @@ internal sealed class QuantizedProduct : autograd.SingleTensorFunction<Quantized
     {
         if (Interlocked.Exchange(ref _failure, null) is { } failure) throw new InvalidOperationException("the backward pass through a quantised layer failed: " + failure.Message, failure);
         var factor = new Factor(weight, transposed, bias);
-        return is_grad_enabled() && x.requires_grad ? apply(x, factor) : factor.Times(x);
+        if (!is_grad_enabled() || !x.requires_grad) return factor.Times(x);
+        using var scope = NewDisposeScope(); // apply leaves a second handle of the result and an empty tensor of its shape, for gradients that never come here
+        return apply(x, factor).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
