@@ -72,6 +72,19 @@ public class GgufKeptTests
         Assert.InRange(x.grad!.sub(ones(2, 96).mm(weight)).abs().max().item<float>(), 0, 1e-5);
     }
 
+    [Fact]
+    public void A_failing_backward_pass_is_told_by_the_next_forward_pass()
+    {
+        using var model = ModelLoader.Load(Small(), quantize: "keep");
+        using var scope = NewDisposeScope();
+        var projection = (Projection)model.named_modules().First(m => m.name.EndsWith("down_proj", StringComparison.Ordinal)).module;
+        var x = randn(2, 96).requires_grad_(true);
+        var y = projection.call(x).sum();
+        projection.Quantized!.Dispose();
+        y.backward();
+        Assert.Contains("backward pass through a quantised layer", Assert.Throws<InvalidOperationException>(() => projection.call(x)).Message);
+    }
+
     // d(sum of squares of block 0's output)/d(its input).
     private static Tensor Gradient(CausalLM model)
     {

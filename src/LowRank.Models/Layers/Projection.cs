@@ -12,6 +12,7 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
     private readonly StoredWeight _weight;
     private readonly StoredWeight? _bias;
     private readonly ScalarType _computeDType;
+    private readonly QuantizedProduct.Fault _fault = new();
 
     internal Projection(string name, Parameter weight, Parameter? bias, ScalarType computeDType, bool transposed = false, bool isOutput = false) : base(name)
     {
@@ -57,8 +58,8 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
     {
         if (_weight.Quantized is not { } quantized) return Apply(x, _weight.Compute(), _bias?.Compute());
         return _bias?.Compute() is { requires_grad: true } trained
-            ? QuantizedProduct.Of(x, quantized, Transposed, null).Plus(trained)
-            : QuantizedProduct.Of(x, quantized, Transposed, _bias?.Compute());
+            ? QuantizedProduct.Of(x, quantized, Transposed, null, _fault).Plus(trained)
+            : QuantizedProduct.Of(x, quantized, Transposed, _bias?.Compute(), _fault);
     }
 
     /// <inheritdoc/>

@@ -15,16 +15,26 @@ internal sealed class QuantizedProduct : autograd.SingleTensorFunction<Quantized
     // What backward returned last: native code takes it over only after the call, and a tensor that nothing holds could be collected before.
     [ThreadStatic] private static Tensor? _given;
 
-    // An exception that left backward would end the process. It is kept, and the next product throws it.
-    private static Exception? _failure;
-
     public override string Name => nameof(QuantizedProduct);
 
-    /// <summary>x [.., in] -> [.., out]; with <paramref name="transposed"/> the matrix is stored [in, out]. The bias gets no gradient.</summary>
-    public static Tensor Of(Tensor x, QuantizedWeight weight, bool transposed, Tensor? bias)
+    /// <summary>An exception that left backward would end the process. It is kept here, and the layer's next product throws it.</summary>
+    public sealed class Fault
     {
-        if (Interlocked.Exchange(ref _failure, null) is { } failure) throw new InvalidOperationException("the backward pass through a quantised layer failed: " + failure.Message, failure);
-        var factor = new Factor(weight, transposed, bias);
+        private Exception? _exception;
+
+        public void Note(Exception exception) => _exception = exception;
+
+        public void Throw()
+        {
+            if (Interlocked.Exchange(ref _exception, null) is { } e) throw new InvalidOperationException("the backward pass through a quantised layer failed: " + e.Message, e);
+        }
+    }
+
+    /// <summary>x [.., in] -> [.., out]; with <paramref name="transposed"/> the matrix is stored [in, out]. The bias gets no gradient.</summary>
+    public static Tensor Of(Tensor x, QuantizedWeight weight, bool transposed, Tensor? bias, Fault fault)
+    {
+        fault.Throw();
+        var factor = new Factor(weight, transposed, bias, fault);
         if (!is_grad_enabled() || !x.requires_grad) return factor.Times(x);
         using var scope = NewDisposeScope(); // apply leaves a second handle of the result and an empty tensor of its shape, for gradients that never come here
         return apply(x, factor).MoveToOuterDisposeScope();
@@ -42,16 +52,17 @@ internal sealed class QuantizedProduct : autograd.SingleTensorFunction<Quantized
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
         if (grad_output is null || grad_output.IsInvalid) return [null!, null!];
+        var factor = (Factor)ctx.get_data(WeightKey);
         try
         {
             using var plain = no_grad();
-            var result = ((Factor)ctx.get_data(WeightKey)).Back(grad_output).DetachFromDisposeScope();
+            var result = factor.Back(grad_output).DetachFromDisposeScope();
             return Give(result);
         }
 #pragma warning disable CA1031 // whatever it is, it must not leave
         catch (Exception e)
         {
-            _failure = e;
+            factor.Fault.Note(e);
             return [null!, null!];
         }
 #pragma warning restore CA1031
@@ -65,7 +76,7 @@ internal sealed class QuantizedProduct : autograd.SingleTensorFunction<Quantized
         return [result, null!];
     }
 
-    private sealed record Factor(QuantizedWeight Weight, bool Transposed, Tensor? Bias)
+    private sealed record Factor(QuantizedWeight Weight, bool Transposed, Tensor? Bias, Fault Fault)
     {
         public Tensor Times(Tensor x)
         {

@@ -6,7 +6,12 @@ namespace LowRank;
 public sealed partial class AdapterHost
 {
     /// <summary>Makes an adapter's layers without putting them on the model.</summary>
-    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType)
+    /// <param name="name">Its name.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="seed">What its numbers are drawn from.</param>
+    /// <param name="modelType">For the usual targets; null: unknown.</param>
+    /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
+    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
     {
         var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
@@ -18,7 +23,9 @@ public sealed partial class AdapterHost
         try
         {
             layers.AddRange(saved.Select(m => SavedModule.Create(m.Name, m.Module)));
-            foreach (var target in targets) layers.Add(method.Create(target, resolved, random));
+            var start = filled && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
+            if (start.Initialisation == LoraInitialisation.LoftQ) LoftQ.Check(targets, start);
+            foreach (var target in targets) layers.Add(method.Create(target, start, random));
             foreach (var (table, head) in ties)
             {
                 if (layers.OfType<LoraLayer>().FirstOrDefault(l => l.Module == table.Name) is { } factors) layers.Add(factors.ForTiedOutput(head));
