@@ -46,6 +46,10 @@ public static class ModelWriter
         }, overwrite);
     }
 
+    /// <summary>Checks, before any work, that <see cref="Save"/> could write a model quantised.</summary>
+    /// <exception cref="BadInputException">It could not.</exception>
+    public static void CheckQuantized(CausalLM model) => BnbFolder.Check(model);
+
     private static (string, ScalarType, long[], Func<Tensor>) Plain(string name, StoredWeight weight, ScalarType? dtype)
     {
         if (weight.Quantized is { } blocks) return (name, dtype ?? ScalarType.Float32, [blocks.Rows, blocks.Columns], () => blocks.Dequantize(dtype ?? ScalarType.Float32));

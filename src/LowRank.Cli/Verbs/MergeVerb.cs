@@ -28,7 +28,7 @@ internal static class MergeVerb
             ScalarType? saved = parsed.GetResult(common.Dtype) is not { Implicit: false } || parsed.GetValue(common.Dtype) == "auto" ? null : Processor.ParseDType(parsed.GetValue(common.Dtype)!, device);
             using var session = Session.Open(ModelPlace.Of(common.RequireModel(parsed)), common.Adapters(parsed), ScalarType.Float32, device, common.Quantization(parsed));
             bool again = parsed.GetValue(requantize);
-            if (again && !session.Model.IsQuantized) throw new BadInputException("the base is not quantised, so there is nothing to quantise again", session.Path, "--requantize", remedy: "Leave it out, or give --quantize nf4 as well.");
+            if (again) ModelWriter.CheckQuantized(session.Model);
             var report = session.Host.Merge(again ? QuantizedMerge.SameKind : saved == ScalarType.BFloat16 ? QuantizedMerge.BFloat16 : QuantizedMerge.Float32);
             ModelWriter.Save(session.Model, place, saved, overwrite: parsed.GetValue(force), quantized: again);
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["merged_parameters"] = report.Parameters, ["largest_rounding_error"] = report.LargestRounding, ["rms_rounding_error"] = report.RelativeRms, ["rounding_of_delta"] = report.ShareOfDelta });

@@ -51,6 +51,7 @@ internal sealed class TrainVerb
         if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
         if (saved is null) folder.Begin(settings, force);
         else folder.RemoveLeftovers();
+        run.SaveBase();
         if (!parsed.GetValue(_common.Quiet)) Output.Line(true, run.Describe());
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
         if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
