@@ -2,27 +2,60 @@ using static TorchSharp.torch;
 
 namespace LowRank.Tensors;
 
-/// <summary>The table of what a matrix can be quantised to here, by name.</summary>
+/// <summary>The table of what a matrix can be quantised to here, by name, and of the forms it is read from.</summary>
 public static class QuantizedKinds
 {
-    /// <summary>All names: nf4, fp4, nf4-double, fp4-double, int8, q4_0, ...</summary>
-    public static IReadOnlyCollection<string> Names => throw new NotImplementedException();
+    private static readonly OrderedDictionary<string, Func<Tensor, QuantizedWeight>> ByName = new(StringComparer.Ordinal)
+    {
+        ["nf4"] = source => Bnb4Weight.Quantize("nf4", source),
+        ["nf4-double"] = source => Bnb4Weight.Quantize("nf4", source, nested: true),
+        ["fp4"] = source => Bnb4Weight.Quantize("fp4", source),
+        ["fp4-double"] = source => Bnb4Weight.Quantize("fp4", source, nested: true),
+        ["int8"] = Int8Weight.Quantize,
+    };
 
-    /// <summary>Checks a name before any work is done.</summary>
-    /// <exception cref="BadInputException">No such kind; lists them.</exception>
-    public static void Check(string kind, string? place = null) => throw new NotImplementedException();
+    static QuantizedKinds()
+    {
+        foreach (var type in GgufQuantizer.Types.Where(t => t.BlockElements > 1)) ByName.Add(type.Name.ToLowerInvariant(), source => GgufWeight.Quantize(type, source));
+    }
+
+    /// <summary>All names: nf4, nf4-double, fp4, fp4-double, int8, q4_0, ...</summary>
+    public static IReadOnlyCollection<string> Names => ByName.Keys;
+
+    /// <summary>Checks a name before any work is done, and the columns where they are known.</summary>
+    /// <param name="kind">The name.</param>
+    /// <param name="place">Where it stands, for messages.</param>
+    /// <param name="columns">Columns of the matrix; null where none is known yet.</param>
+    /// <exception cref="BadInputException">No such kind (lists them), or the columns are no whole number of blocks.</exception>
+    public static void Check(string kind, string? place = null, long? columns = null)
+    {
+        if (!ByName.ContainsKey(kind)) throw new BadInputException("an unknown kind of quantisation", kind, place, string.Join(", ", Names), NearNames.Sentence(kind, Names));
+        if (columns is { } known && GgufType.Named(kind) is { } type) GgufQuantizer.Check(type, known, place);
+    }
 
     /// <summary>Quantises a matrix [rows, columns] of any float dtype.</summary>
     /// <param name="kind">One of <see cref="Names"/>.</param>
     /// <param name="source">The matrix.</param>
     /// <param name="place">What it is, for messages (the parameter's name).</param>
     /// <exception cref="BadInputException">No such kind, or the columns are no whole number of blocks.</exception>
-    public static QuantizedWeight Quantize(string kind, Tensor source, string? place = null) => throw new NotImplementedException();
+    public static QuantizedWeight Quantize(string kind, Tensor source, string? place = null)
+    {
+        if (source.dim() != 2) throw new ArgumentException($"a matrix is needed, not {Companions.Shape(source.shape)}");
+        Check(kind, place, source.shape[1]);
+        return ByName[kind](source);
+    }
 
     /// <summary>
     /// The parameter `X.weight` of a checkpoint in whichever quantised form its companions say (bitsandbytes 4 and 8 bit, float8, GPTQ, AWQ; any block type of a GGUF file);
-    /// null where it is plain or absent. A view of the source, valid while it is open.
+    /// null where it is plain or absent. A view of the source where its order allows, valid while it is open.
     /// </summary>
     /// <exception cref="BadInputException">A companion is missing or does not fit.</exception>
-    public static QuantizedWeight? Read(IWeightSource source, string name) => throw new NotImplementedException();
+    public static QuantizedWeight? Read(IWeightSource source, string name)
+        => source is GgufFile file ? file.Shape(name) is { Length: 2 } && file.Entry(name).Type.BlockElements > 1 ? GgufWeight.Read(file, name) : null
+            : Bnb4Weight.IsIn(source, name) ? Bnb4Weight.Read(source, name)
+            : Int8Weight.IsIn(source, name) ? Int8Weight.Read(source, name)
+            : Fp8Weight.IsIn(source, name) ? Fp8Weight.Read(source, name)
+            : GptqWeight.IsIn(source, name) ? GptqWeight.Read(source, name)
+            : AwqWeight.IsIn(source, name) ? AwqWeight.Read(source, name)
+            : null;
 }
