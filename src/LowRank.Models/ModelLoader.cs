@@ -60,15 +60,13 @@ public static class ModelLoader
         (QuantizedWeight, Func<Tensor>?)? Quantized(string name, long[] shape)
         {
             string there = stored[name];
-            if (source.Quantized(there) is { } blocks && (quantize == QuantizeChoice.Keep || Kind(blocks) == quantize)) return (blocks, null);
+            if (source.Quantized(there) is { } blocks && (quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
             if (quantize == QuantizeChoice.Keep) return null;
             using var inner = NewDisposeScope();
             return (QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}"), () => source.Get(there));
         }
         return new CausalLM(spec, new Parts(spec, dtype, Take, quantize == QuantizeChoice.None ? null : Quantized), source, config, device);
     }
-
-    private static string Kind(QuantizedWeight blocks) => blocks is Bnb4Weight { Nested: true } ? blocks.Kind + "-double" : blocks.Kind;
 
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {

@@ -68,7 +68,7 @@ internal static class PlanVerb
     /// <summary>Bytes of a frozen base: its quantised projections, and of these the largest once expanded; the rest in the dtype computed in.</summary>
     private static long Frozen(CausalLM model, string? kind, long element)
     {
-        var projections = model.modules().OfType<Projection>().Where(p => !p.IsOutputEmbedding && (kind is not null || p.Quantized is not null)).ToList();
+        var projections = model.Projections().Select(p => p.Module).Where(p => !p.IsOutputEmbedding && (kind is not null || p.Quantized is not null)).ToList();
         if (projections.Count == 0) return model.ParameterCount * element;
         using var scope = NewDisposeScope();
         double each = 0;

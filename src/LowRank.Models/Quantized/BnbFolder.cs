@@ -18,9 +18,8 @@ internal static class BnbFolder
             if (weight is not (Bnb4Weight or Int8Weight)) throw new BadInputException("a quantised folder holds bitsandbytes' kinds only", $"{name}: {weight.Kind}", model.Source, "nf4, fp4 (with -double too) or int8", Remedy);
         if (all.FirstOrDefault(w => Form(w.Weight) != Form(all[0].Weight)) is { Name: not null } other)
             throw new BadInputException("the projections are quantised to different kinds, which a quantised folder cannot say", $"{other.Name}: {other.Weight.Kind}, {all[0].Name}: {all[0].Weight.Kind}", model.Source, remedy: Remedy);
-        var quantized = all.Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
-        if (model.named_modules().FirstOrDefault(m => m.module is Projection { IsOutputEmbedding: false } && !quantized.Contains(m.name + ".weight")) is { name: not null } plain)
-            throw new BadInputException("some projections are not quantised, which a quantised folder would lose", plain.name, model.Source, remedy: "Merge with --requantize, or write it expanded.");
+        if (model.Projections().FirstOrDefault(p => p.Module is { IsOutputEmbedding: false, Quantized: null }) is { Name: not null } plain)
+            throw new BadInputException("some projections are not quantised, which a quantised folder would lose", plain.Name, model.Source, remedy: "Merge with --requantize, or write it expanded.");
         return all[0].Weight;
     }
 
@@ -31,5 +30,5 @@ internal static class BnbFolder
         return parts.Select(p => (p.Name, p.Tensor.dtype, p.Tensor.shape, (Func<Tensor>)(() => p.Tensor)));
     }
 
-    private static (string, int, bool) Form(QuantizedWeight weight) => weight is Bnb4Weight four ? (four.Kind, four.BlockSize, four.Nested) : (weight.Kind, 0, false);
+    private static (string, int) Form(QuantizedWeight weight) => weight is Bnb4Weight four ? (four.Kind, four.BlockSize) : (weight.Kind, 0);
 }

@@ -51,7 +51,7 @@ internal static class QuantizationConfig
         {
             ["_load_in_4bit"] = !eight, ["_load_in_8bit"] = eight,
             ["bnb_4bit_compute_dtype"] = computeDType, ["bnb_4bit_quant_storage"] = "uint8",
-            ["bnb_4bit_quant_type"] = sample is Bnb4Weight ? sample.Kind : "fp4", ["bnb_4bit_use_double_quant"] = sample is Bnb4Weight { Nested: true },
+            ["bnb_4bit_quant_type"] = sample is Bnb4Weight ? sample.Kind[..3] : "fp4", ["bnb_4bit_use_double_quant"] = sample is Bnb4Weight { Nested: true },
             ["llm_int8_enable_fp32_cpu_offload"] = false, ["llm_int8_has_fp16_weight"] = false, ["llm_int8_skip_modules"] = null, ["llm_int8_threshold"] = 6.0,
             ["load_in_4bit"] = !eight, ["load_in_8bit"] = eight, ["quant_method"] = "bitsandbytes",
         };

@@ -74,7 +74,7 @@ public sealed partial class AdapterHost
     }
 
     private static QuantizedWeight Requantized(QuantizedWeight like, Tensor values, string place)
-        => like is Bnb4Weight four ? Bnb4Weight.Quantize(four.Kind, values, four.BlockSize, four.Nested)
+        => like is Bnb4Weight four ? Bnb4Weight.Quantize(four.Kind[..3], values, four.BlockSize, four.Nested)
             : QuantizedKinds.Names.Contains(like.Kind) ? QuantizedKinds.Quantize(like.Kind, values, place)
             : throw new BadInputException("nothing is quantised to this kind here, so the merged weight cannot be", like.Kind, place, remedy: "Merge into plain weights instead.");
 

@@ -18,7 +18,7 @@ internal static class LoftQ
         {
             BadInputException Bad(string problem, string? value, string remedy) => new(problem, value, layer.Name, "a linear layer quantised to nf4 on loading", remedy);
             if (layer.Module is not ILinearLayer linear) throw Bad("LoftQ starts from quantised linear layers only", layer.Module.GetName(), "Target projections only.");
-            if (linear.Quantized is not Bnb4Weight { Kind: "nf4" }) throw Bad("LoftQ needs a base quantised to 4 bits", linear.Quantized?.Kind ?? "not quantised", "Load the plain model with quantize: nf4.");
+            if (linear.Quantized is not Bnb4Weight { Kind: "nf4" or "nf4-double" }) throw Bad("LoftQ needs a base quantised to 4 bits", linear.Quantized?.Kind ?? "not quantised", "Load the plain model with quantize: nf4.");
             if (linear.Original is null) throw Bad("LoftQ needs the weights from which the base was quantised", "a model stored in nf4", "Load the plain model with quantize: nf4.");
             if (config.RankOf(layer.Name) is var rank && rank > Math.Min(linear.InputSize, linear.OutputSize)) throw Bad("the rank is larger than the layer", $"r = {rank}", "Choose a smaller r.");
         }
@@ -37,7 +37,7 @@ internal static class LoftQ
         for (int i = 0; i < config.LoftqIterations; i++)
         {
             blocks?.Dispose();
-            blocks = Bnb4Weight.Quantize(old.Kind, rest, old.BlockSize, old.Nested);
+            blocks = Bnb4Weight.Quantize("nf4", rest, old.BlockSize, old.Nested);
             var lost = weight.sub(blocks.Dequantize(ScalarType.Float32));
             (a, b) = Decompose(layer.Transposed ? lost.t() : lost, rank);
             var product = b.mm(a);
