@@ -24,13 +24,12 @@ internal static unsafe class GgufKBlocks
         for (; blocks-- > 0; x += 110)
         {
             float d = GgufBlocks.Half(x + 108);
-            byte* high = x, q = x + 32;
             for (int sub = 0; sub < 16; sub++, y += 16)
             {
-                int half = sub / 8, shift = sub % 8 / 2 * 2, part = sub % 2 * 16;
+                byte* high = x + sub % 2 * 16, q = x + 32 + sub / 8 * 32 + sub % 2 * 16;
+                int shift = sub % 8 / 2 * 2, bit = sub / 2;
                 float d1 = d * Scale3(x + 96, sub);
-                for (int i = 0; i < 16; i++)
-                    y[i] = d1 * ((q[32 * half + part + i] >> shift & 3) - ((high[part + i] >> sub / 2 & 1) != 0 ? 0 : 4)); // the high bit is stored inverted
+                for (int i = 0; i < 16; i++) y[i] = d1 * ((q[i] >> shift & 3 | (high[i] >> bit & 1) << 2) - 4);
             }
         }
     }

@@ -68,7 +68,9 @@ internal static unsafe class GgufPlainEncoders
         float largest = MathF.Abs(Furthest(x));
         block[0] = largest > 0 ? (byte)(MathF.Floor(MathF.Log2(largest)) - 2 + 127) : (byte)0;
         float d = GgufCodeBookBlocks.HalfOfE8M0(block[0]);
-        for (int i = 0; i < 16; i++) block[1 + i] = (byte)(Nearest(x[i], d) | Nearest(x[i + 16], d) << 4);
+        float* values = stackalloc float[16];
+        for (int i = 0; i < 16; i++) values[i] = GgufCodeBookBlocks.E2M1[i] * d;
+        for (int i = 0; i < 16; i++) block[1 + i] = (byte)(Nearest(x[i], values) | Nearest(x[i + 16], values) << 4);
     }
 
     public static void StoreHalf(byte* at, float value) => Unsafe.WriteUnaligned(at, (Half)value);
@@ -105,13 +107,13 @@ internal static unsafe class GgufPlainEncoders
         Unsafe.WriteUnaligned(at, high);
     }
 
-    private static int Nearest(float value, float d)
+    private static int Nearest(float value, float* values)
     {
         int best = 0;
         float least = float.PositiveInfinity;
         for (int i = 0; i < 16; i++)
         {
-            float error = MathF.Abs(GgufCodeBookBlocks.E2M1[i] * d - value);
+            float error = MathF.Abs(values[i] - value);
             if (error < least) (best, least) = (i, error);
         }
         return best;

@@ -6,7 +6,7 @@ namespace LowRank.Tensors;
 internal static unsafe class Bnb4Quantizer
 {
     private const float Least = 1e-38f;
-    private const int NestedBlock = 256;
+    private const int NestedBlock = Bnb4State.NestedBlock;
 
     /// <summary>
     /// Codes of a flat row of numbers, two to a byte with the first in the high nibble, and the largest size of each block. Each number becomes the nearest code of its block's
@@ -36,10 +36,12 @@ internal static unsafe class Bnb4Quantizer
         });
     }
 
-    /// <summary>8-bit codes of numbers in the dynamic book, and the largest size of each block of 256.</summary>
+    /// <summary>
+    /// 8-bit codes of numbers in the dynamic book, and the largest size of each block of 256. The library looks the nearest code up for 65,536 steps from -1 to 1, so a number is
+    /// rounded to a step first; without that, a code in a thousand differs.
+    /// </summary>
     public static (byte[] Codes, float[] Largest) QuantizeScales(ReadOnlySpan<float> x)
     {
-        var book = Bnb4Codes.Dynamic;
         var codes = new byte[x.Length];
         var largest = new float[(x.Length + NestedBlock - 1) / NestedBlock];
         for (int i = 0; i < x.Length; i++) largest[i / NestedBlock] = MathF.Max(largest[i / NestedBlock], MathF.Abs(x[i]));
@@ -47,16 +49,18 @@ internal static unsafe class Bnb4Quantizer
         {
             float size = largest[i / NestedBlock];
             if (size == 0) continue; // all scales are equal: code 0
-            float value = Math.Clamp(x[i] * (1 / size), -1, 1);
-            int at = Array.BinarySearch(book, value);
-            if (at < 0)
-            {
-                at = Math.Max(0, ~at - 1);
-                if (at < book.Length - 1 && MathF.Abs(value - book[at + 1]) < MathF.Abs(value - book[at])) at++;
-            }
-            codes[i] = (byte)at;
+            float step = MathF.Floor((Math.Clamp(x[i] * (1 / size), -1, 1) + 1) * 32767.5f + 0.5f);
+            codes[i] = Nearest(Bnb4Codes.Dynamic, step / 32767.5 - 1);
         }
         return (codes, largest);
+    }
+
+    private static byte Nearest(float[] book, double value)
+    {
+        int at = Array.BinarySearch(book, (float)value);
+        if (at >= 0) return (byte)at;
+        at = Math.Clamp(~at - 1, 0, book.Length - 2);
+        return (byte)(book[at + 1] - value < value - book[at] ? at + 1 : at);
     }
 
     /// <summary>The middles between the codes in rising order, and the codes in that order (FP4's lie otherwise, and its two zeros follow each other).</summary>

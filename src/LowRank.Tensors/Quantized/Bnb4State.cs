@@ -33,7 +33,7 @@ internal sealed record Bnb4State(string Code, int BlockSize, string DType, long 
             var json = JsonNode.Parse(text)!.AsObject();
             long[] shape = [.. json["shape"]!.AsArray().Select(size => size!.GetValue<long>())];
             int blockSize = json["blocksize"]!.GetValue<int>();
-            if (shape.Length != 2 || shape.Any(size => size < 0)) throw new BadInputException("only matrices are read in 4 bits", Companions.Shape(shape), place, "two sizes");
+            if (shape.Length != 2 || shape.Any(size => size < 0 || size > int.MaxValue)) throw new BadInputException("only matrices are read in 4 bits", Companions.Shape(shape), place, "two sizes below 2^31");
             if (blockSize < 2 || !int.IsPow2(blockSize)) throw new BadInputException("an unknown block size", $"{blockSize}", place, "a power of two");
             float? offset = json["nested_offset"] is { } nested ? (float)nested.GetValue<double>() : null;
             if (offset is not null && json["nested_blocksize"]?.GetValue<int>() is not NestedBlock)

@@ -97,16 +97,18 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
     {
         if (_packed.Start is null) throw new ObjectDisposedException(nameof(Bnb4Weight));
         float* scaled = stackalloc float[16];
-        for (long at = from * Columns, end = to * Columns; at < end;)
-        {
-            long block = at / BlockSize;
-            int length = (int)(Math.Min(end, (block + 1) * BlockSize) - at);
-            float scale = Scale(block);
-            for (int i = 0; i < 16; i++) scaled[i] = _book[i] * scale;
-            Expand(scaled, at, length, destination);
-            at += length;
-            destination += length;
-        }
+        fixed (float* book = _book)
+            for (long at = from * Columns, end = to * Columns; at < end;)
+            {
+                long block = at / BlockSize;
+                int length = (int)(Math.Min(end, (block + 1) * BlockSize) - at);
+                float scale = Scale(block);
+                (Vector256.Load(book) * scale).Store(scaled);
+                (Vector256.Load(book + 8) * scale).Store(scaled + 8);
+                Expand(scaled, at, length, destination);
+                at += length;
+                destination += length;
+            }
     }
 
     /// <inheritdoc/>
@@ -133,7 +135,7 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
         int i = 0;
         if (Avx2.IsSupported)
         {
-            // Four bytes in all eight lanes, each shifted to its nibble; the table in two halves, chosen by the nibble's top bit.
+            // Four bytes in all eight lanes, each shifted to its nibble; the products in two halves, chosen by the nibble's top bit.
             Vector256<uint> shifts = Vector256.Create(4u, 0, 12, 8, 20, 16, 28, 24);
             Vector256<float> low = Vector256.Load(scaled), high = Vector256.Load(scaled + 8);
             for (; i + 8 <= length; i += 8)

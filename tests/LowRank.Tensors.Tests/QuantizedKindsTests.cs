@@ -1,0 +1,48 @@
+using static TorchSharp.torch;
+
+namespace LowRank.Tensors.Tests;
+
+public unsafe class QuantizedKindsTests
+{
+    public static TheoryData<string, double> Kinds() => new()
+    {
+        // The error relative to the matrix that a kind may make on normal numbers.
+        { "nf4", 0.10 }, { "nf4-double", 0.10 }, { "fp4", 0.13 }, { "fp4-double", 0.13 }, { "int8", 0.011 },
+        { "q4_0", 0.10 }, { "q4_1", 0.09 }, { "q5_0", 0.05 }, { "q5_1", 0.045 }, { "q8_0", 0.006 },
+        { "q2_k", 0.32 }, { "q3_k", 0.17 }, { "q4_k", 0.08 }, { "q5_k", 0.04 }, { "q6_k", 0.022 }, { "tq1_0", 1 }, { "tq2_0", 1 }, { "mxfp4", 0.14 },
+    };
+
+    [Fact]
+    public void The_table_has_the_kinds_that_are_tested() => Assert.Equal(Kinds().Select(row => row.Data.Item1).Order(), QuantizedKinds.Names.Order());
+
+    [Theory, MemberData(nameof(Kinds))]
+    public void A_kind_quantises_and_expands_to_nearly_the_matrix(string kind, double bound)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(4);
+        var source = randn(65, 512);
+        foreach (var matrix in new[] { source, source.to(ScalarType.BFloat16), source.t().contiguous().t() })
+        {
+            using var weight = QuantizedKinds.Quantize(kind, matrix);
+            Assert.Equal((kind, 65L, 512L), (weight.Kind, weight.Rows, weight.Columns));
+            Assert.True(weight.Bytes < 65 * 512 * 1.1);
+            float[] expected = matrix.to(ScalarType.Float32).contiguous().data<float>().ToArray(), got = weight.Dequantize(ScalarType.Float32).data<float>().ToArray();
+            double error = Math.Sqrt(expected.Zip(got, (a, b) => Math.Pow(a - (double)b, 2)).Sum() / expected.Sum(a => a * (double)a));
+            Assert.True(error <= bound && error > 0.0001, $"{error}");
+        }
+    }
+
+    [Fact]
+    public void An_unknown_kind_and_columns_that_do_not_fit_are_refused()
+    {
+        using var scope = NewDisposeScope();
+        var e = Assert.Throws<BadInputException>(() => QuantizedKinds.Quantize("nf5", rand(2, 64), "w"));
+        Assert.Equal(("nf5", "w"), (e.Value, e.Place));
+        Assert.Contains("nf4, nf4-double, fp4", e.Expected);
+        Assert.Contains("'nf4'", e.Remedy);
+        e = Assert.Throws<BadInputException>(() => QuantizedKinds.Quantize("q4_k", rand(2, 64), "w"));
+        Assert.Equal(("64 columns", "w", "a multiple of 256"), (e.Value, e.Place, e.Expected));
+        Assert.Throws<BadInputException>(() => QuantizedKinds.Check("q8_0", columns: 33));
+        QuantizedKinds.Check("int8", columns: 33);
+    }
+}
