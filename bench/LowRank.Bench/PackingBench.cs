@@ -1,3 +1,4 @@
+using LowRank.Models;
 using LowRank.Tensors;
 using LowRank.Training;
 using TorchSharp;
@@ -9,7 +10,7 @@ namespace LowRank.Bench;
 /// <summary>The same rows of mixed length padded, padding-free and packed: real tokens a second, measured in turns in one run.</summary>
 internal static class PackingBench
 {
-    private const int Count = 48, BatchSize = 8, MaxLength = 1024, Median = 150, Shortest = 20, Longest = 1000;
+    private const int Count = 48, BatchSize = 8, MaxLength = 1024, Median = 150, Shortest = 20, Longest = 1000, Vocabulary = 49152;
 
     private static readonly (string Name, Func<RunSettings, RunSettings> Change)[] Ways =
     [
@@ -29,8 +30,8 @@ internal static class PackingBench
         {
             string dtype = Processor.AutoDType(CPU) == ScalarType.BFloat16 ? "bfloat16" : "float32";
             Say($"processor: {Processor.Name}, {get_num_threads()} threads, {dtype}");
-            if (model is null) Shape.SmolLM2.Write(model = Path.Combine(folder, "model"));
-            var rows = Rows(Shape.SmolLM2.Vocabulary, Enumerable.Range(0, Count).Select(Length));
+            if (model is null) RandomModel.Write(model = Path.Combine(folder, "model"), PublishedShapes.Config("smollm2-135m"));
+            var rows = Rows(Vocabulary, Enumerable.Range(0, Count).Select(Length));
             int[] lengths = [.. rows.Rows.Select(r => r.InputIds.Length).Order()];
             Say($"{Count} rows of {lengths[0]} to {lengths[^1]} tokens, median {lengths[Count / 2]}, mean {lengths.Average():0}; batches of {BatchSize} rows, or 2 sequences of {MaxLength} tokens");
             var settings = Settings(model, dtype) with { BatchSize = BatchSize, MaxLength = MaxLength };

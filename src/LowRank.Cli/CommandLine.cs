@@ -56,7 +56,7 @@ internal static class CommandLine
     internal static RootCommand Root()
     {
         var root = new RootCommand("LowRank: adapt large models without retraining them.");
-        foreach (var verb in (Command[])[QuickstartVerb.Create(), DataVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), ChatVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), RenderVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), DoctorVerb.Create()])
+        foreach (var verb in (Command[])[QuickstartVerb.Create(), DataVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), ChatVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), RenderVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), BenchVerb.Create(), DoctorVerb.Create()])
             root.Subcommands.Add(verb);
         return root;
     }

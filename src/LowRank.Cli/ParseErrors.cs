@@ -15,28 +15,32 @@ internal static class ParseErrors
     public static BadInputException Of(RootCommand root, ParseResult parsed, string[] args)
     {
         var verb = parsed.CommandResult.Command;
-        if (verb == root)
+        string place = Place(parsed.CommandResult);
+        if (verb.Subcommands.Count > 0)
         {
-            string[] verbs = [.. root.Subcommands.Select(c => c.Name)];
-            return args.FirstOrDefault(a => !a.StartsWith('-')) is { } wrong
-                ? new BadInputException("there is no such verb", wrong, "lowrank", string.Join(", ", verbs), NearNames.Sentence(wrong, verbs) ?? "See `lowrank --help`.")
-                : new BadInputException("a verb is missing", place: "lowrank", expected: string.Join(", ", verbs), remedy: "See `lowrank --help`.");
+            string[] verbs = [.. verb.Subcommands.Where(c => !c.Hidden).Select(c => c.Name)];
+            return (verb == root ? args : parsed.UnmatchedTokens).FirstOrDefault(a => !a.StartsWith('-')) is { } wrong
+                ? new BadInputException("there is no such verb", wrong, place, string.Join(", ", verbs), NearNames.Sentence(wrong, verbs) ?? $"See `{place} --help`.")
+                : new BadInputException("a verb is missing", place: place, expected: string.Join(", ", verbs), remedy: $"See `{place} --help`.");
         }
-        List<BadInputException> errors = [.. parsed.UnmatchedTokens.Where((t, i) => t.StartsWith('-') || i == 0 || !parsed.UnmatchedTokens[i - 1].StartsWith('-')).Select(t => Unknown(verb, t))];
+        List<BadInputException> errors = [.. parsed.UnmatchedTokens.Where((t, i) => t.StartsWith('-') || i == 0 || !parsed.UnmatchedTokens[i - 1].StartsWith('-')).Select(t => Unknown(verb, place, t))];
         foreach (var error in parsed.Errors)
             if (error.SymbolResult is OptionResult option) errors.Add(BadValue(option, error.Message));
-            else if (error.SymbolResult is ArgumentResult argument) errors.Add(argument.Parent is OptionResult of ? BadValue(of, error.Message) : new(error.Message.TrimEnd('.'), place: $"lowrank {verb.Name}"));
+            else if (error.SymbolResult is ArgumentResult argument) errors.Add(argument.Parent is OptionResult of ? BadValue(of, error.Message) : new(error.Message.TrimEnd('.'), place: place));
         errors.AddRange(Swallowed(parsed).Select(r => new BadInputException("the option needs a value", place: r.Option.Name, expected: r.Option.Description)));
-        if (errors.Count == 0) errors.AddRange(parsed.Errors.Select(e => Other(verb, e.Message)));
-        return BadInputException.All("the command line cannot be used", errors, $"lowrank {verb.Name}");
+        if (errors.Count == 0) errors.AddRange(parsed.Errors.Select(e => Other(place, e.Message)));
+        return BadInputException.All("the command line cannot be used", errors, place);
     }
 
-    private static BadInputException Unknown(Command verb, string word)
+    /// <summary>The words that lead to a verb: `lowrank bench train`.</summary>
+    private static string Place(SymbolResult verb) => verb.Parent is { } above ? $"{Place(above)} {((CommandResult)verb).Command.Name}" : "lowrank";
+
+    private static BadInputException Unknown(Command verb, string place, string word)
     {
         string name = word.Split('=')[0];
         return word.StartsWith('-')
-            ? new("there is no such option", name, $"lowrank {verb.Name}", remedy: NearNames.Sentence(name, verb.Options.Select(o => o.Name)) ?? $"See `lowrank {verb.Name} --help`.")
-            : new("a word too many", word, $"lowrank {verb.Name}", remedy: $"See `lowrank {verb.Name} --help`.");
+            ? new("there is no such option", name, place, remedy: NearNames.Sentence(name, verb.Options.Select(o => o.Name)) ?? $"See `{place} --help`.")
+            : new("a word too many", word, place, remedy: $"See `{place} --help`.");
     }
 
     private static BadInputException BadValue(OptionResult option, string message)
@@ -48,5 +52,5 @@ internal static class ParseErrors
         return expected is null || option.Tokens.Count > 1 ? new(message.TrimEnd('.'), given, option.Option.Name) : new("a value of the wrong kind", given, option.Option.Name, expected);
     }
 
-    private static BadInputException Other(Command verb, string message) => new(message.TrimEnd('.'), place: $"lowrank {verb.Name}", remedy: $"See `lowrank {verb.Name} --help`.");
+    private static BadInputException Other(string place, string message) => new(message.TrimEnd('.'), place: place, remedy: $"See `{place} --help`.");
 }

@@ -30,7 +30,7 @@ internal sealed class TrainingRun : IDisposable
         (Settings, Folder, _model, _adapter, _host, _trainable, _data, _evalData, _modelPath) = (settings, folder, model, adapter, host, trainable, data, evalData, modelPath);
         Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
         {
-            OnStep = log => { _steps.Add(log); _progress?.Show(log); },
+            OnStep = log => { _steps.Add(log); _progress?.Show(log); OnStep?.Invoke(log); },
             OnEval = log => { _evals.Add(log); _progress?.Show(log); },
         };
     }
@@ -43,6 +43,10 @@ internal sealed class TrainingRun : IDisposable
     public Trainer Trainer { get; }
     /// <summary>The steps of this process, in order.</summary>
     public IReadOnlyList<StepLog> Steps => _steps;
+    /// <summary>Called after each step.</summary>
+    public Action<StepLog>? OnStep { get; set; }
+    /// <summary>All weights of the model, a shared one once.</summary>
+    public long Parameters => _model.ParameterCount;
     /// <summary>How many numbers are trained.</summary>
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
@@ -81,17 +85,17 @@ internal sealed class TrainingRun : IDisposable
     public string Describe()
         => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
 
-    /// <summary>Trains to the end or until stopped, then writes the report if asked.</summary>
-    public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true)
+    /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>
+    public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true, bool save = true)
     {
         long start = Stopwatch.GetTimestamp();
         TrainOutcome? outcome = null;
         TrainingProgress.During(Trainer.TotalSteps, quiet, progress =>
         {
             _progress = progress;
-            outcome = Trainer.Run(stop);
+            outcome = Trainer.Run(stop, save);
         });
-        if (outcome!.Finished && report) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        if (outcome!.Finished && report && save) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
         return outcome;
     }
 

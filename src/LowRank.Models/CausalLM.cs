@@ -123,6 +123,10 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
 
     /// <summary>The norm behind the last block, where it is an RMS norm.</summary>
     public RmsNorm? FinalRmsNorm => _finalNorm as RmsNorm;
+    /// <summary>The token embedding.</summary>
+    public TokenEmbedding Embedding => _embedding;
+    /// <summary>The output layer.</summary>
+    public Projection Head => _head;
 
     /// <summary>The last step: the final norm.</summary>
     public Tensor FinalNorm(Tensor hidden)

@@ -27,9 +27,9 @@ public sealed class DecoderBlock : nn.Module<Tensor, BlockInput, Tensor>
 
     internal PlainBlock AsPlain()
     {
-        var (query, key, value, output, rope) = _attention.Parts;
-        var (gate, up, down) = ((FeedForward)_feedForward).Parts;
-        return new((RmsNorm)_inputNorm!, query, key, value, output, (RmsNorm)_feedForwardNorm!, gate, up, down, rope);
+        var (qkv, output, layer) = _attention.Parts;
+        var (gateUp, down) = ((FeedForward)_feedForward).Parts;
+        return new((RmsNorm)_inputNorm!, qkv, output, (RmsNorm)_feedForwardNorm!, gateUp, down, layer.Rope is { } rope ? _spec.Ropes[rope] : null, layer.Window);
     }
 
     /// <inheritdoc/>

@@ -1,42 +1,34 @@
-using static TorchSharp.torch;
-
 namespace LowRank.Models;
 
 /// <summary>
-/// A block of the plain llama kind, opened for a training step written by hand: RMS norm, rotary attention with separate projections, RMS norm, gated
-/// feed-forward with SiLU; nothing else in it.
+/// A block opened for a training step written by hand: RMS norm, rotary attention, RMS norm, gated feed-forward; nothing else in it.
 /// </summary>
 /// <param name="InputNorm">Before attention.</param>
-/// <param name="Query">[Heads * d, H]</param>
-/// <param name="Key">[KeyHeads * d, H]</param>
-/// <param name="Value">[KeyHeads * d, H]</param>
+/// <param name="Qkv">[Heads * d, H], [KeyHeads * d, H], [KeyHeads * d, H], or all three as one.</param>
 /// <param name="Output">[H, Heads * d]</param>
 /// <param name="FeedForwardNorm">Before the feed-forward part.</param>
-/// <param name="Gate">[I, H]</param>
-/// <param name="Up">[I, H]</param>
+/// <param name="GateUp">[I, H] each, or both as one.</param>
 /// <param name="Down">[H, I]</param>
-/// <param name="Rope">Which of the pass's rotary tables turns its queries and keys.</param>
-public sealed record PlainBlock(RmsNorm InputNorm, Projection Query, Projection Key, Projection Value, Projection Output, RmsNorm FeedForwardNorm, Projection Gate, Projection Up, Projection Down, int Rope)
+/// <param name="Rope">How queries and keys are turned; null: not at all.</param>
+/// <param name="Window">Tokens a query sees, itself included; null: all before it.</param>
+public sealed record PlainBlock(RmsNorm InputNorm, IReadOnlyList<Projection> Qkv, Projection Output, RmsNorm FeedForwardNorm, IReadOnlyList<Projection> GateUp, Projection Down, RopeSpec? Rope, int? Window)
 {
-    /// <summary>Its seven projections.</summary>
-    public IReadOnlyList<Projection> Projections { get; } = [Query, Key, Value, Output, Gate, Up, Down];
+    /// <summary>Its projections.</summary>
+    public IEnumerable<Projection> Projections => [.. Qkv, Output, .. GateUp, Down];
 
     /// <summary>Why a spec's blocks are not of this kind; null if they are.</summary>
-    /// <param name="spec">The model.</param>
-    /// <param name="length">The longest sequence that will come: a window at least as wide is none.</param>
-    public static string? Refusal(DecoderSpec spec, int length)
+    public static string? Refusal(DecoderSpec spec)
     {
         var a = spec.Attention;
-        return a.Layout != QkvLayout.Separate || spec.FeedForward.FusedGateUp ? "fused projections"
+        return a.Layout == QkvLayout.PerHead ? "query, key and value of a head in one projection"
             : a.QkNorm != QkNorm.None ? "norms on queries and keys"
-            : a.SoftCap is not null ? "capped attention scores"
+            : a.SoftCap is not null || spec.LogitSoftCap is not null ? "capped scores"
             : spec.Experts is not null ? "a mixture of experts"
-            : !spec.FeedForward.Gated || spec.FeedForward.Activation != Activation.Silu ? "another feed-forward part"
-            : spec.Norm.IsLayerNorm || spec.Norm.UnitOffset || spec.Norm.WeightInFloat32 ? "another kind of norm"
-            : spec.ParallelResidual || spec.ResidualScale != 1 || spec.TransposedLinear ? "another kind of block"
+            : !spec.FeedForward.Gated || spec.FeedForward.Activation is not (Activation.Silu or Activation.GeluTanh) ? "another feed-forward part"
+            : spec.Norm.IsLayerNorm ? "another kind of norm"
+            : spec.ParallelResidual || spec.TransposedLinear || spec.Names.PositionEmbedding is not null ? "another kind of block"
             : spec.Names.InputNorm is null || spec.Names.FeedForwardNorm is null || spec.Names.AttentionOutputNorm is not null || spec.Names.FeedForwardOutputNorm is not null ? "norms in other places"
-            : spec.Layers.Any(l => l.Rope is null || spec.Ropes[l.Rope.Value].Rotated != a.HeadSize) ? "blocks without full rotary positions"
-            : spec.Layers.Any(l => l.Window < length) ? "sliding windows"
+            : a.HeadSize % 2 == 1 || spec.HiddenSize % 2 == 1 || spec.FeedForward.Size % 2 == 1 ? "odd widths"
             : null;
     }
 }

@@ -86,6 +86,23 @@ public static class Processor
         return 2.0 * size * size * size / best;
     }
 
+    /// <summary>Bytes a second between the processor and its memory on all threads, the best of several: x += y/2 reads x and y and writes x, so no line is fetched only to be overwritten.</summary>
+    /// <param name="bytes">What x and y take together; well above the caches.</param>
+    /// <param name="runs">How many are timed.</param>
+    public static double MeasureBandwidth(long bytes = 256L << 20, int runs = 10)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = zeros(bytes / 8), y = ones(bytes / 8);
+        double best = double.MaxValue;
+        for (int i = 0; i < runs; i++)
+        {
+            long start = System.Diagnostics.Stopwatch.GetTimestamp();
+            Ops.AddScaledInPlace(x, y, 0.5);
+            best = Math.Min(best, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return bytes * 1.5 / best;
+    }
+
     private static bool Detect()
     {
         string isa = Environment.GetEnvironmentVariable("ONEDNN_MAX_CPU_ISA") ?? "", capability = Environment.GetEnvironmentVariable("ATEN_CPU_CAPABILITY") ?? "";

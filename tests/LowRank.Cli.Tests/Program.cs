@@ -24,7 +24,10 @@ internal static class Program
     public static Outcome Run(params string[] args) => Finish(Start(args));
 
     /// <summary>Starts, and returns at once.</summary>
-    public static Process Start(params string[] args)
+    public static Process Start(params string[] args) => Start(null, args);
+
+    /// <summary>Starts with further environment variables.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string>? environment, params string[] args)
     {
         ProcessStartInfo info = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "LowRank.Cli.dll"), .. args])
         {
@@ -32,6 +35,7 @@ internal static class Program
         };
         info.Environment["OMP_NUM_THREADS"] = "1"; // the same sums in the same order in every process
         info.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
         return Process.Start(info)!;
     }
 

@@ -32,7 +32,7 @@ public sealed class SelfAttention : nn.Module<Tensor, BlockInput, Tensor>
         _keyNorm = Add(names.KeyNorm, parts.Norm(names.KeyNorm, perHead ? _spec.HeadSize : keys));
     }
 
-    internal (Projection Query, Projection Key, Projection Value, Projection Output, int Rope) Parts => (_query!, _key!, _value!, _output, _layer.Rope!.Value);
+    internal (IReadOnlyList<Projection> Qkv, Projection Output, LayerSpec Layer) Parts => (_qkv is null ? [_query!, _key!, _value!] : [_qkv], _output, _layer);
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor hidden, BlockInput input)

@@ -23,7 +23,7 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
         register_module(names.Down, _down = parts.Linear(names.Down, spec.Size, hidden, spec.Bias));
     }
 
-    internal (Projection Gate, Projection Up, Projection Down) Parts => (_gate!, _up!, _down);
+    internal (IReadOnlyList<Projection> GateUp, Projection Down) Parts => (_gateUp is null ? [_gate!, _up!] : [_gateUp], _down);
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor x)

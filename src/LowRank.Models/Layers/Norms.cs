@@ -22,8 +22,14 @@ public sealed class RmsNorm : StoredModule, IFunctional
     /// <summary>The stored weight, [dim].</summary>
     public Parameter Weight => _weight.Parameter;
 
-    /// <summary>The weight in the dtype it is applied in; owned by this module.</summary>
-    public Tensor ComputeWeight => _weight.Compute();
+    /// <summary>What the normalised numbers are multiplied with, [dim] in float32: the weight, plus 1 where the family says so.</summary>
+    public float[] Factors()
+    {
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        float[] weight = Weight.detach().cpu().to(ScalarType.Float32).data<float>().ToArray();
+        return _spec.UnitOffset ? [.. weight.Select(w => 1 + w)] : weight;
+    }
     /// <summary>ε.</summary>
     public double Epsilon => _spec.Epsilon;
 

@@ -17,6 +17,19 @@ public static class RopeFrequencies
         _ => throw new ArgumentOutOfRangeException(nameof(rope)),
     };
 
+    /// <summary>Cosines and sines [length, Pairs] of positions 0 .. <paramref name="length"/> - 1 of a sequence that long, times the spec's factor.</summary>
+    public static (float[] Cosines, float[] Sines) Table(RopeSpec rope, int length)
+    {
+        float[] frequencies = Of(rope, length), cos = new float[length * rope.Pairs], sin = new float[length * rope.Pairs];
+        for (int t = 0; t < length; t++)
+            for (int i = 0; i < rope.Pairs; i++)
+            {
+                float angle = t * frequencies[i]; // in float32, as the reference has it
+                (cos[t * rope.Pairs + i], sin[t * rope.Pairs + i]) = ((float)(Math.Cos(angle) * rope.AttentionFactor), (float)(Math.Sin(angle) * rope.AttentionFactor));
+            }
+        return (cos, sin);
+    }
+
     // base^(2i/size)
     private static float[] Powers(double theta, int size)
     {

@@ -1,58 +1,182 @@
+using LowRank.Models;
 using LowRank.Tensors;
-using static TorchSharp.torch;
 
 namespace LowRank.Training;
 
 /// <summary>
-/// Causal attention as plain batched products over row blocks, so that what lies above the diagonal is mostly never computed. Probabilities are made again in the
-/// backward pass. The heads of a key/value group are rows of one product: keys and values are never repeated.
+/// Causal attention in tiles of 64 tokens that never leave the caches: scores are made, used and forgotten, forward and backward; what is kept of a row is the logarithm of its
+/// softmax's sum. Queries, keys and values are read where the projection wrote them, a token's after another's. (The order of work is FlashAttention's, arXiv 2205.14135.)
 /// </summary>
-/// <param name="groups">Query heads of one key/value head.</param>
-/// <param name="scale">What scores are multiplied with.</param>
-internal sealed class FastAttention(long groups, double scale)
+internal sealed unsafe class FastAttention : IDisposable
 {
-    private const long BlockRows = 256;
+    private const int Block = 64, Chunk = 512;
+    private const float Nowhere = 1e30f;
 
-    /// <summary>q [B·KeyHeads, groups, T, d], k and v [B·KeyHeads, T, d] -> [B·KeyHeads, groups, T, d], written into <paramref name="output"/>.</summary>
-    public void Forward(Tensor q, Tensor k, Tensor v, Tensor output)
+    private readonly Kernels _k;
+    private readonly int _heads, _keyHeads, _size, _pitch, _capacity, _padded;
+    private readonly float _scale;
+    private readonly NativeBlock _keys, _values, _keyGradients, _valueGradients;
+    private readonly NativeBlock[] _forward, _backward;
+    private readonly int _longest;
+
+    /// <summary>For slices of up to <paramref name="rows"/> tokens (<paramref name="paddedRows"/> with each sequence filled up) and sequences of up to <paramref name="longest"/>.</summary>
+    public FastAttention(AttentionSpec spec, Kernels kernels, int rows, int paddedRows, int longest)
     {
-        foreach (var (from, to) in Blocks(q.size(2)))
+        (_k, _heads, _keyHeads, _size, _scale, _capacity, _padded) = (kernels, spec.Heads, spec.KeyHeads, spec.HeadSize, (float)spec.Scale, rows, paddedRows);
+        _pitch = (spec.Heads + 2 * spec.KeyHeads) * spec.HeadSize;
+        _longest = (longest + Block - 1) / Block * Block;
+        _keys = new NativeBlock((long)paddedRows * _keyHeads * _size * _k.Size);
+        _values = new NativeBlock((long)paddedRows * _keyHeads * _size * _k.Size);
+        _keyGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
+        _valueGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
+        NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
+        _forward = Each((Block * Chunk * 2 + Block * _size + 4 * Block) * sizeof(float));
+        _backward = Each((4L * _longest * _size + 4 * Block * Block + Block * _size) * _k.Size + ((long)_longest * _size + 2L * _longest + 2 * Block * Block + 3 * Block * _size) * sizeof(float));
+    }
+
+    /// <summary>Rows that it has room for.</summary>
+    public bool Fits(FastSlice slice) => slice.Rows <= _capacity && slice.PaddedRows <= _padded && slice.Sequences.Max(s => s.Length) <= _longest;
+
+    /// <summary>qkv [N, (heads + 2 keyHeads)·d], turned -> mixed [N, heads·d], lse [heads, N].</summary>
+    public void Forward(FastSlice slice, byte* qkv, byte* mixed, float* lse, int window)
+    {
+        var sequences = slice.Sequences;
+        var blocks = sequences.SelectMany(s => Enumerable.Range(0, s.Blocks).Select(b => (Sequence: s, Block: b))).ToArray();
+        Workers.For(blocks.Length * _keyHeads, (_, job) =>
         {
-            using var inner = NewDisposeScope();
-            var probabilities = Probabilities(q, k, from, to);
-            output.narrow(2, from, to - from).copy_(probabilities.bmm(v.narrow(1, 0, to)).view(-1, groups, to - from, q.size(3)));
+            var (sequence, block) = blocks[job / _keyHeads];
+            int head = job % _keyHeads, rows = Math.Min(Block, sequence.Length - block * Block);
+            byte* key = At(qkv, sequence.Start + block * Block, _heads + head), value = key + (long)_keyHeads * _size * _k.Size;
+            long to = PanelAt(head, sequence, block);
+            _k.PackTransposed(key, _pitch, rows, _size, _keys.Start + to, Block, Block);
+            _k.PackRows(value, _pitch, rows, _size, _values.Start + to, Block, _size);
+        });
+        Array.Sort(blocks, (a, b) => b.Block.CompareTo(a.Block)); // the longest work first
+        Workers.For(blocks.Length * _heads, (worker, job) =>
+        {
+            var (sequence, block) = blocks[job / _heads];
+            Rows(slice.Rows, worker, sequence, block, job % _heads, qkv, mixed, lse, window);
+        });
+    }
+
+    // One head's block of queries against all it sees.
+    private void Rows(int n, int worker, FastSlice.Sequence sequence, int block, int head, byte* qkv, byte* mixed, float* lse, int window)
+    {
+        float* scores = (float*)_forward[worker].Start, output = scores + Block * Chunk, maxima = output + Block * _size, sums = maxima + Block, shrink = sums + Block;
+        byte* p = (byte*)(shrink + 2 * Block);
+        int first = block * Block, rows = Math.Min(Block, sequence.Length - first), keyHead = head / (_heads / _keyHeads);
+        byte* query = At(qkv, sequence.Start + first, head);
+        new Span<float>(maxima, Block).Fill(-Nowhere);
+        new Span<float>(sums, Block).Clear();
+        int begin = Math.Max(0, first - window + 1) / Block * Block;
+        for (int from = begin; from < first + Block; from += Chunk)
+        {
+            int count = Math.Min(Chunk, first + Block - from);
+            for (int c = 0; c < count; c += Block)
+                _k.Multiply(Block, Block, _size, query, _pitch, _keys.Start + PanelAt(keyHead, sequence, (from + c) / Block), Block, scores + c, Chunk, false);
+            _k.Softmax(scores, Chunk, Block, count, _scale, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk);
+            if (from > begin)
+                for (int r = 0; r < Block; r++) _k.Scale(output + r * _size, _size, shrink[r]);
+            for (int c = 0; c < count; c += Block)
+                _k.Multiply(Block, _size, Block, p + c * _k.Size, Chunk, _values.Start + PanelAt(keyHead, sequence, (from + c) / Block), _size, output, _size, from > begin || c > 0);
+        }
+        int width = _heads * _size;
+        for (int r = 0; r < rows; r++)
+        {
+            long token = sequence.Start + first + r;
+            _k.Store(output + r * _size, _size, 1, _size, mixed + (token * width + head * _size) * _k.Size, width, 1 / sums[r]);
+            lse[(long)head * n + token] = maxima[r] + MathF.Log(sums[r]);
         }
     }
 
-    /// <summary>The gradients of q, k and v, given that of the output: written into <paramref name="dq"/>, added to <paramref name="dk"/> and <paramref name="dv"/>.</summary>
-    public void Backward(Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor dq, Tensor dk, Tensor dv)
+    /// <summary>Given d(mixed): d(qkv), still turned.</summary>
+    public void Backward(FastSlice slice, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
     {
-        foreach (var (from, to) in Blocks(q.size(2)))
+        var sequences = slice.Sequences.OrderByDescending(s => s.Length).ToArray();
+        Workers.For(sequences.Length * _heads, (worker, job) => Head(slice.Rows, worker, sequences[job / _heads], job % _heads, qkv, mixed, dmixed, lse, dqkv, window));
+        int groups = _heads / _keyHeads;
+        Workers.For(slice.Rows / Block, (_, job) =>
         {
-            using var inner = NewDisposeScope();
-            Tensor probabilities = Probabilities(q, k, from, to), part = Rows(gradient, from, to), seen = v.narrow(1, 0, to);
-            dv.narrow(1, 0, to).PlusInPlace(probabilities.transpose(1, 2).bmm(part));
-            var scores = Ops.SoftmaxBackward(part.bmm(seen.transpose(1, 2)), probabilities);
-            Ops.ScaleInPlace(scores, scale);
-            dq.narrow(2, from, to - from).copy_(scores.bmm(k.narrow(1, 0, to)).view(-1, groups, to - from, q.size(3)));
-            dk.narrow(1, 0, to).PlusInPlace(scores.transpose(1, 2).bmm(Rows(q, from, to)));
+            float* sum = stackalloc float[_size];
+            for (int token = job * Block; token < (job + 1) * Block; token++)
+                for (int head = 0; head < _keyHeads; head++)
+                {
+                    _k.Store(Summed(_keyGradients, token, head, groups, slice.Rows, sum), _size, 1, _size, At(dqkv, token, _heads + head), _size, 1);
+                    _k.Store(Summed(_valueGradients, token, head, groups, slice.Rows, sum), _size, 1, _size, At(dqkv, token, _heads + _keyHeads + head), _size, 1);
+                }
+        });
+    }
+
+    // Over the query heads that share a key head.
+    private float* Summed(NativeBlock parts, int token, int keyHead, int groups, int n, float* sum)
+    {
+        float* first = (float*)parts.Start + ((long)keyHead * groups * n + token) * _size;
+        if (groups == 1) return first;
+        for (int i = 0; i < _size; i++)
+        {
+            float s = first[i];
+            for (int g = 1; g < groups; g++) s += first[(long)g * n * _size + i];
+            sum[i] = s;
+        }
+        return sum;
+    }
+
+    private void Head(int n, int worker, FastSlice.Sequence sequence, int head, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
+    {
+        int size = _k.Size, blocks = sequence.Blocks, padded = blocks * Block, width = _heads * _size, keyHead = head / (_heads / _keyHeads), panel = Block * _size * size, tile = Block * Block;
+        float* dq = (float*)_backward[worker].Start, sums = dq + (long)padded * _size, delta = sums + padded, scores = delta + padded, dp = scores + tile, dk = dp + tile, dv = dk + Block * _size, turned = dv + Block * _size;
+        byte* queriesT = (byte*)(turned + Block * _size), queries = queriesT + (long)blocks * panel, aboveT = queries + (long)blocks * panel, above = aboveT + (long)blocks * panel;
+        byte* p = above + (long)blocks * panel, ds = p + tile * size, dsPanel = ds + tile * size, keyT = dsPanel + tile * size, scratch = keyT + panel;
+        new Span<float>(dq, padded * _size).Clear();
+        for (int b = 0; b < blocks; b++)
+        {
+            int rows = Math.Min(Block, sequence.Length - b * Block);
+            long token = sequence.Start + b * Block;
+            byte* query = At(qkv, token, head), gradient = dmixed + (token * width + head * _size) * size, output = mixed + (token * width + head * _size) * size;
+            _k.PackTransposed(query, _pitch, rows, _size, queriesT + (long)b * panel, Block, Block);
+            _k.PackRows(query, _pitch, rows, _size, queries + (long)b * panel, Block, _size);
+            _k.PackTransposed(gradient, width, rows, _size, aboveT + (long)b * panel, Block, Block);
+            _k.PackRows(gradient, width, rows, _size, above + (long)b * panel, Block, _size);
+            for (int r = 0; r < Block; r++)
+            {
+                sums[b * Block + r] = r < rows ? lse[(long)head * n + token + r] : Nowhere; // rows beyond the end get no probability
+                delta[b * Block + r] = r < rows ? _k.Dot(gradient + (long)r * width * size, output + (long)r * width * size, _size) : 0;
+            }
+        }
+        for (int j = 0; j < blocks; j++)
+        {
+            long token = sequence.Start + j * Block;
+            byte* key = At(qkv, token, _heads + keyHead), value = At(qkv, token, _heads + _keyHeads + keyHead);
+            _k.Transpose(key, _pitch, Block, _size, keyT, Block, scratch);
+            int last = (int)Math.Min(blocks - 1, ((long)j * Block + Block - 2 + window) / Block);
+            for (int i = j; i <= last; i++)
+            {
+                _k.Multiply(Block, Block, _size, key, _pitch, queriesT + (long)i * panel, Block, scores, Block, false);
+                _k.Multiply(Block, Block, _size, value, _pitch, aboveT + (long)i * panel, Block, dp, Block, false);
+                _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel);
+                _k.Multiply(Block, _size, Block, p, Block, above + (long)i * panel, _size, dv, _size, i > j);
+                _k.Multiply(Block, _size, Block, ds, Block, queries + (long)i * panel, _size, dk, _size, i > j);
+                _k.Multiply(_size, Block, Block, keyT, Block, dsPanel, Block, dq + (long)i * Block * _size, Block, true);
+            }
+            long to = ((long)head * n + token) * _size;
+            long bytes = (long)Math.Min(Block, sequence.Length - j * Block) * _size * sizeof(float);
+            Buffer.MemoryCopy(dk, (float*)_keyGradients.Start + to, bytes, bytes);
+            Buffer.MemoryCopy(dv, (float*)_valueGradients.Start + to, bytes, bytes);
+        }
+        for (int b = 0; b < blocks; b++)
+        {
+            _k.TransposeSingles(dq + (long)b * Block * _size, Block, _size, Block, turned, _size);
+            _k.Store(turned, _size, Math.Min(Block, sequence.Length - b * Block), _size, At(dqkv, sequence.Start + b * Block, head), _pitch, 1);
         }
     }
 
-    /// <summary>Of rows from..to against all they see: [B·KeyHeads, groups·rows, to].</summary>
-    private Tensor Probabilities(Tensor q, Tensor k, long from, long to)
-    {
-        var scores = Rows(q, from, to).bmm(k.narrow(1, 0, to).transpose(1, 2));
-        Ops.ScaleInPlace(scores, scale);
-        var above = ones(to - from, to - from, ScalarType.Bool, scores.device).triu(1);
-        scores.view(-1, groups, to - from, to).narrow(3, from, to - from).masked_fill_(above, Scalars.MinusInfinity);
-        return nn.functional.softmax(scores, -1);
-    }
+    private byte* At(byte* qkv, long token, int head) => qkv + (token * _pitch + (long)head * _size) * _k.Size;
 
-    private Tensor Rows(Tensor x, long from, long to) => x.narrow(2, from, to - from).reshape(-1, groups * (to - from), x.size(3));
+    private long PanelAt(int keyHead, FastSlice.Sequence sequence, int block) => ((long)keyHead * _padded + sequence.Padded + block * Block) * _size * _k.Size;
 
-    private static IEnumerable<(long From, long To)> Blocks(long rows)
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        for (long from = 0; from < rows; from += BlockRows) yield return (from, Math.Min(rows, from + BlockRows));
+        foreach (var block in (NativeBlock[])[_keys, _values, _keyGradients, _valueGradients, .. _forward, .. _backward]) block.Dispose();
     }
 }

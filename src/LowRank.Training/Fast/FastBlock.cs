@@ -1,111 +1,185 @@
 using LowRank.Models;
 using LowRank.Tensors;
-using static TorchSharp.torch;
 
 namespace LowRank.Training;
 
-/// <summary>
-/// One block's forward and backward pass by hand. Kept between them: the two residual inputs, the turned queries and keys, the values, the attention's output, gate and
-/// up, and the low-rank middles; norms and activations are made again.
-/// </summary>
-internal sealed class FastBlock
+/// <summary>One block, forward and backward. Norms and activations are made again in the backward pass.</summary>
+internal sealed unsafe class FastBlock : IDisposable
 {
     private readonly PlainBlock _block;
-    private readonly FastLinear _query, _key, _value, _output, _gate, _up, _down;
-    private readonly AttentionSpec _spec;
-    private readonly FastAttention _attention;
-    private readonly FastHeads _heads;
+    private readonly DecoderSpec _spec;
+    private readonly Kernels _k;
+    private readonly NativeBlock _inputNorm, _feedForwardNorm;
+    private readonly GateKind _kind;
+    private readonly int _hidden, _inner, _window;
 
-    public FastBlock(PlainBlock block, AttentionSpec spec, Func<Projection, FastLinear> linear)
+    public FastBlock(PlainBlock block, DecoderSpec spec, Workspace space, Func<Projection, FastLinear> open)
     {
-        (_block, _spec) = (block, spec);
-        (_query, _key, _value, _output) = (linear(block.Query), linear(block.Key), linear(block.Value), linear(block.Output));
-        (_gate, _up, _down) = (linear(block.Gate), linear(block.Up), linear(block.Down));
-        _attention = new FastAttention(spec.Heads / spec.KeyHeads, spec.Scale);
-        _heads = new FastHeads(spec);
-        All = [_query, _key, _value, _output, _gate, _up, _down];
+        (_block, _spec, _k, _hidden, _inner, _window) = (block, spec, space.Kernels, spec.HiddenSize, spec.FeedForward.Size, block.Window ?? 1 << 30);
+        Qkv = new([.. block.Qkv.Select(open)], false, space);
+        Output = new([open(block.Output)], false, space);
+        GateUp = new([.. block.GateUp.Select(open)], true, space);
+        Down = new([open(block.Down)], false, space);
+        (_inputNorm, _feedForwardNorm) = (Floats(block.InputNorm.Factors()), Floats(block.FeedForwardNorm.Factors()));
+        _kind = spec.FeedForward.Activation == Activation.Silu ? GateKind.Silu : GateKind.GeluTanh;
     }
 
-    /// <summary>Its projections.</summary>
-    public IReadOnlyList<FastLinear> All { get; }
-
-    /// <summary>What the backward pass needs; its tensors belong to the scope that was current in <see cref="Forward"/>.</summary>
-    public sealed record Saved(Tensor Input, Tensor Q, Tensor K, Tensor V, Tensor Mixed, Tensor Middle, Tensor Gate, Tensor Up, Tensor?[] Lows);
+    public FastStack Qkv { get; }
+    public FastStack Output { get; }
+    public FastStack GateUp { get; }
+    public FastStack Down { get; }
+    public IEnumerable<FastStack> Stacks => [Qkv, Output, GateUp, Down];
+    public RopeSpec? Rope => _block.Rope;
 
     /// <summary>[N, H] -> [N, H].</summary>
-    public (Tensor Hidden, Saved Saved) Forward(Tensor input, BlockInput pass, long rows, long width)
+    public void Forward(FastSlice slice, byte* input, byte* output, Saved s, Shared b, FastAttention attention, RopeRows? rope)
     {
-        using var scope = NewDisposeScope();
-        var rope = pass.Ropes[_block.Rope];
-        var x = Normalise(_block.InputNorm, input);
-        var (q, lowQ) = _query.Forward(x);
-        var (k, lowK) = _key.Forward(x);
-        var (v, lowV) = _value.Forward(x);
-        q = _heads.Gather(rope.Rotate(q.view(rows, width, _spec.Heads, _spec.HeadSize)), pass.Runs);
-        k = _heads.Gather(rope.Rotate(k.view(rows, width, _spec.KeyHeads, _spec.HeadSize)), pass.Runs);
-        v = _heads.Gather(v, pass.Runs);
-        var gathered = empty_like(q);
-        foreach (var run in pass.Runs) _attention.Forward(_heads.Queries(q, run), _heads.Keys(k, run), _heads.Keys(v, run), _heads.Queries(gathered, run));
-        var mixed = _heads.Scatter(gathered, pass.Runs);
-        var (middle, lowO) = _output.Forward(mixed);
-        middle.PlusInPlace(input);
+        int n = slice.Rows, qkv = Qkv.Out;
+        long t = StepClock.Start();
+        Qkv.Lows(n, b.X, b.Low, s.LowQkv, Norm(_inputNorm, input, b.X, _block.InputNorm.Epsilon));
+        t = StepClock.Tick("norms and low-rank middles", t);
+        Qkv.Forward(n, b.X, b.Low, (panel, row, rows, tile) => _k.StoreSum(tile, Workspace.Width, rows, panel.Columns, s.Qkv + ((long)row * qkv + panel.At) * _k.Size, qkv, 1, BiasOf(panel), null));
+        t = StepClock.Tick("projections forward", t);
+        Turn(n, s.Qkv, rope, back: false);
+        t = StepClock.Tick("rotary", t);
+        attention.Forward(slice, s.Qkv, s.Mixed, s.Lse, _window);
+        t = StepClock.Tick("attention forward", t);
+        Output.Lows(n, s.Mixed, b.Low, s.LowOutput, null);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        Output.Forward(n, s.Mixed, b.Low, Residual(input, s.Middle));
+        t = StepClock.Tick("projections forward", t);
 
-        x = Normalise(_block.FeedForwardNorm, middle);
-        var (gate, lowG) = _gate.Forward(x);
-        var (up, lowU) = _up.Forward(x);
-        var (hidden, lowD) = _down.Forward(nn.functional.silu(gate).mul_(up));
-        hidden.PlusInPlace(middle);
-
-        Saved saved = new(input, q, k, v, mixed, middle, gate, up, [lowQ, lowK, lowV, lowO, lowG, lowU, lowD]);
-        foreach (var tensor in (Tensor?[])[hidden, q, k, v, mixed, middle, gate, up, .. saved.Lows]) tensor?.MoveToOuterDisposeScope();
-        return (hidden, saved);
+        GateUp.Lows(n, b.X, b.Low, s.LowGateUp, Norm(_feedForwardNorm, s.Middle, b.X, _block.FeedForwardNorm.Epsilon));
+        t = StepClock.Tick("norms and low-rank middles", t);
+        GateUp.Forward(n, b.X, b.Low, (panel, row, rows, tile) =>
+        {
+            AddBias(panel, rows, tile);
+            byte* gate = s.GateUp + ((long)row * 2 * _inner + panel.At) * _k.Size;
+            _k.Gate(_kind, tile, tile + Panel.Half, Workspace.Width, rows, panel.Columns, gate, gate + (long)_inner * _k.Size, 2 * _inner, b.Act + ((long)row * _inner + panel.At) * _k.Size, _inner);
+        });
+        t = StepClock.Tick("projections forward", t);
+        Down.Lows(n, b.Act, b.Low, s.LowDown, null);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        if (output is not null) Down.Forward(n, b.Act, b.Low, Residual(s.Middle, output));
+        StepClock.Tick("projections forward", t);
     }
 
-    /// <summary>The gradient of the block's input, given that of its output (overwritten); null where nothing below wants it.</summary>
-    public Tensor? Backward(Tensor gradient, Saved s, BlockInput pass, long rows, long width, bool wantsInput)
+    /// <summary>Turns the gradient of the block's output into that of its input, where that is wanted, and adds the adapters' gradients.</summary>
+    public void Backward(FastSlice slice, byte* input, byte* gradient, Saved s, Shared b, FastAttention attention, RopeRows? rope, bool wantsInput)
     {
-        using var scope = NewDisposeScope();
-        var rope = pass.Ropes[_block.Rope];
-        var silu = nn.functional.silu(s.Gate);
-        var inner = _down.Backward(gradient, silu.mul(s.Up), s.Lows[6], wantsInput: true)!;
-        var x = Normalise(_block.FeedForwardNorm, s.Middle);
-        var toUp = inner.mul(silu);
-        var toNorm = _up.Backward(toUp, x, s.Lows[5], true)!;
-        toNorm.PlusInPlace(_gate.Backward(Ops.SiluBackward(inner.mul_(s.Up), s.Gate), x, s.Lows[4], true)!);
-        gradient.PlusInPlace(NormBackward(_block.FeedForwardNorm, s.Middle, toNorm));
+        int n = slice.Rows, wide = 2 * _inner;
+        float scale = (float)_spec.ResidualScale;
+        byte* above = gradient;
+        long t = StepClock.Start();
+        if (scale != 1)
+        {
+            above = b.X;
+            ScaleRows(n, gradient, above, scale);
+        }
+        Down.Above(n, above, b.Low, b.LowT);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        Down.Backward(n, above, b.Low, (panel, row, rows, tile) =>
+        {
+            byte* gate = s.GateUp + ((long)row * wide + panel.At) * _k.Size;
+            _k.GateBackward(_kind, tile, Workspace.Width, rows, panel.Columns, gate, gate + (long)_inner * _k.Size, wide, b.Act + ((long)row * _inner + panel.At) * _k.Size, _inner);
+        });
+        t = StepClock.Tick("projections backward", t);
+        Down.Gradients(n, b.Act, above, s.LowDown, b.LowT);
+        t = StepClock.Tick("adapter gradients", t);
+        GateUp.Above(n, s.GateUp, b.Low, b.LowT);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        GateUp.Backward(n, s.GateUp, b.Low, Plain(b.Gradient, _hidden));
+        t = StepClock.Tick("projections backward", t);
+        NormBackward(n, _feedForwardNorm, s.Middle, b.Gradient, gradient, GateUp.IsAdapted ? b.X : null, _block.FeedForwardNorm.Epsilon);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        GateUp.Gradients(n, b.X, s.GateUp, s.LowGateUp, b.LowT);
+        t = StepClock.Tick("adapter gradients", t);
 
-        var toMixed = _output.Backward(gradient, s.Mixed, s.Lows[3], true)!;
-        var above = _heads.Gather(toMixed, pass.Runs);
-        Tensor dq = empty_like(s.Q), dk = zeros_like(s.K), dv = zeros_like(s.V);
-        foreach (var run in pass.Runs)
-            _attention.Backward(_heads.Queries(above, run), _heads.Queries(s.Q, run), _heads.Keys(s.K, run), _heads.Keys(s.V, run), _heads.Queries(dq, run), _heads.Keys(dk, run), _heads.Keys(dv, run));
-        x = Normalise(_block.InputNorm, s.Input);
-        var back = _query.Backward(Turned(_heads.Scatter(dq, pass.Runs), rope, rows, width), x, s.Lows[0], wantsInput);
-        var fromKey = _key.Backward(Turned(_heads.Scatter(dk, pass.Runs), rope, rows, width), x, s.Lows[1], wantsInput);
-        var fromValue = _value.Backward(_heads.Scatter(dv, pass.Runs), x, s.Lows[2], wantsInput);
-        if (back is null) return null;
-        back.PlusInPlace(fromKey!).PlusInPlace(fromValue!);
-        gradient.PlusInPlace(NormBackward(_block.InputNorm, s.Input, back));
-        return gradient;
+        if (scale != 1) ScaleRows(n, gradient, above, scale);
+        Output.Above(n, above, b.Low, b.LowT);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        Output.Backward(n, above, b.Low, Plain(b.MixedGradient, Output.In));
+        t = StepClock.Tick("projections backward", t);
+        Output.Gradients(n, s.Mixed, above, s.LowOutput, b.LowT);
+        t = StepClock.Tick("adapter gradients", t);
+        if (!wantsInput && !Qkv.IsAdapted) return;
+        attention.Backward(slice, s.Qkv, s.Mixed, b.MixedGradient, s.Lse, b.QkvGradient, _window);
+        t = StepClock.Tick("attention backward", t);
+        Turn(n, b.QkvGradient, rope, back: true);
+        t = StepClock.Tick("rotary", t);
+        Qkv.Above(n, b.QkvGradient, b.Low, b.LowT);
+        t = StepClock.Tick("norms and low-rank middles", t);
+        if (wantsInput)
+        {
+            Qkv.Backward(n, b.QkvGradient, b.Low, Plain(b.Gradient, _hidden));
+            t = StepClock.Tick("projections backward", t);
+            NormBackward(n, _inputNorm, input, b.Gradient, gradient, Qkv.IsAdapted ? b.X : null, _block.InputNorm.Epsilon);
+        }
+        else Workers.For(n / Workspace.Width, (_, job) => Norm(_inputNorm, input, b.X, _block.InputNorm.Epsilon)(job * Workspace.Width, Workspace.Width));
+        t = StepClock.Tick("norms and low-rank middles", t);
+        Qkv.Gradients(n, b.X, b.QkvGradient, s.LowQkv, b.LowT);
+        StepClock.Tick("adapter gradients", t);
     }
 
-    /// <summary>x / rms(x)·w, rounded where the module itself rounds.</summary>
-    public static Tensor Normalise(RmsNorm norm, Tensor x) => x.mul(Ops.InverseRms(x, norm.Epsilon)).to(x.dtype).mul_(norm.ComputeWeight);
+    // ------------------------------------------------------------------------------------------------------------------------------------
+    private Action<int, int> Norm(NativeBlock weight, byte* x, byte* y, double epsilon)
+        => (row, rows) => _k.RmsNorm(x + (long)row * _hidden * _k.Size, (float*)weight.Start, y + (long)row * _hidden * _k.Size, rows, _hidden, (float)epsilon);
 
-    /// <summary>The gradient of a norm's input.</summary>
-    public static Tensor NormBackward(RmsNorm norm, Tensor x, Tensor gradient)
+    private void NormBackward(int n, NativeBlock weight, byte* x, byte* dy, byte* dx, byte* y, double epsilon)
+        => Workers.For(n / Workspace.Width, (_, job) =>
+        {
+            long at = (long)job * Workspace.Width * _hidden * _k.Size;
+            _k.RmsNormBackward(x + at, (float*)weight.Start, dy + at, dx + at, y is null ? null : y + at, Workspace.Width, _hidden, (float)epsilon);
+        });
+
+    private void Turn(int n, byte* qkv, RopeRows? rope, bool back)
     {
-        using var scope = NewDisposeScope();
-        var inverse = Ops.InverseRms(x, norm.Epsilon);
-        var weighted = gradient.mul(norm.ComputeWeight);
-        var along = weighted.mul(x).sum([-1], keepdim: true, type: ScalarType.Float32).mul_(inverse.mul(inverse).mul_(inverse)).div_(Scalars.Of((double)x.size(-1)));
-        return weighted.mul_(inverse.to(x.dtype)).sub_(x.mul(along.to(x.dtype))).MoveToOuterDisposeScope();
+        if (rope is null) return;
+        var a = _spec.Attention;
+        Workers.For(n / Workspace.Width, (_, job) =>
+        {
+            for (int token = job * Workspace.Width; token < (job + 1) * Workspace.Width; token++)
+                _k.Rotate(qkv + (long)token * Qkv.Out * _k.Size, a.Heads + a.KeyHeads, a.HeadSize, rope.Half, rope.Cosines(token), rope.Sines(token), back);
+        });
     }
 
-    // The rotation's transpose: x·cos + roll(x·sin), [N, heads·d].
-    private Tensor Turned(Tensor gradient, RopeTable rope, long rows, long width)
+    private TileSink Plain(byte* to, int width)
+        => (panel, row, rows, tile) => _k.Store(tile, Workspace.Width, rows, panel.Columns, to + ((long)row * width + panel.At) * _k.Size, width, 1);
+
+    private TileSink Residual(byte* from, byte* to) => (panel, row, rows, tile) =>
     {
-        var g = gradient.view(rows, width, -1, _spec.HeadSize);
-        return g.mul(rope.Cosines).PlusInPlace(g.mul(rope.SignedSines).roll(_spec.HeadSize / 2, -1)).view(rows * width, -1);
+        long at = ((long)row * _hidden + panel.At) * _k.Size;
+        _k.StoreSum(tile, Workspace.Width, rows, panel.Columns, to + at, _hidden, (float)_spec.ResidualScale, BiasOf(panel), from + at);
+    };
+
+    private void ScaleRows(int n, byte* from, byte* to, float scale) => Workers.For(n, (worker, row) =>
+    {
+        float* wide = stackalloc float[_hidden];
+        _k.Widen(from + (long)row * _hidden * _k.Size, wide, _hidden, scale);
+        _k.Narrow(wide, to + (long)row * _hidden * _k.Size, _hidden, 1);
+    });
+
+    private static void AddBias(Panel panel, int rows, float* tile)
+    {
+        for (int half = 0; half < 2; half++)
+            if ((half == 0 ? panel.Part : panel.Second!).Bias is { } bias)
+                for (int r = 0; r < rows; r++)
+                    for (int c = 0; c < panel.Columns; c++) tile[r * Workspace.Width + half * Panel.Half + c] += ((float*)bias.Start)[(half == 0 ? panel.Row : panel.SecondRow) + c];
+    }
+
+    private static float* BiasOf(Panel panel) => panel.Part.Bias is { } bias ? (float*)bias.Start + panel.Row : null;
+
+    private static NativeBlock Floats(float[] values)
+    {
+        var block = new NativeBlock(values.Length * sizeof(float));
+        values.CopyTo(new Span<float>(block.Start, values.Length));
+        return block;
+    }
+
+    public void Dispose()
+    {
+        foreach (var stack in Stacks) stack.Dispose();
+        _inputNorm.Dispose();
+        _feedForwardNorm.Dispose();
     }
 }

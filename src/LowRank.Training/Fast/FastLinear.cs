@@ -6,53 +6,63 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// One projection of the step written by hand: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ, and its gradients. B·A is never formed; W is frozen. A projection without an
-/// adapter is the same with no factors.
+/// One projection of the step: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. W is frozen, B·A is never formed. A projection without an adapter is the same with no factors.
 /// </summary>
-internal sealed class FastLinear(Projection layer, Parameter? a, Parameter? b, double scale)
+internal sealed unsafe class FastLinear
 {
-    private Tensor? _a, _b;
+    private readonly Parameter? _a, _b;
 
-    /// <summary>Whether it has an adapter.</summary>
-    public bool IsAdapted => a is not null;
-
-    /// <summary>Casts the factors for a micro-batch; the casts belong to the current dispose scope.</summary>
-    public void Begin(ScalarType dtype)
+    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none.</summary>
+    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Kernels kernels)
     {
-        if (a is null) return;
-        (_a, _b) = (a.detach().to(dtype), b!.detach().to(dtype));
-    }
-
-    /// <summary>[N, in] -> ([N, out], the low-rank middle [N, r] that the backward pass needs, or null).</summary>
-    public (Tensor Output, Tensor? Low) Forward(Tensor x)
-    {
-        var y = nn.functional.linear(x, layer.ComputeWeight, layer.ComputeBias);
-        if (_a is null) return (y, null);
-        var low = Ops.Scale(x.mm(_a.t()), scale);
-        y.addmm_(low, _b!.t(), 1, 1);
-        return (y, low);
-    }
-
-    /// <summary>Adds the gradients of A and B, and returns that of the input, [N, in], where it is wanted.</summary>
-    public Tensor? Backward(Tensor gradient, Tensor x, Tensor? low, bool wantsInput)
-    {
-        Tensor? middle = null;
-        if (_a is not null)
+        Weight = new FastWeight(layer.Weight, kernels);
+        (_a, _b, Scale) = (a, b, (float)scale);
+        Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
+        if (layer.Bias is { } bias)
         {
-            middle = Ops.Scale(gradient.mm(_b!), scale);
-            Accumulate(b!, gradient.t().mm(low!));
-            Accumulate(a!, middle.t().mm(x));
+            using var scope = NewDisposeScope();
+            Bias = new NativeBlock(Out * sizeof(float));
+            bias.detach().to(ScalarType.Float32).data<float>().CopyTo(new Span<float>(Bias.Start, Out));
         }
-        if (!wantsInput) return null;
-        var input = gradient.mm(layer.ComputeWeight);
-        if (middle is not null) input.addmm_(middle, _a!, 1, 1);
-        return input;
     }
 
-    private static void Accumulate(Parameter parameter, Tensor gradient)
+    /// <summary>W.</summary>
+    public FastWeight Weight { get; }
+    /// <summary>Width of the input.</summary>
+    public int In => Weight.Columns;
+    /// <summary>Width of the output.</summary>
+    public int Out => Weight.RowCount;
+    /// <summary>Rank rounded up to even; 0 without an adapter.</summary>
+    public int Rank { get; }
+    /// <summary>s.</summary>
+    public float Scale { get; }
+    /// <summary>b in float32, or null.</summary>
+    public NativeBlock? Bias { get; }
+    /// <summary>A's rows as trained.</summary>
+    public int TrueRank => (int)(_a?.size(0) ?? 0);
+
+    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next three.</summary>
+    public float* A { get; private set; }
+    /// <summary>B's numbers, [out, r].</summary>
+    public float* B { get; private set; }
+    /// <summary>Where A's gradient is summed, [r, in].</summary>
+    public float* GradientA { get; private set; }
+    /// <summary>Where B's gradient is summed, [out, r].</summary>
+    public float* GradientB { get; private set; }
+
+    /// <summary>Looks up where the factors and their gradients lie now; gradients that are absent begin at 0.</summary>
+    public void Begin()
     {
-        var wide = gradient.to(parameter.dtype);
-        if (parameter.grad is { } sum) sum.PlusInPlace(wide);
-        else parameter.grad = wide; // the parameter keeps its own reference
+        if (_a is null) return;
+        A = (float*)NativeTensors.DataPointer(_a);
+        B = (float*)NativeTensors.DataPointer(_b!);
+        GradientA = Gradient(_a);
+        GradientB = Gradient(_b!);
+    }
+
+    private static float* Gradient(Parameter parameter)
+    {
+        parameter.grad ??= zeros_like(parameter); // the parameter keeps its own reference
+        return (float*)NativeTensors.DataPointer(parameter.grad!);
     }
 }

@@ -6,19 +6,34 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// Forward and backward of a micro-batch by hand, for plain llama blocks with plain LoRA on their projections: the same mathematics as automatic differentiation
-/// (a law test holds the two equal), in fewer passes and a third of the memory. Nothing below the lowest adapted block is differentiated.
+/// Forward and backward of a micro-batch by hand, for llama's kind of blocks with LoRA on their projections: the mathematics of automatic differentiation (a law test holds the two
+/// equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole sequences, so memory does not grow with it.
+/// Nothing below the lowest adapted block is differentiated.
 /// </summary>
-internal sealed class FastStep : IMicroStep
+internal sealed unsafe class FastStep : IMicroStep, IDisposable
 {
+    /// <summary>Tokens of a slice: enough to pay for reading the weights, few enough for the memory.</summary>
+    private const int SliceTokens = 1024;
+
     private readonly CausalLM _model;
+    private readonly Kernels _k;
+    private readonly Workspace _space;
     private readonly List<FastBlock> _blocks;
-    private readonly int _lowest;
+    private readonly FastLoss _loss;
+    private readonly int _lowest, _rank;
+    private readonly Dictionary<(RopeSpec, int), (float[], float[])> _tables = [];
+    private int _rows, _longest;
+    private FastAttention? _attention;
+    private Shared? _shared;
+    private Saved?[] _saved = [];
+    private Saved? _passing;
+    private NativeBlock?[] _inputs = [];
 
     /// <summary>Opens the model; only where <see cref="Refusal"/> has no objection.</summary>
     public FastStep(CausalLM model, Adapter adapter)
     {
         _model = model;
+        _k = Kernels.Of(model.ComputeDType);
         var names = model.named_modules().Where(m => m.module is Projection).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).ToDictionary(m => (Projection)m.module, m => m.name, (IEqualityComparer<Projection>)ReferenceEqualityComparer.Instance);
         var factors = adapter.Parameters.ToLookup(p => p.Module);
         var scales = adapter.Modules.ToDictionary(m => m.Module, m => m.Scale);
@@ -26,70 +41,129 @@ internal sealed class FastStep : IMicroStep
         {
             string name = names[layer];
             Parameter? Of(ParameterRole role) => factors[name].FirstOrDefault(p => p.Role == role)?.Parameter;
-            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1));
+            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), _k);
         }
-        _blocks = [.. model.PlainBlocks().Select(b => new FastBlock(b, model.Spec.Attention, Open))];
-        _lowest = _blocks.FindIndex(b => b.All.Any(l => l.IsAdapted));
+        var plain = model.PlainBlocks();
+        int ranks = plain.Max(b => Math.Max(b.Qkv.Concat([b.Output]).Sum(RankOf), b.GateUp.Concat([b.Down]).Sum(RankOf)));
+        int RankOf(Projection layer) => factors[names[layer]].Where(p => p.Role == ParameterRole.A).Sum(p => (int)p.Parameter.size(0) + 2);
+        var spec = model.Spec;
+        int qkv = (spec.Attention.Heads + 2 * spec.Attention.KeyHeads) * spec.Attention.HeadSize;
+        _space = new Workspace(_k, new[] { spec.HiddenSize, qkv, 2 * spec.FeedForward.Size }.Max(), (ranks + 15) / 16 * 16, Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), spec.Attention.Heads * spec.Attention.HeadSize));
+        _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
+        _rank = _blocks.Max(b => b.Stacks.Max(s => s.Rank));
+        _loss = new FastLoss(model, _space);
+        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsAdapted));
     }
 
     /// <summary>Why the step cannot be computed by hand; null if it can.</summary>
     public static string? Refusal(CausalLM model, Adapter? adapter, RunSettings settings)
     {
         if (adapter is null) return "all weights are trained";
-        if (settings.GradientCheckpointing) return "gradient_checkpointing is set";
-        if (PlainBlock.Refusal(model.Spec, settings.MaxLength) is { } kind) return $"the model has {kind}";
+        if (model.Device.type != TorchSharp.DeviceType.CPU) return $"it runs on {model.Device}";
+        if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
         if (config.UseDora) return "use_dora is set";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
-        return adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B) || !open.Contains(p.Module)) is { } other ? $"{other.Key} is trained" : null;
+        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
+        return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
     /// <inheritdoc/>
     public TargetSums Run(Batch batch, double weight, long microStep)
     {
         using var scope = NewDisposeScope();
-        var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
-        var saved = new FastBlock.Saved[_blocks.Count];
-        Tensor hidden;
-        BlockInput pass;
-        using (no_grad())
-        {
-            pass = TrainingStep.Prepare(_model, batch);
-            foreach (var linear in _blocks.SelectMany(b => b.All)) linear.Begin(_model.ComputeDType);
-            hidden = _model.Embed(pass).view((long)batch.B * batch.T, -1);
-            for (int i = 0; i < _blocks.Count; i++)
-            {
-                using var inner = NewDisposeScope();
-                (hidden, var kept) = _blocks[i].Forward(hidden, pass, batch.B, batch.T);
-                hidden.MoveToOuterDisposeScope();
-                if (i < _lowest) continue;
-                saved[i] = kept;
-                foreach (var tensor in (Tensor?[])[kept.Q, kept.K, kept.V, kept.Mixed, kept.Middle, kept.Gate, kept.Up, .. kept.Lows]) tensor?.MoveToOuterDisposeScope();
-            }
-        }
-
-        var norm = _model.FinalRmsNorm!;
-        Tensor top;
-        using (no_grad()) top = FastBlock.Normalise(norm, hidden);
-        var leaf = top.requires_grad_(true);
-        var sums = TargetLoss.Run(_model, leaf, positions, targets, weight);
-        if (leaf.grad is not { } above) return sums; // no targets
-
-        using (no_grad())
-        {
-            Tensor? gradient = FastBlock.NormBackward(norm, hidden, above);
-            for (int i = _blocks.Count - 1; i >= _lowest; i--)
-            {
-                gradient = _blocks[i].Backward(gradient!, saved[i], pass, batch.B, batch.T, wantsInput: i > _lowest);
-                Free(saved[i]);
-            }
-        }
+        using var plain = no_grad();
+        long t = StepClock.Start();
+        var stacks = _blocks.SelectMany(b => b.Stacks).ToArray();
+        foreach (var stack in stacks) stack.Look();
+        Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
+        StepClock.Tick("packing adapters", t);
+        TargetSums sums = default;
+        foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight);
         return sums;
     }
 
-    private static void Free(FastBlock.Saved s)
+    private TargetSums Run(FastSlice slice, double weight)
     {
-        foreach (var tensor in (Tensor?[])[s.Q, s.K, s.V, s.Mixed, s.Middle, s.Gate, s.Up, .. s.Lows]) tensor?.Dispose();
+        MakeRoom(slice);
+        int n = slice.Rows;
+        Dictionary<RopeSpec, RopeRows> ropes = [];
+        foreach (var block in _blocks)
+            if (block.Rope is { } spec && !ropes.ContainsKey(spec)) ropes.Add(spec, new RopeRows(spec, slice, _tables));
+        RopeRows? RopeOf(FastBlock block) => block.Rope is { } spec ? ropes[spec] : null;
+        try
+        {
+            Embed(slice, Input(0));
+            for (int i = 0; i < _blocks.Count; i++) _blocks[i].Forward(slice, Input(i), Input(i + 1), _saved[i] ?? _passing!, _shared!, _attention!, RopeOf(_blocks[i]));
+            byte* gradient = _shared!.Above;
+            new Span<byte>(gradient, n * _model.Spec.HiddenSize * _k.Size).Clear();
+            double loss = _loss.Run(slice, Input(_blocks.Count), gradient, weight);
+            if (slice.Targets.Count == 0 || _lowest < 0) return default;
+            for (int i = _blocks.Count - 1; i >= _lowest; i--)
+            {
+                var saved = _saved[i];
+                if (saved is null) // recomputed
+                {
+                    saved = _passing!;
+                    _blocks[i].Forward(slice, Input(i), null, saved, _shared, _attention!, RopeOf(_blocks[i]));
+                }
+                _blocks[i].Backward(slice, Input(i), gradient, saved, _shared, _attention!, RopeOf(_blocks[i]), wantsInput: i > _lowest);
+            }
+            return new(loss, 0, slice.Targets.Count);
+        }
+        finally { foreach (var rope in ropes.Values) rope.Dispose(); }
+    }
+
+    // Blocks below the lowest adapted one hand their output on through two buffers in turn.
+    private byte* Input(int block) => _inputs[block <= _lowest ? block % 2 : block - _lowest + 1]!.Start;
+
+    private void Embed(FastSlice slice, byte* to)
+    {
+        var table = new FastWeight(_model.Embedding.Weight, _k);
+        float scale = (float)_model.Embedding.OutputScale;
+        int width = table.Columns;
+        Workers.For(slice.Rows, (worker, row) =>
+        {
+            byte* target = to + (long)row * width * _k.Size, from = table.Rows(slice.Ids[row], 1, target);
+            if (from != target) Buffer.MemoryCopy(from, target, (long)width * _k.Size, (long)width * _k.Size);
+            if (scale == 1) return;
+            float* wide = (float*)_space.Rows(worker);
+            _k.Widen(target, wide, width, scale);
+            _k.Narrow(wide, target, width, 1);
+        });
+    }
+
+    private void MakeRoom(FastSlice slice)
+    {
+        if (_attention is not null && slice.Rows <= _rows && _attention.Fits(slice)) return;
+        Free();
+        var spec = _model.Spec;
+        _rows = Math.Max(_rows, slice.Rows);
+        _attention = new FastAttention(spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), Math.Max(slice.Sequences.Max(s => s.Length), _longest));
+        _longest = Math.Max(_longest, slice.Sequences.Max(s => s.Length));
+        _shared = new Shared(_blocks[0], spec, _rank, _k, _rows);
+        _saved = [.. _blocks.Select((b, i) => i >= _lowest ? new Saved(b, spec, _k, _rows) : null)];
+        if (_saved.Any(s => s is null)) _passing = new Saved(_blocks[0], spec, _k, _rows, _rank);
+        _inputs = [.. Enumerable.Range(0, _blocks.Count - _lowest + 2).Select(_ => new NativeBlock((long)_rows * spec.HiddenSize * _k.Size))];
+    }
+
+    private void Free()
+    {
+        _attention?.Dispose();
+        _shared?.Dispose();
+        _passing?.Dispose();
+        foreach (var saved in _saved) saved?.Dispose();
+        foreach (var input in _inputs) input?.Dispose();
+        (_attention, _shared, _passing, _saved, _inputs) = (null, null, null, [], []);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Free();
+        _loss.Dispose();
+        foreach (var block in _blocks) block.Dispose();
+        _space.Dispose();
     }
 }

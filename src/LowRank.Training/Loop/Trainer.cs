@@ -10,7 +10,7 @@ namespace LowRank.Training;
 /// <summary>How a run ended.</summary>
 /// <param name="Finished">False where it was stopped between two steps; its checkpoint is written.</param>
 /// <param name="Step">Steps done.</param>
-/// <param name="Result">The result's folder; null where it was stopped.</param>
+/// <param name="Result">The result's folder; null where it was stopped or not to be written.</param>
 /// <param name="Last">The last step.</param>
 public sealed record TrainOutcome(bool Finished, int Step, string? Result, StepLog? Last);
 
@@ -54,21 +54,22 @@ public sealed class Trainer
     /// <summary>How steps are computed: `fast` (by hand) or `autograd`.</summary>
     public string Path => _fastRefusal is null ? "fast" : "autograd";
     /// <summary>Why.</summary>
-    public string PathReason => _fastRefusal ?? "plain llama blocks with plain LoRA on their projections";
+    public string PathReason => _fastRefusal ?? "llama's kind of blocks with LoRA on their projections";
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
     public Action<EvalLog>? OnEval { get; init; }
 
-    /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped.</summary>
-    public TrainOutcome Run(CancellationToken stop = default)
+    /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped; without <paramref name="save"/> (for a measurement) the result is not written.</summary>
+    public TrainOutcome Run(CancellationToken stop = default, bool save = true)
     {
         int step = Resume();
         StepLog? last = null;
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
             Evaluate(step, stop); // the run was stopped during it
-        IMicroStep forwardBackward = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
+        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : null;
+        IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
@@ -82,7 +83,7 @@ public sealed class Trainer
         if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
         if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
         _trainable.SetTraining(false);
-        return new(true, step, _trainable.SaveResult(_folder.Path), last);
+        return new(true, step, save ? _trainable.SaveResult(_folder.Path) : null, last);
     }
 
     // ------------------------------------------------------------------------------------------------------------------------------------
@@ -94,14 +95,18 @@ public sealed class Trainer
         long count = Math.Min(_settings.GradientAccumulationSteps, _batches.BatchesPerEpoch - first);
         var batches = Enumerable.Range(0, (int)count).Select(i => _batches.BatchAt(epoch * _batches.BatchesPerEpoch + first + i)).ToList();
         long targets = batches.Sum(b => (long)b.TargetTokens);
+        long part = StepClock.Tick("batches", start);
 
         _optimizer.ZeroGradients();
+        StepClock.Tick("optimiser", part);
         TargetSums sums = default;
         for (int i = 0; i < batches.Count; i++)
             sums += forwardBackward.Run(batches[i], 1.0 / targets, epoch * _batches.BatchesPerEpoch + first + i);
+        part = StepClock.Start();
         double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
         double rate = _schedule.Rate(step);
         _optimizer.Step(rate);
+        StepClock.Tick("optimiser", part);
 
         double loss = sums.Loss / targets;
         if (!double.IsFinite(loss) || !double.IsFinite(norm))

@@ -1,0 +1,69 @@
+namespace LowRank.Tensors;
+
+/// <summary>
+/// Some float32 numbers side by side in one register. A kernel is written once over this and runs as AVX-512, AVX2, 128-bit or scalar code; the scalar form also
+/// takes the rest of a row that fills no register, and is the twin that tests compare the others with.
+/// </summary>
+internal unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
+{
+    /// <summary>Numbers in a register.</summary>
+    static abstract int Count { get; }
+    /// <summary>One number in all places.</summary>
+    static abstract T Of(float x);
+    /// <summary>Reads float32.</summary>
+    static abstract T Load(float* from);
+    /// <summary>Writes float32.</summary>
+    static abstract void Store(T x, float* to);
+    /// <summary>Reads bfloat16.</summary>
+    static abstract T Widen(ushort* from);
+    /// <summary>Writes bfloat16, to the nearest, ties to even.</summary>
+    static abstract void Narrow(T x, ushort* to);
+    /// <summary>Of pairs of bfloat16 numbers the first ones.</summary>
+    static abstract T First(uint* pairs);
+    /// <summary>Of pairs of bfloat16 numbers the second ones.</summary>
+    static abstract T Second(uint* pairs);
+    /// <summary>a + b</summary>
+    static abstract T operator +(T a, T b);
+    /// <summary>a - b</summary>
+    static abstract T operator -(T a, T b);
+    /// <summary>a · b</summary>
+    static abstract T operator *(T a, T b);
+    /// <summary>a / b</summary>
+    static abstract T operator /(T a, T b);
+    /// <summary>a·b + c, rounded once where the processor can.</summary>
+    static abstract T MultiplyAdd(T a, T b, T c);
+    /// <summary>The larger of each pair.</summary>
+    static abstract T Max(T a, T b);
+    /// <summary>The smaller of each pair.</summary>
+    static abstract T Min(T a, T b);
+    /// <summary>To the nearest whole number.</summary>
+    static abstract T Round(T x);
+    /// <summary>2 to the power of whole numbers from -126 to 127.</summary>
+    static abstract T PowerOfTwo(T n);
+    /// <summary>All numbers added.</summary>
+    static abstract float Sum(T x);
+    /// <summary>The largest number.</summary>
+    static abstract float Largest(T x);
+}
+
+/// <summary>Functions over any width.</summary>
+internal static class LaneMath
+{
+    /// <summary>e^x within 2 units in the last place; below -87 what is left of 1e-38.</summary>
+    public static T Exp<T>(T x) where T : unmanaged, ILanes<T>
+    {
+        x = T.Min(T.Max(x, T.Of(-87f)), T.Of(88f));
+        var n = T.Round(x * T.Of(1.44269504f));
+        var r = T.MultiplyAdd(n, T.Of(-0.693359375f), x); // ln 2 in two parts: the first has few bits, so n times it is exact
+        r = T.MultiplyAdd(n, T.Of(2.12194440e-4f), r);
+        var p = T.MultiplyAdd(T.Of(1.9875691e-4f), r, T.Of(1.3981999e-3f));
+        p = T.MultiplyAdd(p, r, T.Of(8.3334519e-3f));
+        p = T.MultiplyAdd(p, r, T.Of(4.1665795e-2f));
+        p = T.MultiplyAdd(p, r, T.Of(1.6666665e-1f));
+        p = T.MultiplyAdd(p, r, T.Of(0.5f));
+        return (T.MultiplyAdd(p, r * r, r) + T.Of(1f)) * T.PowerOfTwo(n);
+    }
+
+    /// <summary>1 / (1 + e^-x)</summary>
+    public static T Sigmoid<T>(T x) where T : unmanaged, ILanes<T> => T.Of(1f) / (T.Of(1f) + Exp(T.Of(0f) - x));
+}

@@ -1,0 +1,190 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace LowRank.Tensors;
+
+/// <summary>Panels for products, and what becomes of a product's float32 tile.</summary>
+internal sealed unsafe partial class Kernels<TE, TL>
+{
+    public override void Multiply(int m, int n, int k, void* a, int lda, void* b, int ldb, float* c, int ldc, bool add)
+    {
+        if (TE.Pair == 1) TileProduct.Multiply(m, n, k, (float*)a, lda, (float*)b, ldb, c, ldc, add);
+        else TileProduct.Multiply(m, n, k, (ushort*)a, lda, (ushort*)b, ldb, c, ldc, add);
+    }
+
+    // A pair of bfloat16 numbers moves as one word, so both kinds are a transposition of words.
+    public override void PackTransposed(void* x, long pitch, int rows, int depth, void* panel, int columns, int width)
+    {
+        uint* to = (uint*)panel;
+        int words = depth / TE.Pair;
+        TransposeWords((byte*)x, pitch * sizeof(TE), rows, words, to, width);
+        if (depth % TE.Pair == 1)
+        {
+            for (int r = 0; r < rows; r++) to[(long)words * width + r] = *(ushort*)((TE*)x + r * pitch + depth - 1);
+            words++;
+        }
+        if (rows < columns)
+            for (int w = 0; w < words; w++) new Span<uint>(to + (long)w * width + rows, columns - rows).Clear();
+    }
+
+    public override void Transpose(void* x, long pitch, int rows, int columns, void* y, long pitchY, void* scratch)
+    {
+        if (TE.Pair == 1) { TransposeWords((byte*)x, pitch * sizeof(TE), rows, columns, (uint*)y, pitchY); return; }
+        PackRows(x, pitch, rows, columns, scratch, rows, columns); // pairs of rows become words, and the words are turned
+        TransposeWords((byte*)scratch, columns * 4L, rows / 2, columns, (uint*)y, pitchY / 2);
+    }
+
+    public override void TransposeSingles(float* x, long pitch, int rows, int columns, float* y, long pitchY)
+        => TransposeWords((byte*)x, pitch * sizeof(float), rows, columns, (uint*)y, pitchY);
+
+    private static void TransposeWords(byte* x, long pitchBytes, int rows, int words, uint* y, long pitch)
+    {
+        int r = 0;
+        if (Avx2.IsSupported && TL.Count > 1)
+            for (; r + 8 <= rows; r += 8)
+            {
+                byte* from = x + r * pitchBytes;
+                int w = 0;
+                for (; w + 8 <= words; w += 8) Transpose8((uint*)from + w, pitchBytes, y + w * pitch + r, pitch);
+                for (; w < words; w++)
+                    for (int i = 0; i < 8; i++) y[w * pitch + r + i] = Unsafe.ReadUnaligned<uint>(from + i * pitchBytes + w * 4);
+            }
+        for (; r < rows; r++)
+            for (int w = 0; w < words; w++) y[w * pitch + r] = Unsafe.ReadUnaligned<uint>(x + r * pitchBytes + w * 4);
+    }
+
+    private static void Transpose8(uint* x, long pitchBytes, uint* y, long pitch)
+    {
+        byte* at = (byte*)x;
+        var r0 = Vector256.Load((float*)at);
+        var r1 = Vector256.Load((float*)(at + pitchBytes));
+        var r2 = Vector256.Load((float*)(at + 2 * pitchBytes));
+        var r3 = Vector256.Load((float*)(at + 3 * pitchBytes));
+        var r4 = Vector256.Load((float*)(at + 4 * pitchBytes));
+        var r5 = Vector256.Load((float*)(at + 5 * pitchBytes));
+        var r6 = Vector256.Load((float*)(at + 6 * pitchBytes));
+        var r7 = Vector256.Load((float*)(at + 7 * pitchBytes));
+        Vector256<float> a0 = Avx.UnpackLow(r0, r1), a1 = Avx.UnpackHigh(r0, r1), a2 = Avx.UnpackLow(r2, r3), a3 = Avx.UnpackHigh(r2, r3);
+        Vector256<float> a4 = Avx.UnpackLow(r4, r5), a5 = Avx.UnpackHigh(r4, r5), a6 = Avx.UnpackLow(r6, r7), a7 = Avx.UnpackHigh(r6, r7);
+        Vector256<float> b0 = Avx.Shuffle(a0, a2, 0x44), b1 = Avx.Shuffle(a0, a2, 0xEE), b2 = Avx.Shuffle(a1, a3, 0x44), b3 = Avx.Shuffle(a1, a3, 0xEE);
+        Vector256<float> b4 = Avx.Shuffle(a4, a6, 0x44), b5 = Avx.Shuffle(a4, a6, 0xEE), b6 = Avx.Shuffle(a5, a7, 0x44), b7 = Avx.Shuffle(a5, a7, 0xEE);
+        Avx.Permute2x128(b0, b4, 0x20).AsUInt32().Store(y);
+        Avx.Permute2x128(b1, b5, 0x20).AsUInt32().Store(y + pitch);
+        Avx.Permute2x128(b2, b6, 0x20).AsUInt32().Store(y + 2 * pitch);
+        Avx.Permute2x128(b3, b7, 0x20).AsUInt32().Store(y + 3 * pitch);
+        Avx.Permute2x128(b0, b4, 0x31).AsUInt32().Store(y + 4 * pitch);
+        Avx.Permute2x128(b1, b5, 0x31).AsUInt32().Store(y + 5 * pitch);
+        Avx.Permute2x128(b2, b6, 0x31).AsUInt32().Store(y + 6 * pitch);
+        Avx.Permute2x128(b3, b7, 0x31).AsUInt32().Store(y + 7 * pitch);
+    }
+
+    public override void PackRows(void* x, long pitch, int rows, int columns, void* panel, int depth, int width)
+    {
+        for (int k = 0; k < depth; k += TE.Pair)
+        {
+            uint* to = (uint*)panel + (long)(k / TE.Pair) * width;
+            int done = 0;
+            if (k < rows)
+            {
+                TE* first = (TE*)x + k * pitch;
+                if (TE.Pair == 1) Buffer.MemoryCopy(first, to, width * 4L, columns * 4L);
+                else Interleave((ushort*)first, k + 1 < rows ? (ushort*)(first + pitch) : null, to, columns);
+                done = columns;
+            }
+            if (done < width) new Span<uint>(to + done, width - done).Clear();
+        }
+    }
+
+    private static void Interleave(ushort* first, ushort* second, uint* to, int count)
+    {
+        int i = 0;
+        if (second is null)
+        {
+            for (; i < count; i++) to[i] = first[i];
+            return;
+        }
+        if (TL.Count > 1)
+            for (; i + 16 <= count; i += 16)
+            {
+                var (lower, upper) = Vector256.Widen(Vector256.Load(first + i));
+                var (lower2, upper2) = Vector256.Widen(Vector256.Load(second + i));
+                (lower | lower2 << 16).Store(to + i);
+                (upper | upper2 << 16).Store(to + i + 8);
+            }
+        for (; i < count; i++) to[i] = first[i] | (uint)second[i] << 16;
+    }
+
+    public override void Store(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* from = x + r * pitch;
+            TE* to = (TE*)y + r * pitchY;
+            StoreRow<Lanes1>(from, to, scale, StoreRow<TL>(from, to, scale, 0, columns), columns);
+        }
+    }
+
+    private static int StoreRow<L>(float* x, TE* y, float scale, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var factor = L.Of(scale);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(L.Load(x + i) * factor, y + i);
+        return i;
+    }
+
+    public override void StoreSum(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale, float* bias, void* y0)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* from = x + r * pitch;
+            TE* to = (TE*)y + r * pitchY, start = y0 is null ? null : (TE*)y0 + r * pitchY;
+            SumRow<Lanes1>(from, to, scale, bias, start, SumRow<TL>(from, to, scale, bias, start, 0, columns), columns);
+        }
+    }
+
+    private static int SumRow<L>(float* x, TE* y, float scale, float* bias, TE* y0, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var factor = L.Of(scale);
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            var v = L.Load(x + i);
+            if (bias is not null) v += L.Load(bias + i);
+            v *= factor;
+            if (y0 is not null) v += TE.Load<L>(y0 + i);
+            TE.Store(v, y + i);
+        }
+        return i;
+    }
+
+    public override void Widen(void* x, float* y, long count, float scale)
+    {
+        long i = 0;
+        for (; i + TL.Count <= count; i += TL.Count) TL.Store(TE.Load<TL>((TE*)x + i) * TL.Of(scale), y + i);
+        for (; i < count; i++) Lanes1.Store(TE.Load<Lanes1>((TE*)x + i) * Lanes1.Of(scale), y + i);
+    }
+
+    public override void Narrow(float* x, void* y, long count, float scale)
+    {
+        long i = 0;
+        for (; i + TL.Count <= count; i += TL.Count) TE.Store(TL.Load(x + i) * TL.Of(scale), (TE*)y + i);
+        for (; i < count; i++) TE.Store(Lanes1.Load(x + i) * Lanes1.Of(scale), (TE*)y + i);
+    }
+
+    public override void AddColumns(void* x, long pitch, int rows, int columns, float* sums)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            TE* from = (TE*)x + r * pitch;
+            int i = 0;
+            for (; i + TL.Count <= columns; i += TL.Count) TL.Store(TL.Load(sums + i) + TE.Load<TL>(from + i), sums + i);
+            for (; i < columns; i++) Lanes1.Store(Lanes1.Load(sums + i) + TE.Load<Lanes1>(from + i), sums + i);
+        }
+    }
+
+    public override void Scale(float* y, int count, float factor)
+    {
+        int i = 0;
+        for (; i + TL.Count <= count; i += TL.Count) TL.Store(TL.Load(y + i) * TL.Of(factor), y + i);
+        for (; i < count; i++) y[i] *= factor;
+    }
+}

@@ -1,0 +1,158 @@
+namespace LowRank.Tensors;
+
+/// <summary>Norms, rotary positions and gates.</summary>
+internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmanaged, IElement<TE> where TL : unmanaged, ILanes<TL>
+{
+    public override int Size => sizeof(TE);
+    public override int Pair => TE.Pair;
+
+    public override void RmsNorm(void* x, float* weight, void* y, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            TE* from = (TE*)x + (long)r * width, to = (TE*)y + (long)r * width;
+            float inverse = 1 / MathF.Sqrt(DotOf(from, from, width) / width + epsilon);
+            Normalise<Lanes1>(from, weight, to, inverse, Normalise<TL>(from, weight, to, inverse, 0, width), width);
+        }
+    }
+
+    private static int Normalise<L>(TE* x, float* weight, TE* y, float inverse, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var factor = L.Of(inverse);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(TE.Load<L>(x + i) * factor * L.Load(weight + i), y + i);
+        return i;
+    }
+
+    public override void RmsNormBackward(void* x, float* weight, void* dy, void* dx, void* y, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            long at = (long)r * width;
+            TE* from = (TE*)x + at, gradient = (TE*)dy + at, to = (TE*)dx + at, again = y is null ? null : (TE*)y + at;
+            float square = 0, along = 0;
+            Along<Lanes1>(from, gradient, weight, Along<TL>(from, gradient, weight, 0, width, ref square, ref along), width, ref square, ref along);
+            float inverse = 1 / MathF.Sqrt(square / width + epsilon), back = along * inverse * inverse * inverse / width;
+            NormBack<Lanes1>(from, gradient, weight, to, again, inverse, back, NormBack<TL>(from, gradient, weight, to, again, inverse, back, 0, width), width);
+        }
+    }
+
+    private static int Along<L>(TE* x, TE* dy, float* weight, int i, int n, ref float square, ref float along) where L : unmanaged, ILanes<L>
+    {
+        L s = L.Of(0), a = s;
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            var v = TE.Load<L>(x + i);
+            s = L.MultiplyAdd(v, v, s);
+            a = L.MultiplyAdd(TE.Load<L>(dy + i) * L.Load(weight + i), v, a);
+        }
+        square += L.Sum(s);
+        along += L.Sum(a);
+        return i;
+    }
+
+    private static int NormBack<L>(TE* x, TE* dy, float* weight, TE* dx, TE* y, float inverse, float back, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        L up = L.Of(inverse), down = L.Of(-back);
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            L v = TE.Load<L>(x + i), w = L.Load(weight + i);
+            TE.Store(L.MultiplyAdd(TE.Load<L>(dy + i) * w, up, L.MultiplyAdd(v, down, TE.Load<L>(dx + i))), dx + i);
+            if (y is not null) TE.Store(v * up * w, y + i);
+        }
+        return i;
+    }
+
+    public override void Rotate(void* x, int heads, int headSize, int half, float* cos, float* sin, bool back)
+    {
+        for (int h = 0; h < heads; h++)
+        {
+            TE* first = (TE*)x + (long)h * headSize, second = first + half;
+            Turn<Lanes1>(first, second, cos, sin, back, Turn<TL>(first, second, cos, sin, back, 0, half), half);
+        }
+    }
+
+    private static int Turn<L>(TE* first, TE* second, float* cos, float* sin, bool back, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var sign = L.Of(back ? -1 : 1);
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            L a = TE.Load<L>(first + i), b = TE.Load<L>(second + i), c = L.Load(cos + i), s = L.Load(sin + i) * sign;
+            TE.Store(a * c - b * s, first + i);
+            TE.Store(L.MultiplyAdd(a, s, b * c), second + i);
+        }
+        return i;
+    }
+
+    public override void Gate(GateKind kind, float* gate, float* up, long pitch, int rows, int columns, void* keptGate, void* keptUp, long keptPitch, void* act, long actPitch)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* g = gate + r * pitch, u = up + r * pitch;
+            TE* kg = (TE*)keptGate + r * keptPitch, ku = (TE*)keptUp + r * keptPitch, a = (TE*)act + r * actPitch;
+            GateRow<Lanes1>(kind, g, u, kg, ku, a, GateRow<TL>(kind, g, u, kg, ku, a, 0, columns), columns);
+        }
+    }
+
+    private static int GateRow<L>(GateKind kind, float* gate, float* up, TE* keptGate, TE* keptUp, TE* act, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            L g = L.Load(gate + i), u = L.Load(up + i);
+            TE.Store(g, keptGate + i);
+            TE.Store(u, keptUp + i);
+            TE.Store(g * LaneMath.Sigmoid(Inner(kind, g, out _)) * u, act + i);
+        }
+        return i;
+    }
+
+    public override void GateBackward(GateKind kind, float* dact, long pitch, int rows, int columns, void* gate, void* up, long keptPitch, void* act, long actPitch)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* d = dact + r * pitch;
+            TE* g = (TE*)gate + r * keptPitch, u = (TE*)up + r * keptPitch, a = (TE*)act + r * actPitch;
+            GateBackRow<Lanes1>(kind, d, g, u, a, GateBackRow<TL>(kind, d, g, u, a, 0, columns), columns);
+        }
+    }
+
+    private static int GateBackRow<L>(GateKind kind, float* dact, TE* gate, TE* up, TE* act, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        for (; i + L.Count <= n; i += L.Count)
+        {
+            L g = TE.Load<L>(gate + i), u = TE.Load<L>(up + i), d = L.Load(dact + i);
+            var s = LaneMath.Sigmoid(Inner(kind, g, out var slope));
+            var value = g * s;
+            TE.Store(value * u, act + i);
+            TE.Store(d * value, up + i);
+            TE.Store(d * u * L.MultiplyAdd(value * (L.Of(1) - s), slope, s), gate + i);
+        }
+        return i;
+    }
+
+    // Both activations are x·sigmoid(inner(x)).
+    private static L Inner<L>(GateKind kind, L x, out L slope) where L : unmanaged, ILanes<L>
+    {
+        if (kind == GateKind.Silu) { slope = L.Of(1); return x; }
+        const float twice = 1.5957691216f, cubic = 0.044715f;
+        var square = x * x;
+        slope = L.MultiplyAdd(square, L.Of(3 * cubic), L.Of(1)) * L.Of(twice);
+        return x * L.MultiplyAdd(square, L.Of(cubic), L.Of(1)) * L.Of(twice);
+    }
+
+    public override float Dot(void* x, void* y, int count) => DotOf((TE*)x, (TE*)y, count);
+
+    private static float DotOf(TE* x, TE* y, int n)
+    {
+        float sum = 0;
+        Dots<Lanes1>(x, y, Dots<TL>(x, y, 0, n, ref sum), n, ref sum);
+        return sum;
+    }
+
+    private static int Dots<L>(TE* x, TE* y, int i, int n, ref float sum) where L : unmanaged, ILanes<L>
+    {
+        var s = L.Of(0);
+        for (; i + L.Count <= n; i += L.Count) s = L.MultiplyAdd(TE.Load<L>(x + i), TE.Load<L>(y + i), s);
+        sum += L.Sum(s);
+        return i;
+    }
+}

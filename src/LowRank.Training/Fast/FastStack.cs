@@ -1,0 +1,269 @@
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>Receives a finished tile [rows, 64] of a product: <paramref name="row"/> is its first row.</summary>
+internal unsafe delegate void TileSink(Panel panel, int row, int rows, float* tile);
+
+/// <summary>Columns of a product that are computed together: of one projection, or 32 of a gate beside 32 of its up.</summary>
+/// <param name="Part">The projection.</param>
+/// <param name="Row">The first row of its weight.</param>
+/// <param name="Columns">Columns.</param>
+/// <param name="At">The first column in the stack's output.</param>
+/// <param name="Second">The up projection of a pair, whose columns begin at 32 in the tile; null: none.</param>
+/// <param name="SecondRow">The first row of its weight.</param>
+internal sealed record Panel(FastLinear Part, int Row, int Columns, int At, FastLinear? Second = null, int SecondRow = 0)
+{
+    /// <summary>Where a pair's second half begins in a tile.</summary>
+    public const int Half = Workspace.Width / 2;
+}
+
+/// <summary>
+/// Projections that read the same input: one product forward, one backward, one over the stacked A of their adapters. Shapes: x [N, In], y [N, Out], the low-rank middle
+/// [N, Rank] and its transpose [Rank, N]; N is a multiple of 64.
+/// </summary>
+internal sealed unsafe class FastStack : IDisposable
+{
+    private readonly FastLinear[] _parts;
+    private readonly Workspace _space;
+    private readonly Kernels _k;
+    private readonly int[] _outAt, _rankAt;
+    private readonly Panel[] _panels;
+    private readonly NativeBlock? _a, _aPanel;
+    private readonly NativeBlock?[] _b, _bPanels;
+
+    /// <summary>Stacks projections; <paramref name="gated"/>: two halves of the output are a gate and its up.</summary>
+    public FastStack(IReadOnlyList<FastLinear> parts, bool gated, Workspace space)
+    {
+        (_parts, _space, _k) = ([.. parts], space, space.Kernels);
+        (_outAt, _rankAt) = (new int[parts.Count], new int[parts.Count]);
+        for (int p = 0; p < parts.Count; p++)
+        {
+            (_outAt[p], _rankAt[p]) = (Out, Rank);
+            Out += parts[p].Out;
+            Rank += parts[p].Rank;
+        }
+        IsAdapted = Rank > 0;
+        Rank = (Rank + 15) / 16 * 16;
+        _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
+        if (IsAdapted)
+        {
+            _a = new NativeBlock((long)Rank * In * _k.Size);
+            _aPanel = new NativeBlock((long)Rank * In * _k.Size);
+        }
+        _b = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
+        _bPanels = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
+    }
+
+    /// <summary>Width of the input.</summary>
+    public int In => _parts[0].In;
+    /// <summary>Width of all outputs.</summary>
+    public int Out { get; }
+    /// <summary>Ranks together, rounded up to a multiple of 16.</summary>
+    public int Rank { get; }
+    /// <summary>Whether any has an adapter.</summary>
+    public bool IsAdapted { get; }
+
+    /// <summary>Looks up where the factors and their gradients lie; on the torch thread.</summary>
+    public void Look()
+    {
+        foreach (var part in _parts) part.Begin();
+    }
+
+    /// <summary>Packs the factors as they are now; on any thread.</summary>
+    public void Begin()
+    {
+        for (int p = 0; p < _parts.Length; p++)
+        {
+            var part = _parts[p];
+            if (part.Rank == 0) continue;
+            _k.Narrow(part.A, _a!.Start + (long)_rankAt[p] * In * _k.Size, (long)part.TrueRank * In, 1);
+            for (int o = 0; o < part.Out; o++) _k.Narrow(part.B + (long)o * part.TrueRank, _b[p]!.Start + (long)o * part.Rank * _k.Size, part.TrueRank, 1);
+            _k.PackRows(_b[p]!.Start, part.Rank, part.Out, part.Rank, _bPanels[p]!.Start, part.Out, part.Rank);
+        }
+        if (IsAdapted) _k.PackTransposed(_a!.Start, In, Rank, In, _aPanel!.Start, Rank, Rank);
+    }
+
+    /// <summary>low = s·x·Aᵀ, and its transpose. <paramref name="before"/>(row, rows) makes those rows of x first.</summary>
+    public void Lows(int n, byte* x, byte* low, byte* lowT, Action<int, int>? before)
+    {
+        if (!IsAdapted && before is null) return;
+        Workers.For(n / Workspace.Width, (worker, job) =>
+        {
+            int row = job * Workspace.Width;
+            before?.Invoke(row, Workspace.Width);
+            if (!IsAdapted) return;
+            float* tile = _space.Tile(worker);
+            _space.Multiply(Workspace.Width, Rank, In, x + (long)row * In * _k.Size, In, _aPanel!.Start, tile, Rank, false);
+            StoreLow(worker, tile, row, n, low, lowT);
+        });
+    }
+
+    /// <summary>e = s·dy·B for each projection, and its transpose: the gradient of x·Aᵀ.</summary>
+    public void Above(int n, byte* dy, byte* e, byte* eT)
+    {
+        if (!IsAdapted) return;
+        Workers.For(n / Workspace.Width, (worker, job) =>
+        {
+            int row = job * Workspace.Width;
+            float* tile = _space.Tile(worker);
+            new Span<float>(tile, Workspace.Width * Rank).Clear();
+            for (int p = 0; p < _parts.Length; p++)
+                if (_parts[p].Rank > 0)
+                    _space.Multiply(Workspace.Width, _parts[p].Rank, _parts[p].Out, dy + ((long)row * Out + _outAt[p]) * _k.Size, Out, _bPanels[p]!.Start, tile + _rankAt[p], Rank, false);
+            StoreLow(worker, tile, row, n, e, eT);
+        });
+    }
+
+    private void StoreLow(int worker, float* tile, int row, int n, byte* low, byte* lowT)
+    {
+        byte* to = low + (long)row * Rank * _k.Size;
+        for (int p = 0; p < _parts.Length; p++)
+            if (_parts[p].Rank > 0) _k.Store(tile + _rankAt[p], Rank, Workspace.Width, _parts[p].Rank, to + _rankAt[p] * _k.Size, Rank, _parts[p].Scale);
+        _k.Transpose(to, Rank, Workspace.Width, Rank, lowT + (long)row * _k.Size, n, _space.Rows(worker));
+    }
+
+    /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
+    public void Forward(int n, byte* x, byte* low, TileSink sink)
+    {
+        int parts = Workspace.Parts(_panels.Length, n), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
+        Workers.For(_panels.Length * parts, (worker, job) =>
+        {
+            var panel = _panels[job / parts];
+            byte* right = _space.Panel(worker), rightLow = right + (long)In * Workspace.Width * _k.Size;
+            Pack(panel, right, worker);
+            int first = PackLow(panel.Part, panel.Row, panel.Second is null ? panel.Columns : Panel.Half, rightLow, panel.Second is null ? Workspace.Width : Panel.Half);
+            byte* rightLow2 = rightLow + (long)panel.Part.Rank * Workspace.Width * _k.Size;
+            int second = panel.Second is { } up ? PackLow(up, panel.SecondRow, panel.Columns, rightLow2, Panel.Half) : -1;
+            float* tile = _space.Tile(worker);
+            for (int row = job % parts * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
+            {
+                int rows = Math.Min(Workspace.TileRows, end - row);
+                _space.Multiply(rows, Workspace.Width, In, x + (long)row * In * _k.Size, In, right, tile, Workspace.Width, false);
+                byte* middle = low + (long)row * Rank * _k.Size;
+                if (first >= 0) _k.Multiply(rows, panel.Second is null ? Workspace.Width : Panel.Half, panel.Part.Rank, middle + first * _k.Size, Rank, rightLow, panel.Second is null ? Workspace.Width : Panel.Half, tile, Workspace.Width, true);
+                if (second >= 0) _k.Multiply(rows, Panel.Half, panel.Second!.Rank, middle + second * _k.Size, Rank, rightLow2, Panel.Half, tile + Panel.Half, Workspace.Width, true);
+                sink(panel, row, rows, tile);
+            }
+        });
+    }
+
+    /// <summary>dx = dy·W + e·A, tile by tile.</summary>
+    public void Backward(int n, byte* dy, byte* e, TileSink sink)
+    {
+        var weights = Expand();
+        var columns = Columns(In).Select(c => new Panel(_parts[0], 0, c.Count, c.From)).ToArray();
+        int parts = Workspace.Parts(columns.Length, n), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
+        Workers.For(columns.Length * parts, (worker, job) =>
+        {
+            var panel = columns[job / parts];
+            byte* right = _space.Panel(worker), rightLow = right + (long)Out * Workspace.Width * _k.Size;
+            for (int p = 0; p < _parts.Length; p++)
+                _k.PackRows((byte*)weights[p] + (long)panel.At * _k.Size, In, _parts[p].Out, panel.Columns, right + (long)_outAt[p] * Workspace.Width * _k.Size, _parts[p].Out, Workspace.Width);
+            if (IsAdapted) _k.PackRows(_a!.Start + (long)panel.At * _k.Size, In, Rank, panel.Columns, rightLow, Rank, Workspace.Width);
+            float* tile = _space.Tile(worker);
+            for (int row = job % parts * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
+            {
+                int rows = Math.Min(Workspace.TileRows, end - row);
+                _space.Multiply(rows, Workspace.Width, Out, dy + (long)row * Out * _k.Size, Out, right, tile, Workspace.Width, false);
+                if (IsAdapted) _k.Multiply(rows, Workspace.Width, Rank, e + (long)row * Rank * _k.Size, Rank, rightLow, Workspace.Width, tile, Workspace.Width, true);
+                sink(panel, row, rows, tile);
+            }
+        });
+    }
+
+    /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
+    public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
+    {
+        if (!IsAdapted) return;
+        var jobs = Columns(In).Select(c => (Part: -1, c.From, c.Count))
+            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out).Select(c => (Part: p, c.From, c.Count)))).ToArray();
+        Workers.For(jobs.Length, (worker, job) =>
+        {
+            var (part, from, count) = jobs[job];
+            float* sums = _space.Tile(worker);
+            if (part < 0) OverTokens(worker, n, eT, Rank, x + (long)from * _k.Size, In, count, sums);
+            else OverTokens(worker, n, lowT + (long)_rankAt[part] * n * _k.Size, _parts[part].Rank, dy + (long)(_outAt[part] + from) * _k.Size, Out, count, sums);
+            if (part >= 0)
+            {
+                var to = _parts[part];
+                for (int c = 0; c < count; c++)
+                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Workspace.Width + c];
+                return;
+            }
+            for (int p = 0; p < _parts.Length; p++)
+                for (int r = 0; r < _parts[p].TrueRank; r++)
+                {
+                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Workspace.Width;
+                    for (int c = 0; c < count; c++) to[c] += row[c];
+                }
+        });
+    }
+
+    // sums [m, 64] = left [m, n]·y [n, count]
+    private void OverTokens(int worker, int n, byte* left, int m, byte* y, int pitch, int count, float* sums)
+    {
+        byte* panel = _space.Panel(worker);
+        for (int t = 0; t < n; t += Workspace.TileRows)
+        {
+            int rows = Math.Min(Workspace.TileRows, n - t);
+            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Workspace.Width);
+            _k.Multiply(m, Workspace.Width, rows, left + (long)t * _k.Size, n, panel, Workspace.Width, sums, Workspace.Width, t > 0);
+        }
+    }
+
+    private void Pack(Panel panel, byte* right, int worker)
+    {
+        void Half(FastLinear part, int row, int columns, byte* to)
+            => _k.PackTransposed(part.Weight.Rows(row, panel.Columns, _space.Rows(worker)), In, panel.Columns, In, to, columns, Workspace.Width);
+        Half(panel.Part, panel.Row, panel.Second is null ? Workspace.Width : Panel.Half, right);
+        if (panel.Second is not null) Half(panel.Second, panel.SecondRow, Panel.Half, right + Panel.Half * sizeof(uint)); // a column of a panel is a word wide
+    }
+
+    // Bᵀ of some outputs as a panel [r, width]; returns where the part's middle begins, -1 without an adapter.
+    private int PackLow(FastLinear part, int row, int columns, byte* panel, int width)
+    {
+        if (part.Rank == 0) return -1;
+        int p = Array.IndexOf(_parts, part);
+        _k.PackTransposed(_b[p]!.Start + (long)row * part.Rank * _k.Size, part.Rank, columns, part.Rank, panel, width, width);
+        return _rankAt[p];
+    }
+
+    private nint[] Expand()
+    {
+        nint[] weights = new nint[_parts.Length];
+        byte* next = _parts.Any(p => p.Weight.NeedsExpanding) ? _space.Expanded((long)Out * In * _k.Size) : null;
+        for (int p = 0; p < _parts.Length; p++)
+        {
+            var weight = _parts[p].Weight;
+            if (!weight.NeedsExpanding) { weights[p] = (nint)weight.Rows(0, weight.RowCount, null); continue; }
+            byte* to = next + (long)_outAt[p] * In * _k.Size;
+            weights[p] = (nint)to;
+            Workers.For((weight.RowCount + Workspace.Width - 1) / Workspace.Width, (_, job) =>
+            {
+                int row = job * Workspace.Width;
+                weight.Rows(row, Math.Min(Workspace.Width, weight.RowCount - row), to + (long)row * In * _k.Size);
+            });
+        }
+        return weights;
+    }
+
+    private IEnumerable<Panel> Pairs()
+    {
+        int inner = Out / 2;
+        var (gate, up) = (_parts[0], _parts[^1]);
+        for (int from = 0; from < inner; from += Panel.Half)
+            yield return new(gate, from, Math.Min(Panel.Half, inner - from), from, up, ReferenceEquals(gate, up) ? inner + from : from);
+    }
+
+    private static IEnumerable<(int From, int Count)> Columns(int width)
+    {
+        for (int from = 0; from < width; from += Workspace.Width) yield return (from, Math.Min(Workspace.Width, width - from));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var block in (NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
+    }
+}
