@@ -162,7 +162,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
 
     /// <summary>Every projection by its path, in the order of the modules.</summary>
     public IEnumerable<(string Name, Projection Module)> Projections()
-        => StoredBelow(this, "").Where(m => m.Module is Projection).Select(m => (m.Path[..^1], (Projection)m.Module));
+        => StoredBelow(this, "").Where(m => m.Module is Projection).DistinctBy(m => m.Module, ReferenceEqualityComparer.Instance).Select(m => (m.Path[..^1], (Projection)m.Module));
 
     /// <inheritdoc/>
     public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => recurse ? Weights() : [];

@@ -125,7 +125,7 @@ public class QloraGoldenTests
         foreach (var (key, weight) in model.QuantizedWeights())
         {
             var error = weight.Dequantize(ScalarType.Float32).sub(merged[key]).to(ScalarType.Float64);
-            (largest, errors, weights) = (Math.Max(largest, error.abs().max().item<double>()), errors + error.mul(error).sum().item<double>(), weights + merged[key].to(ScalarType.Float64).pow(2).sum().item<double>());
+            (largest, errors, weights) = (Math.Max(largest, error.abs().max().item<double>()), errors + error.mul(error).sum().item<double>(), weights + merged[key].to(ScalarType.Float64).Squared().sum().item<double>());
         }
         Assert.Equal(21, again.Parameters);
         Assert.Equal(largest, again.LargestRounding, 1e-9);
