@@ -47,16 +47,26 @@ public class QuantizeTests(World world)
     }
 
     [Fact]
-    public void Loftq_leaves_the_base_that_its_adapter_belongs_to_and_resumes()
+    public void Loftq_leaves_the_base_that_its_adapter_belongs_to_and_resumes_bit_for_bit()
     {
         string run = world.Fresh("loftq");
-        string[] arguments = [.. world.TrainArguments("float32", steps: 4), "--quantize", "nf4", "--set", "adapter.init_lora_weights=loftq", "--set", "adapter.loftq_config={loftq_bits: 4, loftq_iter: 2}", "--set", "adapter.target_modules=all-linear"];
+        string[] arguments = [.. world.TrainArguments("float32", steps: 10), "--quantize", "nf4", "--set", "learning_rate=1e-4", "--set", "adapter.r=16", "--set", "adapter.init_lora_weights=loftq", "--set", "adapter.loftq_config={loftq_bits: 4, loftq_iter: 2}", "--set", "adapter.target_modules=all-linear"];
         Program.Run([.. arguments, "--output", run]).Good();
         using (var model = ModelLoader.Load(Path.Combine(run, "base"))) Assert.Equal(21, model.QuantizedWeights().Count());
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "adapter", "adapter_config.json")))!;
         Assert.Equal(("loftq", Path.Combine(run, "base"), 2), ((string?)config["init_lora_weights"], (string?)config["base_model_name_or_path"], (int)config["loftq_config"]!["loftq_iter"]!));
-        // near the plain model: four small steps away from a start that is nearer to it than nf4 is
-        Assert.True(Difference(Logits(world.Model), Logits(Path.Combine(run, "base"), "--adapter", Path.Combine(run, "adapter"))) < 5);
+        // ten small steps away from a start that is nearer to the plain model than nf4 alone
+        float[] plain = Logits(world.Model);
+        Assert.True(Difference(plain, Logits(Path.Combine(run, "base"), "--adapter", Path.Combine(run, "adapter"))) < 0.8 * Difference(plain, Logits(world.Model, "--quantize", "nf4")));
+        var inspected = Program.Run("inspect", Path.Combine(run, "base"), "--json").Good().Json;
+        Assert.Equal(21 * 9 / 16.0, (double)inspected["stored_bytes"]!["nf4"]! / (3 * (2 * 48 * 48 + 2 * 48 * 24 + 3 * 48 * 96)) * 21, 1e-9);
+
+        byte[] Result() => File.ReadAllBytes(Path.Combine(run, "adapter", "adapter_model.safetensors"));
+        byte[] first = Result();
+        Directory.Delete(Path.Combine(run, "adapter"), recursive: true);
+        File.Delete(Path.Combine(run, "report.html"));
+        Program.Run("train", "--output", run, "--resume", "--threads", "1", "--quiet").Good();
+        Assert.Equal(first, Result());
     }
 
     [Fact]
@@ -65,6 +75,7 @@ public class QuantizeTests(World world)
         long Peak(params string[] more) => (long)Program.Run(["plan", "--model", world.Model, "--set", "adapter.r=4", "--dtype", "float32", "--json", .. more]).Good().Json["peak_bytes"]!;
         Assert.True(Peak("--quantize", "nf4") < Peak("--quantize", "int8"));
         Assert.True(Peak("--quantize", "int8") < Peak());
+        Assert.Equal(Peak("--quantize", "nf4"), Peak("--quantize", "nf4", "--set", "adapter.init_lora_weights=loftq"));
     }
 
     [Theory]

@@ -45,7 +45,7 @@ internal static class PlanVerb
         bool full = settings.Adapter is null && settings.InitAdapter is null;
         long parameters = model.ParameterCount, trained = parameters;
         if (settings.InitAdapter is not null) trained = host.Load("plan", settings.InitAdapter).ParameterCount;
-        else if (!full) trained = host.Add("plan", LoraConfig.FromJson(settings.Adapter!), 0, model.Spec.ModelType).ParameterCount;
+        else if (!full) trained = host.Add("plan", LoraConfig.FromJson(settings.Adapter!) with { Initialisation = LoraInitialisation.Default }, 0, model.Spec.ModelType).ParameterCount;
 
         var spec = model.Spec;
         long element = Processor.ParseDType(settings.Dtype, device) == ScalarType.BFloat16 ? 2 : 4, tokens = (long)settings.BatchSize * settings.MaxLength;
