@@ -27,8 +27,8 @@ internal static class QuantizationConfig
                 return (files, name) => AwqWeight.IsIn(files, name) ? AwqWeight.Read(files, name) : null;
             case "fp8":
                 var block = q["weight_block_size"] as JsonArray;
-                if (block is not (null or [_, _])) throw Wrong(place, "weight_block_size", block.ToJsonString(), "[rows, columns]");
-                int rows = Whole(block?[0], 128), columns = Whole(block?[1], 128);
+                int[] sizes = block is null ? [128, 128] : [.. block.Select(Whole)];
+                if (sizes is not [> 0 and var rows, > 0 and var columns]) throw Wrong(place, "weight_block_size", block!.ToJsonString(), "[rows, columns]");
                 return (files, name) => Fp8Weight.IsIn(files, name) ? Fp8Weight.Read(files, name, rows, columns) : null;
             case "compressed-tensors":
                 Require(q, place, "format", "float-quantized", "naive-quantized");
@@ -67,5 +67,5 @@ internal static class QuantizationConfig
 
     private static string? Text(JsonObject q, string key) => q[key] is JsonValue value ? value.ToString() : null;
 
-    private static int Whole(JsonNode? node, int otherwise) => node is JsonValue value && value.TryGetValue(out int n) && n > 0 ? n : otherwise;
+    private static int Whole(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int n) ? n : 0;
 }
