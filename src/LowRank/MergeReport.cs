@@ -5,8 +5,8 @@ namespace LowRank;
 /// <param name="LargestRounding">The largest absolute error that rounding (or quantising again) made; 0 where all of it is held in float32.</param>
 /// <param name="WorstParameter">The parameter that has it; null where nothing was rounded.</param>
 /// <param name="RelativeRms">‖held − exact‖ / ‖exact‖ over the rounded weights, exact being the base's own (of a quantised base its expanded) values plus the adapters'.</param>
-/// <param name="ShareOfDelta">‖held − exact‖ / ‖what the adapters add‖ over the rounded weights: at 1 the rounding is as large as everything that was learnt.</param>
-public sealed record MergeReport(int Parameters, double LargestRounding, string? WorstParameter, double RelativeRms = 0, double ShareOfDelta = 0);
+/// <param name="ShareOfDelta">‖held − exact‖ / ‖what the adapters add‖ over the rounded weights: at 1 the rounding is as large as everything that was learnt. Null where they add nothing.</param>
+public sealed record MergeReport(int Parameters, double LargestRounding, string? WorstParameter, double RelativeRms = 0, double? ShareOfDelta = 0);
 
 /// <summary>What merging makes of a quantised weight.</summary>
 public enum QuantizedMerge

@@ -72,6 +72,7 @@ public class QuantizedFolderTests
     [InlineData("""{"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": {"a": {"weights": {"type": "int", "num_bits": 8}}}}""", "type: int")]
     [InlineData("""{"quant_method": "fp8", "weight_block_size": [128]}""", "weight_block_size: [128]")]
     [InlineData("""{"quant_method": "fp8", "weight_block_size": [128, "x"]}""", "weight_block_size: [128,\"x\"]")]
+    [InlineData("""{"quant_method": "fp8", "weight_block_size": 128}""", "weight_block_size: 128")]
     [InlineData("""{"quant_method": "aqlm"}""", "(got aqlm); expected bitsandbytes")]
     [InlineData("""{"quant_method": "hqq"}""", "quantize: nf4")]
     public void Other_forms_are_refused_by_name(string configuration, string expected)

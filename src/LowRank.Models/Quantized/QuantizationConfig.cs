@@ -26,8 +26,8 @@ internal static class QuantizationConfig
                 Require(q, place, "version", "gemm", "GEMM");
                 return (files, name) => AwqWeight.IsIn(files, name) ? AwqWeight.Read(files, name) : null;
             case "fp8":
-                var block = q["weight_block_size"] as JsonArray;
-                int[] sizes = block is null ? [128, 128] : [.. block.Select(Whole)];
+                var block = q["weight_block_size"];
+                int[] sizes = block switch { null => [128, 128], JsonArray list => [.. list.Select(Whole)], _ => [] };
                 if (sizes is not [> 0 and var rows, > 0 and var columns]) throw Wrong(place, "weight_block_size", block!.ToJsonString(), "[rows, columns]");
                 return (files, name) => Fp8Weight.IsIn(files, name) ? Fp8Weight.Read(files, name, rows, columns) : null;
             case "compressed-tensors":

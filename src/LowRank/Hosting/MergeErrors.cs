@@ -22,9 +22,9 @@ internal sealed class MergeErrors
         _deltas += Power(exact.sub(original));
     }
 
-    public MergeReport Report(int parameters) => new(parameters, _worst, _where, Share(_weights), Share(_deltas));
+    public MergeReport Report(int parameters) => new(parameters, _worst, _where, Share(_weights) ?? 0, Share(_deltas));
 
-    private double Share(double of) => _errors == 0 ? 0 : of == 0 ? double.PositiveInfinity : Math.Sqrt(_errors / of);
+    private double? Share(double of) => _errors == 0 ? 0 : of == 0 ? null : Math.Sqrt(_errors / of);
 
     private static double Power(Tensor x) => x.Squared().sum(ScalarType.Float64).item<double>();
 }
