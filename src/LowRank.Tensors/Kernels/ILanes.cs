@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LowRank.Tensors;
 
 /// <summary>
@@ -46,10 +48,11 @@ internal unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     static abstract float Largest(T x);
 }
 
-/// <summary>Functions over any width.</summary>
+/// <summary>Functions over any width. Always inlined.</summary>
 internal static class LaneMath
 {
     /// <summary>e^x within 2 units in the last place; below -87 what is left of 1e-38.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x) where T : unmanaged, ILanes<T>
     {
         x = T.Min(T.Max(x, T.Of(-87f)), T.Of(88f));
@@ -65,5 +68,6 @@ internal static class LaneMath
     }
 
     /// <summary>1 / (1 + e^-x)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sigmoid<T>(T x) where T : unmanaged, ILanes<T> => T.Of(1f) / (T.Of(1f) + Exp(T.Of(0f) - x));
 }

@@ -7,6 +7,7 @@ namespace LowRank.Tensors;
 /// <summary>Panels for products, and what becomes of a product's float32 tile.</summary>
 internal sealed unsafe partial class Kernels<TE, TL>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(int m, int n, int k, void* a, int lda, void* b, int ldb, float* c, int ldc, bool add)
     {
         if (TE.Pair == 1) TileProduct.Multiply(m, n, k, (float*)a, lda, (float*)b, ldb, c, ldc, add);
@@ -14,6 +15,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     // A pair of bfloat16 numbers moves as one word, so both kinds are a transposition of words.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void PackTransposed(void* x, long pitch, int rows, int depth, void* panel, int columns, int width)
     {
         uint* to = (uint*)panel;
@@ -28,6 +30,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
             for (int w = 0; w < words; w++) new Span<uint>(to + (long)w * width + rows, columns - rows).Clear();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Transpose(void* x, long pitch, int rows, int columns, void* y, long pitchY, void* scratch)
     {
         if (TE.Pair == 1) { TransposeWords((byte*)x, pitch * sizeof(TE), rows, columns, (uint*)y, pitchY); return; }
@@ -35,9 +38,11 @@ internal sealed unsafe partial class Kernels<TE, TL>
         TransposeWords((byte*)scratch, columns * 4L, rows / 2, columns, (uint*)y, pitchY / 2);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void TransposeSingles(float* x, long pitch, int rows, int columns, float* y, long pitchY)
         => TransposeWords((byte*)x, pitch * sizeof(float), rows, columns, (uint*)y, pitchY);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeWords(byte* x, long pitchBytes, int rows, int words, uint* y, long pitch)
     {
         int r = 0;
@@ -54,6 +59,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
             for (int w = 0; w < words; w++) y[w * pitch + r] = Unsafe.ReadUnaligned<uint>(x + r * pitchBytes + w * 4);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose8(uint* x, long pitchBytes, uint* y, long pitch)
     {
         byte* at = (byte*)x;
@@ -79,6 +85,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         Avx.Permute2x128(b3, b7, 0x31).AsUInt32().Store(y + 7 * pitch);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void PackRows(void* x, long pitch, int rows, int columns, void* panel, int depth, int width)
     {
         for (int k = 0; k < depth; k += TE.Pair)
@@ -96,6 +103,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Interleave(ushort* first, ushort* second, uint* to, int count)
     {
         int i = 0;
@@ -115,6 +123,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         for (; i < count; i++) to[i] = first[i] | (uint)second[i] << 16;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Store(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale)
     {
         for (int r = 0; r < rows; r++)
@@ -125,6 +134,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int StoreRow<L>(float* x, TE* y, float scale, int i, int n) where L : unmanaged, ILanes<L>
     {
         var factor = L.Of(scale);
@@ -132,6 +142,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void StoreSum(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale, float* bias, void* y0)
     {
         for (int r = 0; r < rows; r++)
@@ -142,6 +153,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int SumRow<L>(float* x, TE* y, float scale, float* bias, TE* y0, int i, int n) where L : unmanaged, ILanes<L>
     {
         var factor = L.Of(scale);
@@ -156,6 +168,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Widen(void* x, float* y, long count, float scale)
     {
         long i = 0;
@@ -163,6 +176,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         for (; i < count; i++) Lanes1.Store(TE.Load<Lanes1>((TE*)x + i) * Lanes1.Of(scale), y + i);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Narrow(float* x, void* y, long count, float scale)
     {
         long i = 0;
@@ -170,6 +184,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         for (; i < count; i++) TE.Store(Lanes1.Load(x + i) * Lanes1.Of(scale), (TE*)y + i);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddColumns(void* x, long pitch, int rows, int columns, float* sums)
     {
         for (int r = 0; r < rows; r++)
@@ -181,6 +196,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Scale(float* y, int count, float factor)
     {
         int i = 0;

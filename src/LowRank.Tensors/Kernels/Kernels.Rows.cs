@@ -1,11 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace LowRank.Tensors;
 
-/// <summary>Norms, rotary positions and gates.</summary>
+/// <summary>
+/// Norms, rotary positions and gates. Every pass is compiled in full at once: under tiered compilation with profiles some were left five times slower for the whole of some runs.
+/// </summary>
 internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmanaged, IElement<TE> where TL : unmanaged, ILanes<TL>
 {
     public override int Size => sizeof(TE);
     public override int Pair => TE.Pair;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void RmsNorm(void* x, float* weight, void* y, int rows, int width, float epsilon)
     {
         for (int r = 0; r < rows; r++)
@@ -16,6 +21,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Normalise<L>(TE* x, float* weight, TE* y, float inverse, int i, int n) where L : unmanaged, ILanes<L>
     {
         var factor = L.Of(inverse);
@@ -23,6 +29,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void RmsNormBackward(void* x, float* weight, void* dy, void* dx, void* y, int rows, int width, float epsilon)
     {
         for (int r = 0; r < rows; r++)
@@ -36,6 +43,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Along<L>(TE* x, TE* dy, float* weight, int i, int n, ref float square, ref float along) where L : unmanaged, ILanes<L>
     {
         L s = L.Of(0), a = s;
@@ -50,6 +58,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int NormBack<L>(TE* x, TE* dy, float* weight, TE* dx, TE* y, float inverse, float back, int i, int n) where L : unmanaged, ILanes<L>
     {
         L up = L.Of(inverse), down = L.Of(-back);
@@ -62,6 +71,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Rotate(void* x, int heads, int headSize, int half, float* cos, float* sin, bool back)
     {
         for (int h = 0; h < heads; h++)
@@ -71,6 +81,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Turn<L>(TE* first, TE* second, float* cos, float* sin, bool back, int i, int n) where L : unmanaged, ILanes<L>
     {
         var sign = L.Of(back ? -1 : 1);
@@ -83,6 +94,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Gate(GateKind kind, float* gate, float* up, long pitch, int rows, int columns, void* keptGate, void* keptUp, long keptPitch, void* act, long actPitch)
     {
         for (int r = 0; r < rows; r++)
@@ -93,6 +105,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int GateRow<L>(GateKind kind, float* gate, float* up, TE* keptGate, TE* keptUp, TE* act, int i, int n) where L : unmanaged, ILanes<L>
     {
         for (; i + L.Count <= n; i += L.Count)
@@ -105,6 +118,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void GateBackward(GateKind kind, float* dact, long pitch, int rows, int columns, void* gate, void* up, long keptPitch, void* act, long actPitch)
     {
         for (int r = 0; r < rows; r++)
@@ -115,6 +129,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int GateBackRow<L>(GateKind kind, float* dact, TE* gate, TE* up, TE* act, int i, int n) where L : unmanaged, ILanes<L>
     {
         for (; i + L.Count <= n; i += L.Count)
@@ -130,6 +145,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
     }
 
     // Both activations are x·sigmoid(inner(x)).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Inner<L>(GateKind kind, L x, out L slope) where L : unmanaged, ILanes<L>
     {
         if (kind == GateKind.Silu) { slope = L.Of(1); return x; }
@@ -139,8 +155,10 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return x * L.MultiplyAdd(square, L.Of(cubic), L.Of(1)) * L.Of(twice);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Dot(void* x, void* y, int count) => DotOf((TE*)x, (TE*)y, count);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float DotOf(TE* x, TE* y, int n)
     {
         float sum = 0;
@@ -148,6 +166,7 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Dots<L>(TE* x, TE* y, int i, int n, ref float sum) where L : unmanaged, ILanes<L>
     {
         var s = L.Of(0);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LowRank.Tensors;
 
 /// <summary>The output loss and attention's softmax.</summary>
@@ -5,6 +7,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
 {
     private const float Masked = -1e30f;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Loss(void* logits, int count, int target, float scale, out float factor)
     {
         TE* row = (TE*)logits;
@@ -18,6 +21,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return MathF.Log(sum) - wanted;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int LargestOf<L>(TE* x, int i, int n, ref float largest) where L : unmanaged, ILanes<L>
     {
         if (i + L.Count > n) return i;
@@ -27,6 +31,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Exponentials<L>(TE* x, float scale, float shift, int i, int n, ref float sum) where L : unmanaged, ILanes<L>
     {
         L factor = L.Of(scale), offset = L.Of(-shift), total = L.Of(0);
@@ -40,6 +45,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Softmax(float* scores, int pitch, int rows, int columns, float scale, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP)
     {
         for (int r = 0; r < rows; r++)
@@ -59,6 +65,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int LargestScore<L>(float* x, int i, int n, ref float largest) where L : unmanaged, ILanes<L>
     {
         if (i + L.Count > n) return i;
@@ -68,6 +75,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ScoreExponentials<L>(float* s, TE* p, float scale, float shift, int i, int n, ref float sum) where L : unmanaged, ILanes<L>
     {
         L factor = L.Of(scale), offset = L.Of(-shift), total = L.Of(0);
@@ -81,6 +89,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         return i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel)
     {
         for (int key = 0; key < keys; key++)
@@ -97,6 +106,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
         PackRows(ds, rows, keys, rows, dsPanel, keys, rows);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int BackRow<L>(float* scores, float* dp, float scale, float* lse, float* delta, TE* p, TE* ds, int i, int n) where L : unmanaged, ILanes<L>
     {
         var factor = L.Of(scale);

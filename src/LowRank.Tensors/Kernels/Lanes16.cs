@@ -36,10 +36,5 @@ internal readonly unsafe struct Lanes16(Vector512<float> v) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 PowerOfTwo(Lanes16 n) => new(((Vector512.ConvertToInt32Native(n._v) + Vector512.Create(127)) << 23).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Sum(Lanes16 x) => Vector512.Sum(x._v);
 
-    public static float Largest(Lanes16 x)
-    {
-        float largest = x._v.GetElement(0);
-        for (int i = 1; i < Count; i++) largest = MathF.Max(largest, x._v.GetElement(i));
-        return largest;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Largest(Lanes16 x) => Lanes8.Largest(new(Vector256.MaxNative(x._v.GetLower(), x._v.GetUpper())));
 }

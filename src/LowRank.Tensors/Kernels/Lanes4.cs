@@ -35,10 +35,10 @@ internal readonly unsafe struct Lanes4(Vector128<float> v) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 PowerOfTwo(Lanes4 n) => new(((Vector128.ConvertToInt32Native(n._v) + Vector128.Create(127)) << 23).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Sum(Lanes4 x) => Vector128.Sum(x._v);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes4 x)
     {
-        float largest = x._v.GetElement(0);
-        for (int i = 1; i < Count; i++) largest = MathF.Max(largest, x._v.GetElement(i));
-        return largest;
+        var pairs = Vector128.MaxNative(x._v, Vector128.Shuffle(x._v, Vector128.Create(2, 3, 0, 1)));
+        return MathF.Max(pairs.GetElement(0), pairs.GetElement(1));
     }
 }

@@ -37,10 +37,5 @@ internal readonly unsafe struct Lanes8(Vector256<float> v) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes8 PowerOfTwo(Lanes8 n) => new(((Vector256.ConvertToInt32Native(n._v) + Vector256.Create(127)) << 23).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Sum(Lanes8 x) => Vector256.Sum(x._v);
 
-    public static float Largest(Lanes8 x)
-    {
-        float largest = x._v.GetElement(0);
-        for (int i = 1; i < Count; i++) largest = MathF.Max(largest, x._v.GetElement(i));
-        return largest;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Largest(Lanes8 x) => Lanes4.Largest(new(Vector128.MaxNative(x._v.GetLower(), x._v.GetUpper())));
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LowRank.Tensors;
@@ -120,8 +121,10 @@ internal static unsafe class TileProduct
         return n;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Left<TE, L>(TE* one) where TE : unmanaged, IElement<TE> where L : unmanaged, ILanes<L> => L.Of(Lanes1.Sum(TE.Load<Lanes1>(one)));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static L Right<TE, L>(TE* b, int ldb, int row, int column) where TE : unmanaged, IElement<TE> where L : unmanaged, ILanes<L>
     {
         if (TE.Pair == 1) return L.Load((float*)b + (long)row * ldb + column);
@@ -129,6 +132,7 @@ internal static unsafe class TileProduct
         return (row & 1) == 0 ? L.First(pairs) : L.Second(pairs);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put<L>(float* to, L x, L y, bool add) where L : unmanaged, ILanes<L>
     {
         if (add) (x, y) = (x + L.Load(to), y + L.Load(to + L.Count));

@@ -126,17 +126,17 @@ internal sealed unsafe class FastStack : IDisposable
     /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
     {
-        int parts = Workspace.Parts(_panels.Length, n), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
+        int parts = Math.Max(2, Workspace.Parts(_panels.Length, n)), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
         Workers.For(_panels.Length * parts, (worker, job) =>
         {
-            var panel = _panels[job / parts];
+            var panel = _panels[job % _panels.Length];
             byte* right = _space.Panel(worker), rightLow = right + (long)In * Workspace.Width * _k.Size;
             Pack(panel, right, worker);
             int first = PackLow(panel.Part, panel.Row, panel.Second is null ? panel.Columns : Panel.Half, rightLow, panel.Second is null ? Workspace.Width : Panel.Half);
             byte* rightLow2 = rightLow + (long)panel.Part.Rank * Workspace.Width * _k.Size;
             int second = panel.Second is { } up ? PackLow(up, panel.SecondRow, panel.Columns, rightLow2, Panel.Half) : -1;
             float* tile = _space.Tile(worker);
-            for (int row = job % parts * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
+            for (int row = job / _panels.Length * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
             {
                 int rows = Math.Min(Workspace.TileRows, end - row);
                 _space.Multiply(rows, Workspace.Width, In, x + (long)row * In * _k.Size, In, right, tile, Workspace.Width, false);
@@ -153,16 +153,16 @@ internal sealed unsafe class FastStack : IDisposable
     {
         var weights = Expand();
         var columns = Columns(In).Select(c => new Panel(_parts[0], 0, c.Count, c.From)).ToArray();
-        int parts = Workspace.Parts(columns.Length, n), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
+        int parts = Math.Max(2, Workspace.Parts(columns.Length, n)), chunk = (n / Workspace.Width + parts - 1) / parts * Workspace.Width;
         Workers.For(columns.Length * parts, (worker, job) =>
         {
-            var panel = columns[job / parts];
+            var panel = columns[job % columns.Length];
             byte* right = _space.Panel(worker), rightLow = right + (long)Out * Workspace.Width * _k.Size;
             for (int p = 0; p < _parts.Length; p++)
                 _k.PackRows((byte*)weights[p] + (long)panel.At * _k.Size, In, _parts[p].Out, panel.Columns, right + (long)_outAt[p] * Workspace.Width * _k.Size, _parts[p].Out, Workspace.Width);
             if (IsAdapted) _k.PackRows(_a!.Start + (long)panel.At * _k.Size, In, Rank, panel.Columns, rightLow, Rank, Workspace.Width);
             float* tile = _space.Tile(worker);
-            for (int row = job % parts * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
+            for (int row = job / columns.Length * chunk, end = Math.Min(n, row + chunk); row < end; row += Workspace.TileRows)
             {
                 int rows = Math.Min(Workspace.TileRows, end - row);
                 _space.Multiply(rows, Workspace.Width, Out, dy + (long)row * Out * _k.Size, Out, right, tile, Workspace.Width, false);
