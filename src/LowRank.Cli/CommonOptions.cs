@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using LowRank.Models;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
@@ -17,6 +18,8 @@ internal sealed class CommonOptions
     public Option<string> Device { get; } = new("--device") { Description = "auto, cpu, cuda[:N] or mps", DefaultValueFactory = _ => "auto" };
     /// <summary>--dtype</summary>
     public Option<string> Dtype { get; } = new("--dtype") { Description = "float32 (the reference's numbers), bfloat16, or auto: bfloat16 where the processor has the instructions; training goes by its settings (auto)", DefaultValueFactory = _ => "float32" };
+    /// <summary>--quantize</summary>
+    public Option<string?> Quantize { get; } = new("--quantize") { Description = "how the projections' weights are held: keep (the file's own blocks), none (expanded), or quantised on loading: nf4, nf4-double, fp4, int8, q8_0, q4_k, ..." };
     /// <summary>--seed</summary>
     public Option<long> Seed { get; } = new("--seed") { Description = "what everything random is a function of" };
     /// <summary>--threads</summary>
@@ -31,7 +34,7 @@ internal sealed class CommonOptions
     {
         if (model) verb.Options.Add(Model);
         if (model && compute) verb.Options.Add(Adapter);
-        if (compute) foreach (var option in (Option[])[Device, Dtype, Seed, Threads]) verb.Options.Add(option);
+        if (compute) foreach (var option in (Option[])[Device, Dtype, Quantize, Seed, Threads]) verb.Options.Add(option);
         verb.Options.Add(Quiet);
         verb.Options.Add(Json);
         return this;
@@ -45,6 +48,14 @@ internal sealed class CommonOptions
         NativeTensors.EnsureLoaded();
         if (threads > 0) set_num_threads(threads);
         return Processor.ParseDevice(parsed.GetValue(Device)!);
+    }
+
+    /// <summary>The value of --quantize; null: as the model is stored.</summary>
+    public string? Quantization(ParseResult parsed)
+    {
+        string? choice = parsed.GetValue(Quantize);
+        if (choice is not null) QuantizeChoice.Check(choice, "--quantize");
+        return choice;
     }
 
     /// <summary>FOLDER or FOLDER=SCALE.</summary>

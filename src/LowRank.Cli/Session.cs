@@ -36,13 +36,13 @@ internal sealed class Session : IDisposable
     public static Session Open(CommonOptions common, ParseResult parsed)
     {
         var device = common.Prepare(parsed);
-        return Open(ModelPlace.Of(common.RequireModel(parsed)), common.Adapters(parsed), Processor.ParseDType(parsed.GetValue(common.Dtype)!, device), device);
+        return Open(ModelPlace.Of(common.RequireModel(parsed)), common.Adapters(parsed), Processor.ParseDType(parsed.GetValue(common.Dtype)!, device), device, common.Quantization(parsed));
     }
 
     /// <summary>Loads a model and adapters.</summary>
-    public static Session Open(string path, IReadOnlyList<(string Path, double Strength)> adapters, ScalarType dtype, Device device)
+    public static Session Open(string path, IReadOnlyList<(string Path, double Strength)> adapters, ScalarType dtype, Device device, string? quantize = null)
     {
-        var model = ModelLoader.Load(path, dtype, device);
+        var model = ModelLoader.Load(path, dtype, device, quantize);
         try
         {
             model.eval();

@@ -53,7 +53,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
     public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
     {
-        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
+        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
         {
             var encoder = TokenEncoders.Of(modelPath, settings);
@@ -65,12 +65,21 @@ internal sealed class TrainingRun : IDisposable
             var host = AdapterHost.Attach(model);
             var adapter = settings.InitAdapter is not null
                 ? host.Load("default", settings.InitAdapter)
-                : host.Add("default", LoraConfig.FromJson(settings.Adapter!) with { BaseModel = settings.Model }, (ulong)settings.Seed, model.Spec.ModelType);
+                : host.Add("default", Named(LoraConfig.FromJson(settings.Adapter!), settings, folder), (ulong)settings.Seed, model.Spec.ModelType);
             host.Activate(("default", 1));
             return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath);
         }
         catch { model.Dispose(); throw; }
     }
+
+    /// <summary>Writes the base that LoftQ made: the adapter belongs to it, not to the model that was loaded. Does nothing for other adapters, or where it is written already.</summary>
+    public void SaveBase()
+    {
+        if (_adapter?.Config.Initialisation == LoraInitialisation.LoftQ && Settings.InitAdapter is null && !Directory.Exists(Folder.BaseFolder)) ModelWriter.Save(_model, Folder.BaseFolder, quantized: true);
+    }
+
+    private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
+        => config with { BaseModel = config.Initialisation == LoraInitialisation.LoftQ ? folder.BaseFolder : settings.Model };
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()

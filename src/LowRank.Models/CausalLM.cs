@@ -52,11 +52,15 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>Where it computes.</summary>
     public Device Device { get; }
     /// <summary>The count of its weights' numbers, shared ones once.</summary>
-    public long ParameterCount => Weights().Sum(w => w.Parameter.NumberOfElements);
+    public long ParameterCount => Stored().Sum(w => w.Weight.Elements);
+    /// <summary>Bytes its weights take as stored, in memory or in the mapped file, shared ones once.</summary>
+    public long Bytes => Stored().Sum(w => w.Weight.Bytes);
+    /// <summary>Whether any of its projections is quantised.</summary>
+    public bool IsQuantized => Stored().Any(w => w.Weight.Quantized is not null);
     /// <summary>Blocks.</summary>
     public int BlockCount => _blocks.Length;
     /// <summary>Whether the output layer still shares the embedding's parameter (replacing either unties them).</summary>
-    public bool IsTied => ReferenceEquals(_head.Weight, _embedding.Weight);
+    public bool IsTied => ReferenceEquals(_head.WeightIdentity, _embedding.WeightIdentity);
 
     /// <summary>ids I64 [B, T] -> logits [B, T, V], nothing padded, no cache.</summary>
     public override Tensor forward(Tensor ids) => Logits(Hidden(ids));
@@ -141,14 +145,24 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>An empty cache for this model.</summary>
     public KvCache NewCache(int capacity = 256) => new(_blocks.Length, capacity);
 
-    /// <summary>Every weight by its full name in the order of the modules, a shared one once, under the embedding's name.</summary>
-    public IEnumerable<(string Name, Parameter Parameter)> Weights()
+    /// <summary>Every weight that is a parameter, so no quantised one, by its full name in the order of the modules, a shared one once, under the embedding's name.</summary>
+    public IEnumerable<(string Name, Parameter Parameter)> Weights() => Stored().Where(w => w.Weight.Quantized is null).Select(w => (w.Name, w.Weight.Parameter));
+
+    /// <summary>The projections whose weight is quantised, by the weight's full name, in the order of the modules.</summary>
+    public IEnumerable<(string Name, QuantizedWeight Weight)> QuantizedWeights() => Stored().Where(w => w.Weight.Quantized is not null).Select(w => (w.Name, w.Weight.Quantized!));
+
+    /// <summary>Every weight, of either sort.</summary>
+    internal IEnumerable<(string Name, StoredWeight Weight)> Stored()
     {
-        HashSet<Parameter> seen = new(ReferenceEqualityComparer.Instance);
+        HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         foreach (var (path, module) in StoredBelow(this, ""))
             foreach (var (local, weight) in module.StoredWeights)
-                if (seen.Add(weight.Parameter)) yield return (path + local, weight.Parameter);
+                if (seen.Add(weight.Identity)) yield return (path + local, weight);
     }
+
+    /// <summary>Every projection by its path, in the order of the modules.</summary>
+    public IEnumerable<(string Name, Projection Module)> Projections()
+        => StoredBelow(this, "").Where(m => m.Module is Projection).DistinctBy(m => m.Module, ReferenceEqualityComparer.Instance).Select(m => (m.Path[..^1], (Projection)m.Module));
 
     /// <inheritdoc/>
     public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => recurse ? Weights() : [];
@@ -163,19 +177,19 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>Replaces every weight by an owned float32 one that requires gradients, for full fine-tuning; sharing is kept.</summary>
     public void MakeTrainable()
     {
-        Dictionary<Parameter, Parameter> made = new(ReferenceEqualityComparer.Instance);
+        Dictionary<object, (IDisposable Old, Parameter Fresh)> made = new(ReferenceEqualityComparer.Instance);
         foreach (var module in modules().OfType<StoredModule>())
             foreach (var (_, weight) in module.StoredWeights)
             {
-                if (!made.TryGetValue(weight.Parameter, out var fresh))
+                if (!made.TryGetValue(weight.Identity, out var pair))
                 {
                     using var scope = NewDisposeScope();
-                    fresh = new Parameter(weight.Parameter.detach().to(ScalarType.Float32, copy: true), requires_grad: true);
-                    made.Add(weight.Parameter, (Parameter)fresh.DetachFromDisposeScope());
+                    var fresh = new Parameter(weight.Parameter.detach().to(ScalarType.Float32, copy: true), requires_grad: true);
+                    made.Add(weight.Identity, pair = ((IDisposable)weight.Identity, (Parameter)fresh.DetachFromDisposeScope()));
                 }
-                weight.Replace(fresh);
+                weight.Replace(pair.Fresh);
             }
-        foreach (var old in made.Keys) old.Dispose();
+        foreach (var (old, _) in made.Values) old.Dispose();
     }
 
     /// <inheritdoc/>

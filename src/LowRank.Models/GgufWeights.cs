@@ -27,6 +27,16 @@ internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, strin
         return file.Dequantize(stored).sub(Scalars.One).MoveToOuterDisposeScope();
     }
 
+    public QuantizedWeight? Quantized(string name)
+    {
+        string stored = Stored(name);
+        if (file.Quantized(stored) is not { } blocks) return null;
+        int count = !architecture.PermutedRope ? 0 : stored.Contains(".attn_q.", StringComparison.Ordinal) ? heads : stored.Contains(".attn_k.", StringComparison.Ordinal) ? keyValueHeads : 0;
+        if (count == 0) return blocks;
+        CheckRows(stored, blocks.Rows, count);
+        return new PermutedRows(blocks, blocks.Rows / count);
+    }
+
     public void Dispose() => file.Dispose();
 
     /// <summary>Rows of a head from interleaved pairs (x0, y0, x1, y1, ...) back to halves (x0, x1, ..., y0, y1, ...).</summary>
@@ -35,9 +45,13 @@ internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, strin
         using var scope = NewDisposeScope();
         var tensor = file.Get(stored);
         long[] shape = tensor.shape;
-        if (shape.Length == 0 || shape[0] % (2 * headCount) != 0)
-            throw new BadInputException("the rows do not divide into heads", $"{stored}: {shape.FirstOrDefault()} rows, {headCount} heads", Path);
+        CheckRows(stored, shape.FirstOrDefault(), headCount);
         return tensor.view([headCount, shape[0] / headCount / 2, 2, .. shape[1..]]).transpose(1, 2).contiguous().view(shape).MoveToOuterDisposeScope();
+    }
+
+    private void CheckRows(string stored, long rows, int headCount)
+    {
+        if (rows == 0 || rows % (2 * headCount) != 0) throw new BadInputException("the rows do not divide into heads", $"{stored}: {rows} rows, {headCount} heads", Path);
     }
 
     private string Stored(string name)

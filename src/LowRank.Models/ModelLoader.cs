@@ -13,11 +13,16 @@ public static class ModelLoader
     /// <param name="path">A folder with config.json and safetensors, or a .gguf file.</param>
     /// <param name="dtype">The dtype to compute in: float32 or bfloat16.</param>
     /// <param name="device">Where to compute; null: CPU.</param>
+    /// <param name="quantize">
+    /// How the projections' weights are held: `keep` as the file's own blocks, `none` expanded, or a kind of <see cref="QuantizedKinds"/> that they are quantised to, layer by layer. Null:
+    /// `keep` for a quantised folder, `none` for a GGUF file.
+    /// </param>
     /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
-    public static CausalLM Load(string path, ScalarType dtype = ScalarType.Float32, Device? device = null)
+    public static CausalLM Load(string path, ScalarType dtype = ScalarType.Float32, Device? device = null, string? quantize = null)
     {
+        if (quantize is not null) QuantizeChoice.Check(quantize, "quantize");
         var (config, source) = Open(path);
-        try { return Build(config, source, path, dtype, device); }
+        try { return Build(config, source, path, dtype, device, quantize); }
         catch { source.Dispose(); throw; }
     }
 
@@ -35,7 +40,7 @@ public static class ModelLoader
     }
 
     /// <summary>Builds a model over opened weights, which it owns from then on.</summary>
-    internal static CausalLM Build(JsonObject config, IWeightSource source, string path, ScalarType dtype, Device? device)
+    internal static CausalLM Build(JsonObject config, IWeightSource source, string path, ScalarType dtype, Device? device, string? quantize = null)
     {
         if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
             throw new BadInputException("models are computed in float32 or bfloat16", dtype.ToString(), path);
@@ -47,10 +52,20 @@ public static class ModelLoader
         Parameter Take(string name, long[] shape)
         {
             var tensor = source.Get(stored[name]);
+            if (quantize != QuantizeChoice.None && source.Quantized(stored[name]) is not null) tensor = tensor.to(dtype); // expanded from blocks: no second, wider copy is kept
             if (device.type != TorchSharp.DeviceType.CPU) tensor = tensor.to(device);
             return (Parameter)new Parameter(tensor, requires_grad: false).DetachFromDisposeScope();
         }
-        return new CausalLM(spec, new Parts(spec, dtype, Take), source, config, device);
+        quantize ??= source is QuantizedFolder ? QuantizeChoice.Keep : QuantizeChoice.None;
+        (QuantizedWeight, Func<Tensor>?)? Quantized(string name, long[] shape)
+        {
+            string there = stored[name];
+            if (source.Quantized(there) is { } blocks && (quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
+            if (quantize == QuantizeChoice.Keep) return null;
+            using var inner = NewDisposeScope();
+            return (QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}"), () => source.Get(there));
+        }
+        return new CausalLM(spec, new Parts(spec, dtype, Take, quantize == QuantizeChoice.None ? null : Quantized), source, config, device);
     }
 
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
@@ -64,7 +79,10 @@ public static class ModelLoader
             throw File.Exists(path)
                 ? new BadInputException("this is no model folder", path, expected: "a folder with config.json and model.safetensors, or a .gguf file")
                 : new BadInputException("the model does not exist", path, expected: "a folder with config.json and model.safetensors, or a .gguf file");
-        return (ReadConfig(path), SafetensorsFolder.Open(path));
+        var folder = ReadConfig(path);
+        var files = SafetensorsFolder.Open(path);
+        try { return (folder, QuantizedFolder.Of(files, folder, ConfigPlace(path))); }
+        catch { files.Dispose(); throw; }
     }
 
     private static string ConfigPlace(string path) => Directory.Exists(path) ? System.IO.Path.Combine(path, "config.json") : path;

@@ -19,36 +19,59 @@ public static class ModelWriter
     /// <summary>Writes the folder, aside and then renamed.</summary>
     /// <param name="model">The model, with whatever has been merged into it.</param>
     /// <param name="folder">Where; must not exist unless <paramref name="overwrite"/>.</param>
-    /// <param name="dtype">The dtype of all weights; null: each as it is stored.</param>
+    /// <param name="dtype">The dtype of all weights; null: each as it is stored, expanded ones in float32.</param>
     /// <param name="overwrite">Whether an existing folder is replaced.</param>
     /// <param name="metadata">The file's `__metadata__` beside `format`; null: none.</param>
     /// <param name="extra">Writes further files into the folder it is given, before that becomes visible.</param>
-    /// <exception cref="BadInputException">The folder exists or cannot be written; nothing is left half-written.</exception>
-    public static void Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false, IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null)
-        => AtomicFile.WriteFolder(folder, place =>
+    /// <param name="quantized">Whether quantised projections are written as they are, in bitsandbytes' form (<paramref name="dtype"/> is for the others then); else they are expanded.</param>
+    /// <exception cref="BadInputException">The folder exists or cannot be written, or bitsandbytes has no form for this model; nothing is left half-written.</exception>
+    public static void Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false, IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null, bool quantized = false)
+    {
+        var sample = quantized ? BnbFolder.Check(model) : null;
+        AtomicFile.WriteFolder(folder, place =>
         {
             using var scope = NewDisposeScope();
             using var plain = no_grad();
-            List<(string Name, Tensor Tensor)> tensors = [.. model.Weights().Select(w => (w.Name, dtype is { } d ? w.Parameter.detach().to(d) : w.Parameter.detach()))];
+            List<(string Name, ScalarType DType, long[] Shape, Func<Tensor> Read)> tensors = [];
+            foreach (var (name, weight) in model.Stored())
+                if (quantized && weight.Quantized is { } blocks) tensors.AddRange(BnbFolder.Tensors(name, blocks));
+                else tensors.Add(Plain(name, weight, dtype));
             Dictionary<string, string> notes = new(metadata ?? new Dictionary<string, string>()) { ["format"] = "pt" };
             SafetensorsWriter.Write(Path.Combine(place, "model.safetensors"), tensors, notes);
-            AtomicFile.WriteText(Path.Combine(place, "config.json"), ConfigOf(model, tensors).ToJsonString(Indented) + "\n");
+            AtomicFile.WriteText(Path.Combine(place, "config.json"), ConfigOf(model, dtype, sample).ToJsonString(Indented) + "\n");
             if (Directory.Exists(model.Source))
                 foreach (string name in SideFiles.Where(n => File.Exists(Path.Combine(model.Source, n))))
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
             extra?.Invoke(place);
         }, overwrite);
+    }
 
-    private static JsonObject ConfigOf(CausalLM model, List<(string Name, Tensor Tensor)> tensors)
+    /// <summary>Checks, before any work, that <see cref="Save"/> could write a model quantised.</summary>
+    /// <exception cref="BadInputException">It could not.</exception>
+    public static void CheckQuantized(CausalLM model) => BnbFolder.Check(model);
+
+    private static (string, ScalarType, long[], Func<Tensor>) Plain(string name, StoredWeight weight, ScalarType? dtype)
+    {
+        if (weight.Quantized is { } blocks) return (name, dtype ?? ScalarType.Float32, [blocks.Rows, blocks.Columns], () => blocks.Dequantize(dtype ?? ScalarType.Float32));
+        var parameter = weight.Parameter;
+        var held = dtype ?? parameter.dtype;
+        return (name, held, parameter.shape, () => parameter.detach().to(held));
+    }
+
+    private static JsonObject ConfigOf(CausalLM model, ScalarType? dtype, QuantizedWeight? sample)
     {
         var config = (JsonObject)model.Config.DeepClone();
         if (model.Spec.Tied && !model.IsTied) config["tie_word_embeddings"] = false;
-        // Transformers loads in the dtype that the config names: the one most elements have.
-        string? dtype = tensors.GroupBy(t => t.Tensor.dtype).MaxBy(g => g.Sum(t => t.Tensor.NumberOfElements))!.Key switch
-        {
-            ScalarType.Float32 => "float32", ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => null,
-        };
-        if (dtype is not null) config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = dtype;
+        // Transformers loads in the dtype that the config names: the one most elements have; of a quantised model, most of those that are not quantised.
+        var stored = model.Stored().Where(w => sample is null || w.Weight.Quantized is null);
+        string? name = Name(dtype ?? stored.GroupBy(w => w.Weight.Quantized is null ? w.Weight.Parameter.dtype : ScalarType.Float32).MaxBy(g => g.Sum(w => w.Weight.Elements))!.Key);
+        if (name is not null) config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = name;
+        if (sample is not null) config["quantization_config"] = QuantizationConfig.Write(sample, Name(model.ComputeDType)!);
         return config;
     }
+
+    private static string? Name(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float32 => "float32", ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => null,
+    };
 }

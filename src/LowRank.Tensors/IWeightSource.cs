@@ -17,4 +17,6 @@ public interface IWeightSource : IDisposable
     long ByteLength(string name);
     /// <summary>The tensor: a read-only view of the file where its dtype allows (valid while this source lives), else a new float32 tensor. Registered in the current dispose scope.</summary>
     Tensor Get(string name);
+    /// <summary>The matrix in the blocks of few bits that it is stored in, a view of the file valid while this source lives; null where it is stored plainly.</summary>
+    QuantizedWeight? Quantized(string name) => null;
 }

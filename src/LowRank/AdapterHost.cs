@@ -77,7 +77,7 @@ public sealed partial class AdapterHost
         if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
         var config = AdapterFolder.ReadConfig(folder);
         Adapter adapter;
-        try { adapter = Build(name, config, 0, null); }
+        try { adapter = Build(name, config, 0, null, filled: true); }
         catch (BadInputException e) { throw new BadInputException("the adapter does not fit this base model: " + e.Message, place: folder, inner: e); }
         try { AdapterFolder.Fill(adapter, folder); }
         catch { adapter.Dispose(); throw; }

@@ -163,7 +163,7 @@ public class GgufModelTests
         Assert.Contains("rope.dimension_count = 2", Refused(Model("llama").Set("llama.rope.dimension_count", 2u)).Message);
         Assert.Contains("rope.scaling.type = spiral", Refused(Model("llama").Set("llama.rope.scaling.type", "spiral")).Message);
         Assert.Contains("llama.block_count", Refused(new GgufBuilder().Set("general.architecture", "llama")).Message);
-        Assert.Contains("w: IQ4_NL", Refused(Model("llama").Raw("w", 20, [32], new byte[18])).Message);
+        Assert.Contains("w: Q8_1", Refused(Model("llama").Raw("w", 9, [32], new byte[36])).Message);
     }
 
     [Fact]

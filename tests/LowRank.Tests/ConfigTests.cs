@@ -57,7 +57,7 @@ public class ConfigTests
     [InlineData("""{"init_lora_weights": "olora"}""", "this initialisation cannot be done yet")]
     [InlineData("""{"bias": "some"}""", "expected one of none, lora_only, all")]
     [InlineData("""{"peft_type": "LOHA"}""", "this adapter method cannot be done yet (got \"LOHA\"); expected LoRA, DoRA")]
-    [InlineData("""{"loftq_config": {"loftq_bits": 4}}""", "LoftQ cannot be done yet")]
+    [InlineData("""{"loftq_config": {"loftq_bits": 4}}""", "this says nothing without init_lora_weights: loftq")]
     [InlineData("""{"eva_config": {"rho": 2}}""", "EVA cannot be done yet")]
     [InlineData("""{"corda_config": {"a": 1}}""", "CorDA cannot be done yet")]
     [InlineData("""{"lora_ga_config": {"a": 1}}""", "LoRA-GA cannot be done yet")]

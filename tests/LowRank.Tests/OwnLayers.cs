@@ -37,8 +37,8 @@ internal sealed class OwnLinear : OwnModule, ILinearLayer
     public bool Transposed { get; }
     public bool IsOutputEmbedding { get; }
 
-    public (Parameter Weight, Parameter? Bias) Replace(Parameter weight, Parameter? bias = null)
-        => (Put("weight", weight), bias is null ? Bias : Put("bias", bias));
+    public (Parameter? Weight, Parameter? Bias) Replace(Parameter? weight, Parameter? bias = null)
+        => (weight is null ? null : Put("weight", weight), bias is null ? null : Put("bias", bias));
 
     public override Tensor forward(Tensor x) => nn.functional.linear(x, Transposed ? Weight.t() : Weight, Bias);
 }

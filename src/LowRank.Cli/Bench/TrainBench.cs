@@ -52,7 +52,7 @@ internal static class TrainBench
         int length = request.Length ?? Math.Min(DefaultLength, spec.MaxPositions);
         if (length > spec.MaxPositions) throw new BadInputException("rows longer than the model has positions", length.ToString(CultureInfo.InvariantCulture), "--length", $"at most {spec.MaxPositions}");
         WriteRows(folder.At("rows.jsonl"), request.Batch * Math.Min(request.Steps + 1, MostBatches), length, spec.VocabularySize);
-        var settings = request.Modes.Where(m => m != QLora || CanQuantize).ToDictionary(m => m, m => Settings(request, m, model, folder, length, Name(dtype)));
+        var settings = request.Modes.ToDictionary(m => m, m => Settings(request, m, model, folder, length, Name(dtype)));
         foreach (var tree in settings.Values) SettingsBinder.Bind((JsonObject)tree.DeepClone()); // every mistake shows before anything is measured
 
         void Say(string text) { if (!request.Quiet) Output.Line(true, text); }
@@ -71,9 +71,8 @@ internal static class TrainBench
         foreach (string mode in Modes)
         {
             if (!request.Modes.Contains(mode)) report[mode] = null;
-            else if (!settings.TryGetValue(mode, out var tree)) report[mode] = Absent("this build cannot train over a quantised base", failed: false);
             else if (mode == Full && TooLarge(model) is { } reason) report[mode] = Absent(reason, failed: false);
-            else report[mode] = Measure(mode, tree, folder, request, Say, stop);
+            else report[mode] = Measure(mode, settings[mode], folder, request, Say, stop);
             if (report[mode]?["tokens_per_second"] is null) continue;
             after = Processor.MeasureProduct(product, Size, Products);
             ceiling = Math.Max(ceiling, after);
@@ -89,8 +88,6 @@ internal static class TrainBench
     private static double Operations(string mode) => mode == Full ? 6 : 4;
 
     private static string Name(ScalarType dtype) => dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
-
-    private static bool CanQuantize { get; } = SettingsBinder.ToTree(new RunSettings()).ContainsKey(Quantize);
 
     // Weights, gradients and two moments in float32, beside the mapped bfloat16 weights; the activations come on top. A machine that ran out of memory would end other programs too.
     private static string? TooLarge(string model)

@@ -29,7 +29,7 @@ internal sealed class BenchVerb
             options._shape, options._batch, options._length, options._rank, options._quantize, options._modes, options._steps, options._memory,
         };
         options._common.AddTo(verb);
-        foreach (var unused in (Option[])[options._common.Adapter, options._common.Seed]) verb.Options.Remove(unused);
+        foreach (var unused in (Option[])[options._common.Adapter, options._common.Quantize, options._common.Seed]) verb.Options.Remove(unused);
         verb.SetAction(options.Run);
         return verb;
     }

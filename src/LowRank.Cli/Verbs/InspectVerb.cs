@@ -46,6 +46,7 @@ internal static class InspectVerb
             ["layers"] = model.Spec.Layers.Count, ["hidden_size"] = model.Spec.HiddenSize, ["vocabulary"] = model.Spec.VocabularySize,
             ["heads"] = model.Spec.Attention.Heads, ["key_value_heads"] = model.Spec.Attention.KeyHeads, ["head_size"] = model.Spec.Attention.HeadSize,
             ["max_positions"] = model.Spec.MaxPositions, ["tied_embeddings"] = model.Spec.Tied, ["tokenizer"] = Session.HasTokenizer(path),
+            ["stored_bytes"] = new JsonObject(model.Tensors.GroupBy(t => t.DType).Select(g => KeyValuePair.Create(g.Key, (JsonNode?)g.Sum(t => t.Bytes)))),
         };
     }
 

@@ -22,6 +22,7 @@ internal static class PlanVerb
         {
             JsonObject tree = parsed.GetValue(config) is { } file ? SettingsBinder.ReadYaml(file) : [];
             if (parsed.GetValue(common.Model) is { } model) tree["model"] = model;
+            if (parsed.GetValue(common.Quantize) is { } quantize) tree["quantize"] = quantize;
             if (parsed.GetResult(common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(common.Dtype);
             foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
             var settings = SettingsBinder.Bind(tree, needsData: false);
@@ -38,12 +39,13 @@ internal static class PlanVerb
     private static JsonObject Estimate(RunSettings settings, string path, Device device)
     {
         using var scope = NewDisposeScope();
-        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device); // mapped, not read
+        string? quantize = settings.QuantizeOn(device), kind = quantize is null or QuantizeChoice.Keep or QuantizeChoice.None ? null : quantize;
+        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device, kind is null ? quantize : QuantizeChoice.Keep); // mapped, not read; nothing is quantised for a plan
         var host = AdapterHost.Attach(model);
         bool full = settings.Adapter is null && settings.InitAdapter is null;
         long parameters = model.ParameterCount, trained = parameters;
         if (settings.InitAdapter is not null) trained = host.Load("plan", settings.InitAdapter).ParameterCount;
-        else if (!full) trained = host.Add("plan", LoraConfig.FromJson(settings.Adapter!), 0, model.Spec.ModelType).ParameterCount;
+        else if (!full) trained = host.Add("plan", LoraConfig.FromJson(settings.Adapter!) with { Initialisation = LoraInitialisation.Default }, 0, model.Spec.ModelType).ParameterCount;
 
         var spec = model.Spec;
         long element = Processor.ParseDType(settings.Dtype, device) == ScalarType.BFloat16 ? 2 : 4, tokens = (long)settings.BatchSize * settings.MaxLength;
@@ -51,7 +53,7 @@ internal static class PlanVerb
         long perLayer = tokens * element * (8L * spec.HiddenSize + 3 * attention + 5 * inner);
         long activations = settings.GradientCheckpointing ? perLayer + spec.Layers.Count * tokens * element * spec.HiddenSize : spec.Layers.Count * perLayer;
         long loss = Math.Min(256L * 49152, tokens * spec.VocabularySize) * 12;
-        long weights = full ? parameters * (4 + element % 4) : parameters * element;
+        long weights = full ? parameters * (4 + element % 4) : Frozen(model, kind, element);
         long peak = weights + 16 * trained + activations + loss + (350L << 20); // and the runtime itself
         double flops = (full ? 6.0 : 4.0) * parameters * tokens * settings.GradientAccumulationSteps * (settings.GradientCheckpointing ? 1.5 : 1);
         double seconds = flops / (0.3 * Processor.MeasureProduct(element == 2 ? ScalarType.BFloat16 : ScalarType.Float32, 512, 6));
@@ -63,11 +65,29 @@ internal static class PlanVerb
         };
     }
 
+    /// <summary>Bytes of a frozen base: its quantised projections, and of these the largest once expanded; the rest in the dtype computed in.</summary>
+    private static long Frozen(CausalLM model, string? kind, long element)
+    {
+        var projections = model.Projections().Select(p => p.Module).Where(p => !p.IsOutputEmbedding && (kind is not null || p.Quantized is not null)).ToList();
+        if (projections.Count == 0) return model.ParameterCount * element;
+        using var scope = NewDisposeScope();
+        double each = 0;
+        if (kind is not null)
+        {
+            using var sample = QuantizedKinds.Quantize(kind, zeros(16, 4096));
+            each = sample.Bytes / (16.0 * 4096);
+        }
+        long Elements(Projection p) => p.InputSize * p.OutputSize;
+        double blocks = projections.Sum(p => kind is null ? p.Quantized!.Bytes : Elements(p) * each);
+        return (long)blocks + projections.Max(Elements) * (4 + element % 4) + (model.ParameterCount - projections.Sum(Elements)) * element;
+    }
+
     private static IEnumerable<string> Advice(RunSettings settings, long peak, long available, bool full)
     {
         if (peak < available * 9 / 10) yield break;
         yield return $"The run needs about {Output.Bytes(peak)}, this machine has {Output.Bytes(available)}.";
         if (full) yield return "Train an adapter instead of all weights.";
+        if (!full && settings.Quantize is null) yield return "Set quantize: nf4.";
         if (!settings.GradientCheckpointing) yield return "Set gradient_checkpointing: true.";
         if (settings.BatchSize > 1) yield return $"Set batch_size: {Math.Max(1, settings.BatchSize / 2)} and gradient_accumulation_steps: {settings.GradientAccumulationSteps * 2}.";
         if (settings.MaxLength > 256) yield return $"Set max_length: {settings.MaxLength / 2}.";

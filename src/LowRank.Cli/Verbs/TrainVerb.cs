@@ -51,6 +51,7 @@ internal sealed class TrainVerb
         if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
         if (saved is null) folder.Begin(settings, force);
         else folder.RemoveLeftovers();
+        run.SaveBase();
         if (!parsed.GetValue(_common.Quiet)) Output.Line(true, run.Describe());
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
         if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
@@ -69,6 +70,7 @@ internal sealed class TrainVerb
         foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter")])
             if (parsed.GetValue(option) is { } value) tree[key] = value;
         if (parsed.GetResult(_common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(_common.Dtype);
+        if (parsed.GetValue(_common.Quantize) is { } quantize) tree["quantize"] = quantize;
         if (parsed.GetResult(_common.Seed) is { Implicit: false }) tree["seed"] = parsed.GetValue(_common.Seed);
         foreach (string assignment in parsed.GetValue(_set)!)
             try { SettingsBinder.Set(tree, assignment); }

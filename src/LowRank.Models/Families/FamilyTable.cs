@@ -41,8 +41,8 @@ public static class FamilyTable
                 type is null ? null : NearNames.Sentence(type, ModelTypes));
         var reader = new ConfigReader(config, place);
         if (reader.Has("quantization_config"))
-            reader.Wrong("quantization_config", (config["quantization_config"] as JsonObject)?["quant_method"]?.ToString() ?? "an object", "none: weights in float32, float16 or bfloat16",
-                "Take the model's original repository, or dequantise it where it was made.");
+            reader.Wrong("quantization_config", (config["quantization_config"] as JsonObject)?["quant_method"]?.ToString() ?? "an object", QuantizationConfig.Known + ", or none",
+                "Take the model's original repository (quantize: nf4 quantises it on loading), or dequantise it where it was made.");
         var spec = row.Read(reader);
         reader.RefuseUnknown(HarmlessKeys.Contains);
         reader.Finish();

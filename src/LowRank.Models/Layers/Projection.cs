@@ -4,12 +4,15 @@ using static TorchSharp.torch;
 
 namespace LowRank.Models;
 
-/// <summary>y = x·Wᵀ + b, [.., in] -> [.., out], over a weight that stays as it is stored. GPT-2's transposed linear is this with <see cref="Transposed"/>.</summary>
+/// <summary>
+/// y = x·Wᵀ + b, [.., in] -> [.., out], over a weight that stays as it is stored, plainly or in quantised blocks. GPT-2's transposed linear is this with <see cref="Transposed"/>.
+/// </summary>
 public sealed class Projection : StoredModule, ILinearLayer, IFunctional
 {
     private readonly StoredWeight _weight;
     private readonly StoredWeight? _bias;
     private readonly ScalarType _computeDType;
+    private readonly QuantizedProduct.Fault _fault = new();
 
     internal Projection(string name, Parameter weight, Parameter? bias, ScalarType computeDType, bool transposed = false, bool isOutput = false) : base(name)
     {
@@ -19,11 +22,23 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
         (Transposed, IsOutputEmbedding) = (transposed, isOutput);
     }
 
+    internal Projection(string name, QuantizedWeight weight, Parameter? bias, ScalarType computeDType, bool transposed, Func<Tensor>? original) : base(name)
+    {
+        _computeDType = computeDType;
+        _weight = Keep("weight", weight, computeDType);
+        if (bias is not null) _bias = Keep("bias", bias, computeDType);
+        (Transposed, Original) = (transposed, original);
+    }
+
     /// <inheritdoc/>
     public Parameter Weight => _weight.Parameter;
     /// <inheritdoc/>
+    public QuantizedWeight? Quantized => _weight.Quantized;
+    /// <inheritdoc/>
+    public Func<Tensor>? Original { get; }
+    /// <inheritdoc/>
     public Parameter? Bias => _bias?.Parameter;
-    /// <summary>The weight in the compute dtype; owned by this module.</summary>
+    /// <summary>The weight in the compute dtype. Owned by this module; of a quantised one a new expansion in the current dispose scope.</summary>
     public Tensor ComputeWeight => _weight.Compute();
     /// <summary>The bias in the compute dtype, or null.</summary>
     public Tensor? ComputeBias => _bias?.Compute();
@@ -31,26 +46,36 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
     public bool Transposed { get; }
     /// <inheritdoc/>
     public bool IsOutputEmbedding { get; }
-    /// <summary>Width of the input.</summary>
-    public long InputSize => Weight.size(Transposed ? 0 : 1);
-    /// <summary>Width of the output.</summary>
-    public long OutputSize => Weight.size(Transposed ? 1 : 0);
+    /// <inheritdoc/>
+    public long InputSize => _weight.Size(Transposed ? 0 : 1);
+    /// <inheritdoc/>
+    public long OutputSize => _weight.Size(Transposed ? 1 : 0);
+
+    internal object WeightIdentity => _weight.Identity;
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x) => Apply(x, _weight.Compute(), _bias?.Compute());
+    public override Tensor forward(Tensor x)
+    {
+        if (_weight.Quantized is not { } quantized) return Apply(x, _weight.Compute(), _bias?.Compute());
+        return _bias?.Compute() is { requires_grad: true } trained
+            ? QuantizedProduct.Of(x, quantized, Transposed, null, _fault).Plus(trained)
+            : QuantizedProduct.Of(x, quantized, Transposed, _bias?.Compute(), _fault);
+    }
 
     /// <inheritdoc/>
     public Tensor Compute(Tensor input, Func<string, Tensor?> parameter)
-        => Apply(input, (parameter("weight") ?? Weight).to(_computeDType), (parameter("bias") ?? Bias)?.to(_computeDType));
+        => Apply(input, parameter("weight")?.to(_computeDType) ?? _weight.Compute(), (parameter("bias") ?? Bias)?.to(_computeDType));
 
     /// <inheritdoc/>
-    public (Parameter Weight, Parameter? Bias) Replace(Parameter weight, Parameter? bias = null)
+    public (Parameter? Weight, Parameter? Bias) Replace(Parameter? weight, Parameter? bias = null)
     {
-        var old = _weight.Replace(weight);
-        if (bias is null) return (old, Bias);
-        if (_bias is null) throw new ArgumentException("the layer has no bias to replace", nameof(bias));
-        return (old, _bias.Replace(bias));
+        if (bias is not null && _bias is null) throw new ArgumentException("the layer has no bias to replace", nameof(bias));
+        var old = weight is null ? null : _weight.Replace(weight);
+        return (old, bias is null ? null : _bias!.Replace(bias));
     }
+
+    /// <inheritdoc/>
+    public Parameter? Replace(QuantizedWeight weight) => _weight.Replace(weight);
 
     private Tensor Apply(Tensor x, Tensor weight, Tensor? bias)
         => nn.functional.linear(x, Transposed ? weight.t() : weight, bias);

@@ -13,7 +13,13 @@ public abstract class StoredModule : nn.Module<Tensor, Tensor>
     private protected StoredWeight Keep(string name, Parameter parameter, ScalarType computeDType)
     {
         parameter.DetachFromDisposeScope();
-        var weight = new StoredWeight(parameter, computeDType);
+        return Keep(name, new StoredWeight(parameter, computeDType));
+    }
+
+    private protected StoredWeight Keep(string name, LowRank.Tensors.QuantizedWeight quantized, ScalarType computeDType) => Keep(name, new StoredWeight(quantized, computeDType));
+
+    private StoredWeight Keep(string name, StoredWeight weight)
+    {
         _weights.Add((name, weight));
         return weight;
     }
@@ -21,12 +27,12 @@ public abstract class StoredModule : nn.Module<Tensor, Tensor>
     /// <summary>The weights by their local names.</summary>
     internal IReadOnlyList<(string Name, StoredWeight Weight)> StoredWeights => _weights;
 
-    /// <inheritdoc/>
+    /// <summary>The parameters; a quantised weight is none, since nothing can be trained of it.</summary>
     public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true)
-        => _weights.Select(w => (w.Name, w.Weight.Parameter));
+        => _weights.Where(w => w.Weight.Quantized is null).Select(w => (w.Name, w.Weight.Parameter));
 
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> parameters(bool recurse = true) => _weights.Select(w => w.Weight.Parameter);
+    public override IEnumerable<Parameter> parameters(bool recurse = true) => named_parameters(recurse).Select(p => p.parameter);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

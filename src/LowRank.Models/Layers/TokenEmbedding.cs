@@ -19,6 +19,7 @@ public sealed class TokenEmbedding : StoredModule, IEmbeddingLayer, IFunctional
 
     /// <inheritdoc/>
     public Parameter Weight => _weight.Parameter;
+    internal object WeightIdentity => _weight.Identity;
     /// <inheritdoc/>
     public double OutputScale { get; }
     /// <inheritdoc/>
@@ -31,7 +32,7 @@ public sealed class TokenEmbedding : StoredModule, IEmbeddingLayer, IFunctional
     public Tensor Compute(Tensor input, Func<string, Tensor?> parameter) => Lookup(input, parameter("weight") ?? Weight);
 
     /// <inheritdoc/>
-    public Parameter Replace(Parameter weight) => _weight.Replace(weight);
+    public Parameter Replace(Parameter weight) => _weight.Replace(weight)!; // a table is never quantised
 
     private Tensor Lookup(Tensor ids, Tensor table)
     {

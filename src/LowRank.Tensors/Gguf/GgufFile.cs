@@ -48,6 +48,9 @@ public sealed unsafe class GgufFile : IWeightSource
     /// <exception cref="BadInputException">The file has no such tensor, or its type is not read.</exception>
     public Tensor Get(string name) => Entry(name) is { Type.BlockElements: 1, Type.Readable: true } plain ? View(plain) : Dequantize(name);
 
+    /// <inheritdoc/>
+    public QuantizedWeight? Quantized(string name) => Entry(name) is { Type.BlockElements: > 1, Shape.Length: 2 } ? GgufWeight.Read(this, name) : null;
+
     /// <summary>A tensor's values as a new float32 tensor, bit for bit what ggml computes.</summary>
     /// <exception cref="BadInputException">The file has no such tensor, or its type is not read.</exception>
     public Tensor Dequantize(string name)

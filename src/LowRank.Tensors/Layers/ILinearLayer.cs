@@ -9,16 +9,32 @@ namespace LowRank.Tensors;
 /// </summary>
 public interface ILinearLayer
 {
-    /// <summary>The stored weight: [out, in], or [in, out] where <see cref="Transposed"/>. Possibly a read-only view of a file: never write into it, replace it.</summary>
+    /// <summary>
+    /// The stored weight: [out, in], or [in, out] where <see cref="Transposed"/>. Possibly a read-only view of a file: never write into it, replace it. Of a quantised
+    /// layer the float32 values of its blocks, made anew at each call and owned by the current dispose scope: ask once, where they are needed.
+    /// </summary>
     Parameter Weight { get; }
+    /// <summary>The weight's blocks, where the layer is quantised; else null.</summary>
+    QuantizedWeight? Quantized => null;
+    /// <summary>Reads, into the current dispose scope, the weight from which the blocks were made; null where that is not known.</summary>
+    Func<Tensor>? Original => null;
+    /// <summary>Width of the input.</summary>
+    long InputSize => Weight.size(Transposed ? 0 : 1);
+    /// <summary>Width of the output.</summary>
+    long OutputSize => Weight.size(Transposed ? 1 : 0);
     /// <summary>[out], or null.</summary>
     Parameter? Bias { get; }
     /// <summary>True where the weight is stored [in, out], as GPT-2 does (fan_in_fan_out).</summary>
     bool Transposed { get; }
     /// <summary>True for the layer that makes the logits: `all-linear` leaves it out.</summary>
     bool IsOutputEmbedding { get; }
-    /// <summary>Puts another weight of the same shape in place (merging, unmerging) and returns the one that was there; null leaves the bias alone.</summary>
-    (Parameter Weight, Parameter? Bias) Replace(Parameter weight, Parameter? bias = null);
+    /// <summary>
+    /// Puts another weight or bias of the same shape in place (merging, unmerging) and returns what was there; null leaves that one alone, and null comes back for it.
+    /// Null comes back for a quantised weight too: whoever wants it again asks for <see cref="Quantized"/> before.
+    /// </summary>
+    (Parameter? Weight, Parameter? Bias) Replace(Parameter? weight, Parameter? bias = null);
+    /// <summary>The same with a quantised weight.</summary>
+    Parameter? Replace(QuantizedWeight weight) => throw new NotSupportedException("this layer holds no quantised weight");
 }
 
 /// <summary>An embedding table open to adapters. Implemented by modules of type <c>Module&lt;Tensor, Tensor&gt;</c> from ids [..] to vectors [.., dim].</summary>

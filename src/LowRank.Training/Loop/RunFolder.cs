@@ -13,6 +13,8 @@ public sealed class RunFolder
     public const string Adapter = "adapter";
     /// <summary>The result of full fine-tuning.</summary>
     public const string Model = "model";
+    /// <summary>The quantised base of a run whose adapter fits no other (LoftQ).</summary>
+    public const string Base = "base";
     private const string Settings = "run.yaml", Log = "log.jsonl", Checkpoints = "checkpoints", State = "state.json", OptimizerFile = "optimizer.safetensors";
 
     /// <summary>Names a run's folder; nothing is made yet.</summary>
@@ -22,6 +24,8 @@ public sealed class RunFolder
     public string Path { get; }
     /// <summary>The report's place.</summary>
     public string Report => At("report.html");
+    /// <summary>The place of <see cref="Base"/>.</summary>
+    public string BaseFolder => At(Base);
     /// <summary>The log's place.</summary>
     public string LogFile => At(Log);
 

@@ -90,6 +90,8 @@ public sealed record RunSettings
     [Range(0, long.MaxValue)] public long Seed { get; init; }
     /// <summary>What is computed in: float32, bfloat16, or auto (bfloat16 where the processor has the instructions).</summary>
     public string Dtype { get; init; } = "auto";
+    /// <summary>How the frozen base's projections are held: keep (the file's own blocks), none (expanded), or a kind they are quantised to on loading (nf4, int8, q4_k, ...); null: keep, where it is an adapter that is trained.</summary>
+    public string? Quantize { get; init; }
     /// <summary>What full fine-tuning writes its weights in: float32, bfloat16; null: as each was stored.</summary>
     public string? SaveDtype { get; init; }
     /// <summary>Recompute each block in the backward pass: less memory, a third more time.</summary>
@@ -108,6 +110,10 @@ public sealed record RunSettings
     /// <summary>How much lower a loss must be to count as an improvement.</summary>
     [Range(0.0, 1e9)] public double EarlyStoppingThreshold { get; init; }
 
+    /// <summary>What <see cref="Quantize"/> comes to: a quantised file is kept so under an adapter, where expanding it is cheap (on other devices it would be sent there each time).</summary>
+    public string? QuantizeOn(TorchSharp.torch.Device device)
+        => Quantize ?? (Adapter is null && InitAdapter is null ? Models.QuantizeChoice.None : device.type == TorchSharp.DeviceType.CPU ? Models.QuantizeChoice.Keep : null);
+
     /// <summary>Rules that tie several settings together; each broken one is an error. All files are looked at before any work.</summary>
     internal IEnumerable<Tensors.BadInputException> Check()
     {
@@ -118,6 +124,7 @@ public sealed record RunSettings
         if (Packing && GroupByLength) yield return Bad("group_by_length", true, "packed sequences are equally full already", "false", "Set one of packing and group_by_length.");
         if (Dtype is not ("auto" or "float32" or "bfloat16")) yield return Bad("dtype", Dtype, "an unknown dtype", "auto, float32 or bfloat16");
         if (SaveDtype is not (null or "float32" or "bfloat16")) yield return Bad("save_dtype", SaveDtype, "an unknown dtype", "float32, bfloat16, or null for the stored one");
+        if (Quantize is not (null or Models.QuantizeChoice.None) && Adapter is null && InitAdapter is null) yield return Bad("quantize", Quantize, "weights that are trained cannot be quantised", "null or none", "Train an adapter, or leave it out.");
         foreach (var error in CheckParts()) yield return error;
         if (EvalData is null && EvalSteps > 0) yield return Bad("eval_steps", EvalSteps, "there is nothing to evaluate on", remedy: "Give eval_data as well.");
         if (EvalSteps == 0 && (LoadBestModelAtEnd || EarlyStoppingPatience is not null))
@@ -137,6 +144,7 @@ public sealed record RunSettings
             try { part(); }
             catch (Tensors.BadInputException e) { errors.Add(e); }
         }
+        if (Quantize is not null) Try(() => Models.QuantizeChoice.Check(Quantize, "quantize"));
         if (Adapter is not null && InitAdapter is null) Try(() => LoraConfig.FromJson(Adapter));
         Try(() => Schedule.Create(LrSchedulerType, LearningRate, 0, 1, LrSchedulerKwargs.ToOptions()));
         using var scope = TorchSharp.torch.NewDisposeScope();

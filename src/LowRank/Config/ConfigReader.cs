@@ -79,11 +79,22 @@ internal sealed class ConfigReader(JsonObject json, string place)
         {
             case "gaussian": return LoraInitialisation.Gaussian;
             case "orthogonal": return LoraInitialisation.Orthogonal;
+            case "loftq": return LoraInitialisation.LoftQ;
         }
         string known = text.Split('_')[0];
-        return known is "pissa" or "olora" or "eva" or "corda" or "loftq" or "lora" or "mini" or "kasa"
-            ? Add(new BadInputException("this initialisation cannot be done yet: it changes or needs more than the adapter", text, $"{place}: {key}", "true, false, \"gaussian\" or \"orthogonal\"", "Convert the adapter to a plain LoRA with PEFT (save_pretrained with path_initial_model_for_weight_conversion)."), LoraInitialisation.Default)
-            : Bad(key, node, "true, false, \"gaussian\" or \"orthogonal\"", LoraInitialisation.Default);
+        return known is "pissa" or "olora" or "eva" or "corda" or "lora" or "mini" or "kasa"
+            ? Add(new BadInputException("this initialisation cannot be done yet: it changes or needs more than the adapter", text, $"{place}: {key}", "true, false, \"gaussian\", \"orthogonal\" or \"loftq\"", "Convert the adapter to a plain LoRA with PEFT (save_pretrained with path_initial_model_for_weight_conversion)."), LoraInitialisation.Default)
+            : Bad(key, node, "true, false, \"gaussian\", \"orthogonal\" or \"loftq\"", LoraInitialisation.Default);
+    }
+
+    /// <summary>An object with these keys and no others; null where it is absent or empty.</summary>
+    public JsonObject? Section(string key, params string[] keys)
+    {
+        if (Take(key) is not { } node) return null;
+        if (node is not JsonObject section) return Bad<JsonObject?>(key, node, "an object", null);
+        foreach (var (name, _) in section.Where(p => !keys.Contains(p.Key)))
+            Errors.Add(new BadInputException("there is no such setting", name, $"{place}: {key}", string.Join(", ", keys)));
+        return section.Count == 0 ? null : section;
     }
 
     /// <summary>Refuses what the configuration asks for and this library cannot do, key by key.</summary>

@@ -55,6 +55,11 @@ public sealed partial record LoraConfig
             BaseModel = read.Text("base_model_name_or_path"),
             Revision = read.Text("revision"),
         };
+        if (read.Section("loftq_config", "loftq_bits", "loftq_iter") is { } loftq)
+        {
+            config = config with { LoftqBits = loftq["loftq_bits"] is { } bits ? read.AsWhole("loftq_config", bits) : 4, LoftqIterations = loftq["loftq_iter"] is { } times ? read.AsWhole("loftq_config", times) : 1 };
+            if (config.Initialisation != LoraInitialisation.LoftQ) read.Errors.Add(new BadInputException("this says nothing without init_lora_weights: loftq", loftq.ToJsonString(), $"{place}: loftq_config", remedy: "Leave it out, or set init_lora_weights: loftq."));
+        }
         read.RefuseOtherMethods();
         config = config with { Others = read.Rest() };
         read.Errors.AddRange(LoraConfigRules.Check(config, place));
@@ -76,7 +81,7 @@ public sealed partial record LoraConfig
         SortedDictionary<string, JsonNode?> all = new(StringComparer.Ordinal)
         {
             ["alora_invocation_tokens"] = null, ["arrow_config"] = null, ["auto_mapping"] = null, ["corda_config"] = null, ["eva_config"] = null, ["kasa_config"] = null,
-            ["layer_replication"] = null, ["loftq_config"] = new JsonObject(), ["lora_ga_config"] = null, ["megatron_config"] = null, ["megatron_core"] = "megatron.core",
+            ["layer_replication"] = null, ["loftq_config"] = Initialisation == LoraInitialisation.LoftQ ? new JsonObject { ["loftq_bits"] = LoftqBits, ["loftq_iter"] = LoftqIterations } : new JsonObject(), ["lora_ga_config"] = null, ["megatron_config"] = null, ["megatron_core"] = "megatron.core",
             ["monteclora_config"] = null, ["peft_version"] = FormatVersion, ["qalora_group_size"] = 16, ["target_parameters"] = null, ["use_bdlora"] = null,
             ["use_qalora"] = false, ["velora_config"] = null,
         };
@@ -100,7 +105,7 @@ public sealed partial record LoraConfig
         all["trainable_token_indices"] = TokensNode();
         all["ensure_weight_tying"] = EnsureWeightTying;
         all["fan_in_fan_out"] = FanInFanOut;
-        all["init_lora_weights"] = Initialisation switch { LoraInitialisation.None => false, LoraInitialisation.Gaussian => "gaussian", LoraInitialisation.Orthogonal => "orthogonal", _ => true };
+        all["init_lora_weights"] = Initialisation switch { LoraInitialisation.None => false, LoraInitialisation.Gaussian => "gaussian", LoraInitialisation.Orthogonal => "orthogonal", LoraInitialisation.LoftQ => "loftq", _ => true };
         all["task_type"] = TaskType;
         all["base_model_name_or_path"] = BaseModel;
         all["revision"] = Revision;

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace LowRank;
 
-/// <summary>How A and B start (`init_lora_weights`). All but <see cref="None"/> leave the model as it was.</summary>
+/// <summary>How A and B start (`init_lora_weights`). All but <see cref="None"/> and <see cref="LoftQ"/> leave the model as it was.</summary>
 public enum LoraInitialisation
 {
     /// <summary>`true`: A uniform in ±1/√in (Kaiming, a = √5), B zero; an embedding's A zero, B normal.</summary>
@@ -11,6 +11,8 @@ public enum LoraInitialisation
     Gaussian,
     /// <summary>`"orthogonal"`: A and B from the halves of one orthogonal matrix, so that BA = 0 although neither is; r even.</summary>
     Orthogonal,
+    /// <summary>`"loftq"`: the base is quantised, and s·B·A is the best low-rank guess at what that loses (Li et al. 2023, arXiv 2310.08659). It changes the base.</summary>
+    LoftQ,
     /// <summary>`false`: A and B both random. The adapted model starts elsewhere than the base; for tests.</summary>
     None,
 }
@@ -65,6 +67,10 @@ public sealed partial record LoraConfig
     public bool FanInFanOut { get; init; }
     /// <summary>`init_lora_weights`.</summary>
     public LoraInitialisation Initialisation { get; init; }
+    /// <summary>`loftq_config`: `loftq_bits`, of which only 4 (nf4) are done.</summary>
+    public int LoftqBits { get; init; } = 4;
+    /// <summary>`loftq_config`: `loftq_iter`, how often quantising and decomposing alternate.</summary>
+    public int LoftqIterations { get; init; } = 1;
     /// <summary>`task_type`; null: none.</summary>
     public string? TaskType { get; init; } = "CAUSAL_LM";
     /// <summary>`base_model_name_or_path`; null: unknown.</summary>

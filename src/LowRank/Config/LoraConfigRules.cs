@@ -8,7 +8,7 @@ internal static class LoraConfigRules
     /// <summary>PEFT's keys that ask for something this library does not do; refused where they are set, kept where they are empty.</summary>
     public static readonly (string Key, string What)[] NotYet =
     [
-        ("loftq_config", "LoftQ"), ("eva_config", "EVA"), ("corda_config", "CorDA"), ("lora_ga_config", "LoRA-GA"), ("arrow_config", "Arrow routing"),
+        ("eva_config", "EVA"), ("corda_config", "CorDA"), ("lora_ga_config", "LoRA-GA"), ("arrow_config", "Arrow routing"),
         ("kasa_config", "KaSA"), ("velora_config", "VeLoRA"), ("monteclora_config", "MonteCLoRA"), ("use_bdlora", "BD-LoRA"), ("megatron_config", "Megatron layers"),
         ("layer_replication", "layer replication"), ("target_parameters", "adapting bare parameters"), ("alora_invocation_tokens", "activated LoRA"), ("use_qalora", "QALoRA"),
     ];
@@ -42,6 +42,13 @@ internal static class LoraConfigRules
         if (c.Initialisation == LoraInitialisation.Orthogonal)
             foreach (int rank in c.RankPattern.Select(p => p.Value).Prepend(c.Rank).Where(r => r % 2 != 0).Take(1))
                 yield return Bad("init_lora_weights", "the orthogonal initialisation needs even ranks", rank, null, "Choose an even r.");
+        if (c.Initialisation == LoraInitialisation.LoftQ)
+        {
+            if (c.LoftqBits != 4) yield return Bad("loftq_config", "LoftQ is done with 4 bits only", $"loftq_bits: {c.LoftqBits}", "4");
+            if (c.LoftqIterations < 1) yield return Bad("loftq_config", "LoftQ needs a round at least", $"loftq_iter: {c.LoftqIterations}", "1 or more");
+            foreach (double alpha in c.AlphaPattern.Select(p => p.Value).Prepend(c.Alpha).Where(a => a <= 0).Take(1)) yield return Bad("lora_alpha", "LoftQ needs a positive scale", alpha, "above 0");
+            if (c.LoraBias) yield return Bad("lora_bias", "a bias on B needs the plain initialisation", "loftq", "init_lora_weights true or false");
+        }
         foreach (var (name, ids) in c.TrainableTokens ?? [])
         {
             if (ids.Count == 0) yield return Bad("trainable_token_indices", "a list of token ids is empty", name.Length > 0 ? name : null);

@@ -41,7 +41,7 @@ internal static class AdapterFolder
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var wanted = adapter.Parameters.ToDictionary(p => p.Key, p => (Tensor)p.Parameter, StringComparer.Ordinal);
-        var baseTensors = adapter.Host.BaseTensorsInFile(adapter).ToDictionary(t => t.Key, t => t.Tensor, StringComparer.Ordinal);
+        var baseTensors = adapter.Host.BaseTensorsInFile(adapter, key => file.Shape(key) is not null).ToDictionary(t => t.Key, t => t.Tensor, StringComparer.Ordinal);
         foreach (var (key, value) in AdapterHost.Mirrors(adapter)) baseTensors[key] = value; // checked below, once what they mirror is read
         var mirrored = AdapterHost.Mirrors(adapter).Select(m => m.Key).ToHashSet();
         var errors = Mismatches(file, wanted, baseTensors).ToList();

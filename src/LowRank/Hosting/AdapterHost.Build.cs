@@ -6,7 +6,12 @@ namespace LowRank;
 public sealed partial class AdapterHost
 {
     /// <summary>Makes an adapter's layers without putting them on the model.</summary>
-    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType)
+    /// <param name="name">Its name.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="seed">What its numbers are drawn from.</param>
+    /// <param name="modelType">For the usual targets; null: unknown.</param>
+    /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
+    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
     {
         var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
@@ -18,7 +23,9 @@ public sealed partial class AdapterHost
         try
         {
             layers.AddRange(saved.Select(m => SavedModule.Create(m.Name, m.Module)));
-            foreach (var target in targets) layers.Add(method.Create(target, resolved, random));
+            var start = filled && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
+            if (start.Initialisation == LoraInitialisation.LoftQ) LoftQ.Check(targets, start);
+            foreach (var target in targets) layers.Add(method.Create(target, start, random));
             foreach (var (table, head) in ties)
             {
                 if (layers.OfType<LoraLayer>().FirstOrDefault(l => l.Module == table.Name) is { } factors) layers.Add(factors.ForTiedOutput(head));
@@ -128,7 +135,9 @@ public sealed partial class AdapterHost
         => adapter.Layers.SelectMany(l => l.Mirrors.Select(m => ($"{Adapter.KeyPrefix}{l.Module}.{m.Suffix}", m.Value)));
 
     /// <summary>Base tensors that a file may hold, for comparison: the weight of every module the adapter touches that is an embedding or an output layer.</summary>
-    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter)
+    /// <param name="adapter">Whose file it is.</param>
+    /// <param name="isIn">Whether the file holds a key: only then is the weight read.</param>
+    internal IEnumerable<(string Key, Tensor Tensor)> BaseTensorsInFile(Adapter adapter, Func<string, bool> isIn)
     {
         var touched = adapter.Layers.ToLookup(l => l.Module);
         foreach (var (name, module) in _modules)
@@ -136,7 +145,8 @@ public sealed partial class AdapterHost
             if (LayerKinds.Of(name, module) is not { } layer || !(layer.IsEmbedding || layer.IsLinear)) continue;
             if (touched[name].Any(l => l is SavedModule)) continue;
             string key = touched[name].Any(l => l.Rank > 0) ? "base_layer.weight" : touched[name].Any() ? "token_adapter.base_layer.weight" : "weight";
-            yield return ($"{Adapter.KeyPrefix}{name}.{key}", OriginalWeight(name));
+            key = $"{Adapter.KeyPrefix}{name}.{key}";
+            if (isIn(key)) yield return (key, OriginalWeight(name));
         }
     }
 

@@ -11,8 +11,9 @@ public sealed partial class AdapterHost
     /// Folds the active adapters, with their strengths, into the base's weights: computed in float32 (float64 weights in float64) and rounded once.
     /// Until <see cref="Unmerge"/> the adapters themselves are silent. Of a tied embedding and output only the adapted one changes: merging unties them.
     /// </summary>
+    /// <param name="quantized">What becomes of quantised weights: see <see cref="QuantizedMerge"/>. The report has what that costs.</param>
     /// <exception cref="BadInputException">Already merged, nothing active, a layer that cannot hold its delta, or a result that is no number; nothing was changed then.</exception>
-    public MergeReport Merge()
+    public MergeReport Merge(QuantizedMerge quantized = QuantizedMerge.Float32)
     {
         RequireUnmerged("merging again");
         if (Mixed is not null || _disabled > 0) throw new InvalidOperationException("merging inside a Rows or Disabled scope: dispose it first");
@@ -23,18 +24,15 @@ public sealed partial class AdapterHost
         using var normal = inference_mode(false); // what is made in inference mode could never be trained with
         using var _ = no_grad();
         var plan = new MergedWeights();
-        double worst = 0;
-        string? where = null;
+        var errors = new MergeErrors();
         try
         {
-            foreach (var slot in _slots.Values)
-                foreach (var (name, error) in PlanSlot(slot, active, plan))
-                    if (error > worst) (worst, where) = (error, name);
+            foreach (var slot in _slots.Values) PlanSlot(slot, active, quantized, plan, errors);
         }
         catch { plan.Discard(); throw; }
         plan.Apply();
         _merged = plan;
-        return new MergeReport(plan.Count, worst, where);
+        return errors.Report(plan.Count);
     }
 
     /// <summary>Puts the base's own weights back, bit for bit; the adapters act again.</summary>
@@ -45,33 +43,47 @@ public sealed partial class AdapterHost
         _merged = null;
     }
 
-    private static IEnumerable<(string Name, double Error)> PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, MergedWeights plan)
+    private static void PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, QuantizedMerge quantized, MergedWeights plan, MergeErrors errors)
     {
         var layers = active.SelectMany(a => slot.Of(a.Adapter).Select(l => (Layer: l, a.Strength))).ToList();
-        if (layers.Count == 0) yield break;
-        foreach (var (name, parameter) in OwnParameters(slot))
+        if (layers.Count == 0) return;
+        foreach (var (name, read) in OwnParameters(slot))
         {
             using var scope = NewDisposeScope();
+            string place = $"{slot.Name}.{name}";
+            var blocks = name == "weight" ? (slot.Module as ILinearLayer)?.Quantized : null;
+            Tensor parameter = read();
             var wide = parameter.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
             Tensor original = parameter.detach().to_type(wide), merged = original;
             foreach (var (layer, strength) in layers) merged = layer.Merge(name, original, merged, strength);
             if (ReferenceEquals(merged, original)) continue;
-            if (!merged.isfinite().all().item<bool>()) throw new BadInputException("merging gives a weight that is no number", $"{slot.Name}.{name}", remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
-            var rounded = merged.to_type(parameter.dtype).contiguous();
+            if (!merged.isfinite().all().item<bool>()) throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
+            if (blocks is not null && quantized == QuantizedMerge.SameKind)
+            {
+                var again = Requantized(blocks, merged, place);
+                plan.Plan(slot.Name, slot.Module, name, again);
+                errors.Add(place, again.Dequantize(wide), merged, original);
+                continue;
+            }
+            var stored = blocks is not null && quantized == QuantizedMerge.BFloat16 ? ScalarType.BFloat16 : parameter.dtype;
+            var rounded = merged.to_type(stored).contiguous();
             if (ReferenceEquals(rounded, merged) || rounded.Handle == merged.Handle) rounded = merged.clone();
-            double error = wide == parameter.dtype ? 0 : rounded.to_type(wide).sub(merged).abs().max().to_type(ScalarType.Float64).item<double>();
-            if (!double.IsFinite(error)) throw new BadInputException("merging gives a weight beyond the stored dtype's range", $"{slot.Name}.{name}", remedy: "Merge into a base in float32; nothing was changed.");
+            if (wide != stored) errors.Add(place, rounded.to_type(wide), merged, original);
             plan.Plan(slot.Name, slot.Module, name, rounded.MoveToOuterDisposeScope());
-            yield return ($"{slot.Name}.{name}", error);
         }
     }
 
-    // A module of our own may keep its parameters elsewhere than in torch's registry (a tied head has none there).
-    private static List<(string Name, TorchSharp.Modules.Parameter Parameter)> OwnParameters(Slot slot)
+    private static QuantizedWeight Requantized(QuantizedWeight like, Tensor values, string place)
+        => like is Bnb4Weight four ? Bnb4Weight.Quantize(four.Kind[..3], values, four.BlockSize, four.Nested)
+            : QuantizedKinds.Names.Contains(like.Kind) ? QuantizedKinds.Quantize(like.Kind, values, place)
+            : throw new BadInputException("nothing is quantised to this kind here, so the merged weight cannot be", like.Kind, place, remedy: "Merge into plain weights instead.");
+
+    // A module of our own may keep its parameters elsewhere than in torch's registry (a tied head has none there). Each is read when its turn comes: a quantised one is expanded for that.
+    private static List<(string Name, Func<TorchSharp.Modules.Parameter> Read)> OwnParameters(Slot slot)
     {
-        if (LayerKinds.Of(slot.Name, slot.Module) is not { } layer) return [.. slot.Module.named_parameters(recurse: false)];
-        List<(string, TorchSharp.Modules.Parameter)> own = [("weight", layer.Weight)];
-        if (layer.Bias is not null) own.Add(("bias", layer.Bias));
+        if (LayerKinds.Of(slot.Name, slot.Module) is not { } layer) return [.. slot.Module.named_parameters(recurse: false).Select(p => (p.name, (Func<TorchSharp.Modules.Parameter>)(() => p.parameter)))];
+        List<(string, Func<TorchSharp.Modules.Parameter>)> own = [("weight", () => layer.Weight)];
+        if (layer.Bias is not null) own.Add(("bias", () => layer.Bias));
         return own;
     }
 

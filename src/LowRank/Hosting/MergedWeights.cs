@@ -7,15 +7,22 @@ namespace LowRank;
 /// <summary>The weights that merging put into the model, and those that were there.</summary>
 internal sealed class MergedWeights
 {
-    private readonly List<(string Module, nn.Module Target, string Name, Tensor New, Tensor? Old)> _changes = [];
+    private readonly List<(string Module, nn.Module Target, string Name, IDisposable New, IDisposable? Old)> _changes = [];
 
     public int Count => _changes.Count;
 
     /// <summary>What stood at a place before merging; null where it was not touched.</summary>
-    public Tensor? Original(string module, string name) => _changes.FirstOrDefault(c => c.Module == module && c.Name == name).Old;
+    public Tensor? Original(string module, string name) => _changes.FirstOrDefault(c => c.Module == module && c.Name == name).Old switch
+    {
+        QuantizedWeight blocks => blocks.Dequantize(ScalarType.Float32),
+        var other => (Tensor?)other,
+    };
 
     /// <summary>Notes a new value, not yet in force; it outlives the current scope.</summary>
     public void Plan(string module, nn.Module target, string name, Tensor value) => _changes.Add((module, target, name, value.DetachFromDisposeScope(), null));
+
+    /// <summary>The same for a weight that is to be quantised.</summary>
+    public void Plan(string module, nn.Module target, string name, QuantizedWeight value) => _changes.Add((module, target, name, value, null));
 
     /// <summary>Puts all new values in place.</summary>
     public void Apply()
@@ -43,12 +50,18 @@ internal sealed class MergedWeights
         _changes.Clear();
     }
 
-    private static Tensor Put(nn.Module module, string name, Tensor value)
+    private static IDisposable Put(nn.Module module, string name, IDisposable place)
     {
+        if (module is ILinearLayer layer && name == "weight")
+        {
+            var blocks = layer.Quantized;
+            var old = place is QuantizedWeight quantized ? layer.Replace(quantized) : layer.Replace(AsParameter((Tensor)place)).Weight;
+            return (IDisposable?)blocks ?? old!;
+        }
+        var value = (Tensor)place;
         switch (module)
         {
-            case ILinearLayer linear when name == "weight": return linear.Replace(AsParameter(value)).Weight;
-            case ILinearLayer linear: return linear.Replace(linear.Weight, AsParameter(value)).Bias!;
+            case ILinearLayer linear: return linear.Replace(null, AsParameter(value)).Bias!;
             case IEmbeddingLayer table: return table.Replace(AsParameter(value));
             default:
                 // The module keeps its Parameter; only the memory under it changes, so that a view of a file is never written to.

@@ -56,6 +56,10 @@ public sealed class ProjectionLayer : LinearBase
     /// <inheritdoc/>
     public override Parameter Weight => _layer.Weight;
     /// <inheritdoc/>
+    public override long FanIn => _layer.InputSize;
+    /// <inheritdoc/>
+    public override long Outputs => _layer.OutputSize;
+    /// <inheritdoc/>
     public override Parameter? Bias => _layer.Bias;
     /// <inheritdoc/>
     public override bool Transposed => _layer.Transposed;

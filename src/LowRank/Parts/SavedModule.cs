@@ -26,7 +26,15 @@ internal sealed class SavedModule : AdapterLayer
     {
         var compute = Compute(name, module) ?? throw new BadInputException($"a module of type {module.GetName()} cannot be trained as a copy", name, "modules_to_save",
             "Linear, Embedding, Conv1d, Conv2d, Conv3d, LayerNorm, or a module that is an IFunctional, ILinearLayer or IEmbeddingLayer", "Name the layers inside it.");
-        return new SavedModule(compute, module.named_parameters(recurse: false).ToDictionary(p => p.name, p => Randomness.Keep(p.parameter), StringComparer.Ordinal)) { Module = name };
+        return new SavedModule(compute, Own(module)) { Module = name };
+    }
+
+    private static Dictionary<string, Parameter> Own(nn.Module module)
+    {
+        using var scope = NewDisposeScope();
+        Dictionary<string, Parameter> copies = module.named_parameters(recurse: false).ToDictionary(p => p.name, p => Randomness.Keep(p.parameter), StringComparer.Ordinal);
+        if (module is ILinearLayer { Quantized: not null } linear) copies["weight"] = Randomness.Keep(linear.Weight); // among no module's parameters
+        return copies;
     }
 
     /// <summary>A tied output layer that computes with this embedding's copy (`ensure_weight_tying`).</summary>

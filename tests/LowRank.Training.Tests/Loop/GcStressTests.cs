@@ -10,15 +10,15 @@ public class GcStressTests
     /// <summary>Steps of the stress run; the long one is LOWRANK_STRESS=2000.</summary>
     private static int Steps => int.TryParse(Environment.GetEnvironmentVariable("LOWRANK_STRESS"), out int n) ? n : 60;
 
-    [Fact]
-    public void Training_survives_an_allocating_thread_and_its_memory_stays_flat()
+    [Theory, InlineData(null), InlineData("nf4")]
+    public void Training_survives_an_allocating_thread_and_its_memory_stays_flat(string? quantize)
     {
         string temporary = Paths.Temporary();
         var settings = new RunSettings
         {
             Model = Paths.Golden("models/llama"), Data = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 40, 256, seed: 7),
             Adapter = new JsonObject { ["peft_type"] = "LORA", ["r"] = 4, ["lora_alpha"] = 8, ["lora_dropout"] = 0.1, ["target_modules"] = "all-linear" },
-            BatchSize = 4, MaxSteps = Steps, LearningRate = 1e-3, Dtype = "float32",
+            BatchSize = 4, MaxSteps = Steps, LearningRate = 1e-3, Dtype = "float32", Quantize = quantize,
         };
         using var stop = new CancellationTokenSource();
         object[] kept = new object[4096];

@@ -15,7 +15,7 @@ internal sealed class TestRun : IDisposable
         _settings = settings;
         Folder = new RunFolder(folder);
         if (!resume) Folder.Begin(settings, force: false);
-        Model = ModelLoader.Load(settings.Model, settings.Dtype == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32);
+        Model = ModelLoader.Load(settings.Model, settings.Dtype == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32, quantize: settings.QuantizeOn(CPU));
         if (settings.Adapter is null && settings.InitAdapter is null)
         {
             Trainable = new FullTrainable(Model);

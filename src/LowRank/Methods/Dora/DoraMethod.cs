@@ -21,6 +21,8 @@ internal sealed class DoraMethod : IAdapterMethod
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return Randomness.Keep(layer.Norm(DoraLayer.Directed(layer, factors, config.ScaleOf(layer.Name), layer.Weight.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32)));
+        var weight = layer.Weight; // once: a quantised layer expands it for each caller
+        var dtype = weight.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        return Randomness.Keep(layer.Norm(DoraLayer.Directed(layer, factors, config.ScaleOf(layer.Name), dtype, weight.to_type(dtype))));
     }
 }

@@ -26,6 +26,7 @@ internal sealed record LoraFactors(Parameter A, Parameter B, Parameter? Bias)
             LoraInitialisation.Gaussian => (random.Normals(shapeA, 1.0 / rank), Randomness.Zeros(shapeB)),
             LoraInitialisation.Orthogonal => Orthogonal(layer, config, random, rank),
             LoraInitialisation.None => (random.Uniform(shapeA, kaiming), random.Uniform(shapeB, 1 / Math.Sqrt(rank))),
+            LoraInitialisation.LoftQ => LoftQ.Start(layer, config, rank),
             _ => (random.Uniform(shapeA, kaiming), Randomness.Zeros(shapeB)),
         };
     }
