@@ -15,7 +15,7 @@ internal sealed unsafe class FastLinear
     /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none.</summary>
     public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Kernels kernels)
     {
-        Weight = new FastWeight(layer.Weight, kernels);
+        Weight = FastWeight.Of(layer, kernels);
         (_a, _b, Scale) = (a, b, (float)scale);
         Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
         if (layer.Bias is { } bias)

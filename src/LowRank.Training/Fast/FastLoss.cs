@@ -22,7 +22,7 @@ internal sealed unsafe class FastLoss : IDisposable
 
     public FastLoss(CausalLM model, Workspace space)
     {
-        (_space, _k, _head) = (space, space.Kernels, new FastWeight(model.Head.Weight, space.Kernels));
+        (_space, _k, _head) = (space, space.Kernels, FastWeight.Of(model.Head, space.Kernels));
         var norm = model.FinalRmsNorm!;
         (_width, _vocabulary, _epsilon, _scale) = (_head.Columns, _head.RowCount, (float)norm.Epsilon, (float)model.Spec.LogitScale);
         _pitch = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LowRank.Models;
 using LowRank.Tensors;
 using static TorchSharp.torch;
@@ -7,24 +8,32 @@ namespace LowRank.Training;
 /// <summary>A frozen matrix as the step reads it: rows in the compute dtype, in place where it is stored so, else expanded where they are needed.</summary>
 internal sealed unsafe class FastWeight
 {
-    private readonly Tensor _stored;
+    private const int Portion = 4096; // numbers expanded at a time on the way to bfloat16: they stay in the first-level cache
+
+    private readonly Tensor? _stored;
+    private readonly QuantizedWeight? _quantized;
     private readonly Kernels _kernels;
     private readonly Kernels? _storedKernels;
 
-    /// <summary>Opens a weight [rows, columns].</summary>
+    /// <summary>Opens a plain matrix [rows, columns].</summary>
     public FastWeight(Tensor stored, Kernels kernels)
     {
         (_stored, _kernels, Columns, RowCount) = (stored, kernels, (int)stored.size(1), (int)stored.size(0));
-        var dtype = stored.dtype;
-        if ((dtype == ScalarType.Float32 ? 4 : 2) != kernels.Size) _storedKernels = Kernels.Of(dtype);
+        if ((stored.dtype == ScalarType.Float32 ? 4 : 2) != kernels.Size) _storedKernels = Kernels.Of(stored.dtype);
     }
+
+    /// <summary>Opens a projection's weight, plain or in blocks.</summary>
+    public static FastWeight Of(Projection layer, Kernels kernels) => layer.Quantized is { } blocks ? new(blocks, kernels) : new(layer.Weight, kernels);
+
+    private FastWeight(QuantizedWeight quantized, Kernels kernels)
+        => (_quantized, _kernels, Columns, RowCount) = (quantized, kernels, (int)quantized.Columns, (int)quantized.Rows);
 
     /// <summary>Numbers in a row.</summary>
     public int Columns { get; }
     /// <summary>Rows.</summary>
     public int RowCount { get; }
     /// <summary>Whether rows have to be expanded.</summary>
-    public bool NeedsExpanding => _storedKernels is not null;
+    public bool NeedsExpanding => _storedKernels is not null || _quantized is not null;
 
     /// <summary>Whether a stored weight can be read by this step.</summary>
     public static bool CanRead(Tensor weight) => weight.dtype is ScalarType.Float32 or ScalarType.BFloat16 && weight.is_contiguous();
@@ -32,11 +41,34 @@ internal sealed unsafe class FastWeight
     /// <summary>Rows from <paramref name="first"/> on: a view, or <paramref name="scratch"/> filled (count x Columns numbers).</summary>
     public byte* Rows(int first, int count, byte* scratch)
     {
-        byte* stored = NativeTensors.DataPointer(_stored);
+        if (_quantized is not null) return Expand(first, count, scratch);
+        byte* stored = NativeTensors.DataPointer(_stored!);
         long from = (long)first * Columns, numbers = (long)count * Columns;
         if (_storedKernels is null) return stored + from * _kernels.Size;
-        if (_kernels.Size == 4) _storedKernels.Widen(stored + from * 2, (float*)scratch, numbers, 1);
+        if (_kernels.Size == sizeof(float)) _storedKernels.Widen(stored + from * 2, (float*)scratch, numbers, 1);
         else _kernels.Narrow((float*)stored + from, scratch, numbers, 1);
+        return scratch;
+    }
+
+    private byte* Expand(int first, int count, byte* scratch)
+    {
+        if (_kernels.Size == sizeof(float))
+        {
+            _quantized!.Expand(first, first + count, (float*)scratch);
+            return scratch;
+        }
+        int rows = Math.Max(1, Portion / Columns);
+        float* wide = (float*)NativeMemory.AlignedAlloc((nuint)((long)rows * Columns * sizeof(float)), 64);
+        try
+        {
+            for (int row = 0; row < count; row += rows)
+            {
+                int many = Math.Min(rows, count - row);
+                _quantized!.Expand(first + row, first + row + many, wide);
+                _kernels.Narrow(wide, scratch + (long)row * Columns * _kernels.Size, (long)many * Columns, 1);
+            }
+        }
+        finally { NativeMemory.AlignedFree(wide); }
         return scratch;
     }
 }
