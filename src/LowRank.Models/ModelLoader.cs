@@ -63,7 +63,9 @@ public static class ModelLoader
             if (source.Quantized(there) is { } blocks && (quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
             if (quantize == QuantizeChoice.Keep) return null;
             using var inner = NewDisposeScope();
-            return (QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}"), () => source.Get(there));
+            var made = QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}");
+            source.Forget(); // the plain weight is not read again
+            return (made, () => source.Get(there));
         }
         return new CausalLM(spec, new Parts(spec, dtype, Take, quantize == QuantizeChoice.None ? null : Quantized), source, config, device);
     }

@@ -3,7 +3,7 @@ using System.IO.MemoryMappedFiles;
 namespace LowRank.Tensors;
 
 /// <summary>A file mapped read-only into memory. Tensors that view it must not outlive it.</summary>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
@@ -43,6 +43,16 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>A span over part of the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Span(long offset, int length)
         => offset < 0 || length < 0 || offset > Length - length ? throw new ArgumentOutOfRangeException(nameof(offset)) : new(Start + offset, length);
+
+    /// <summary>Lets go of the pages read so far, where the system can; reading them again brings them back.</summary>
+    public void Forget()
+    {
+        const int dontNeed = 4; // MADV_DONTNEED: of a file's read-only mapping nothing is lost
+        if (OperatingSystem.IsLinux() && Length > 0) _ = madvise((nint)Start, (nuint)Length, dontNeed);
+    }
+
+    [System.Runtime.InteropServices.LibraryImport("libc")]
+    private static partial int madvise(nint address, nuint length, int advice);
 
     /// <summary>Unmaps the file.</summary>
     public void Dispose()

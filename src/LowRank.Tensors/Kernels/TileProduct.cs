@@ -44,17 +44,8 @@ internal static unsafe class TileProduct
         if (BFloat is not null) { BFloat(m, n, k, lda, ldb, ldc, add ? (byte)1 : (byte)0, a, b, c, 1); return; }
         if (Single is null) { Portable<B16>(m, n, k, (B16*)a, lda, (B16*)b, ldb, c, ldc, add); return; }
         float* left = Wide(((long)m + n) * k), right = left + (long)m * k;
-        for (int i = 0; i < m; i++)
-            for (int j = 0; j < k; j++) left[(long)i * k + j] = BitConverter.UInt32BitsToSingle((uint)a[(long)i * lda + j] << 16);
-        for (int j = 0; j < k; j += 2)
-        {
-            uint* pairs = (uint*)b + (long)(j / 2) * ldb;
-            for (int i = 0; i < n; i++)
-            {
-                right[(long)j * n + i] = BitConverter.UInt32BitsToSingle(pairs[i] << 16);
-                right[(long)(j + 1) * n + i] = BitConverter.UInt32BitsToSingle(pairs[i] & 0xffff0000u);
-            }
-        }
+        for (int i = 0; i < m; i++) WidenRow(a + (long)i * lda, left + (long)i * k, k);
+        for (int j = 0; j < k; j += 2) WidenPairs((uint*)b + (long)(j / 2) * ldb, right + (long)j * n, right + (long)(j + 1) * n, n);
         Single(m, n, k, k, n, ldc, add ? (byte)1 : (byte)0, left, right, c, 0);
     }
 
@@ -138,6 +129,32 @@ internal static unsafe class TileProduct
         if (add) (x, y) = (x + L.Load(to), y + L.Load(to + L.Count));
         L.Store(x, to);
         L.Store(y, to + L.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WidenRow(ushort* from, float* to, int count)
+    {
+        int i = 0;
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported)
+            for (; i + Lanes8.Count <= count; i += Lanes8.Count) Lanes8.Store(Lanes8.Widen(from + i), to + i);
+        for (; i < count; i++) Lanes1.Store(Lanes1.Widen(from + i), to + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WidenPairs(uint* from, float* first, float* second, int count)
+    {
+        int i = 0;
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported)
+            for (; i + Lanes8.Count <= count; i += Lanes8.Count)
+            {
+                Lanes8.Store(Lanes8.First(from + i), first + i);
+                Lanes8.Store(Lanes8.Second(from + i), second + i);
+            }
+        for (; i < count; i++)
+        {
+            Lanes1.Store(Lanes1.First(from + i), first + i);
+            Lanes1.Store(Lanes1.Second(from + i), second + i);
+        }
     }
 
     private static float* Wide(long length)

@@ -50,6 +50,9 @@ public sealed unsafe class SafetensorsFile : IWeightSource
     /// <summary>A tensor's bytes as they lie in the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Bytes(string name) => _file.Span(_header.DataStart + Entry(name).Begin, checked((int)ByteLength(name)));
 
+    /// <inheritdoc/>
+    public void Forget() => _file.Forget();
+
     /// <summary>Unmaps the file: its tensors must not be used any more.</summary>
     public void Dispose() => _file.Dispose();
 

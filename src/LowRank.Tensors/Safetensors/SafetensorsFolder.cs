@@ -41,6 +41,9 @@ public sealed class SafetensorsFolder : IWeightSource
     public Tensor Get(string name) => FileOf(name).Get(name);
 
     /// <summary>Unmaps all files.</summary>
+    public void Forget() => _files.ForEach(f => f.Forget());
+
+    /// <inheritdoc/>
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
     private SafetensorsFile FileOf(string name)
