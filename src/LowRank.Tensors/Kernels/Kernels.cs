@@ -41,7 +41,7 @@ public abstract unsafe class Kernels
     public abstract void TransposeSingles(float* x, long pitch, int rows, int columns, float* y, long pitchY);
     /// <summary>A float32 matrix, scaled, to this kind.</summary>
     public abstract void Store(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale);
-    /// <summary>y = scale·x + bias + y0; bias [columns] and y0 (pitch of y) may be null.</summary>
+    /// <summary>y = scale·(x + bias) + y0; bias [columns] and y0 (pitch of y) may be null.</summary>
     public abstract void StoreSum(float* x, long pitch, int rows, int columns, void* y, long pitchY, float scale, float* bias, void* y0);
     /// <summary>Numbers of this kind to float32, times <paramref name="scale"/>.</summary>
     public abstract void Widen(void* x, float* y, long count, float scale);
