@@ -32,7 +32,7 @@ internal sealed unsafe class FastAttention : IDisposable
         _valueGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
         NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
         _forward = Each((Block * Chunk * 2 + Block * _size + 4 * Block) * sizeof(float));
-        _backward = Each((4L * _longest * _size + 4 * Block * Block + Block * _size) * _k.Size + ((long)_longest * _size + 2L * _longest + 2 * Block * Block + 3 * Block * _size) * sizeof(float));
+        _backward = Each((4L * _longest * _size + 3 * Block * Block + 2 * Block * _size) * _k.Size + ((long)_longest * _size + 2L * _longest + 2 * Block * Block + 3 * Block * _size) * sizeof(float));
     }
 
     /// <summary>Rows that it has room for.</summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using LowRank.Models;
 using LowRank.Tensors;
 
@@ -78,6 +79,8 @@ internal sealed unsafe class Shared(FastBlock block, DecoderSpec spec, int rank,
 /// <summary>Cosines and sines of each row of a slice, [N, half] float32.</summary>
 internal sealed unsafe class RopeRows : IDisposable
 {
+    private const int MostTables = 64;
+
     private readonly NativeBlock _cosines, _sines;
 
     /// <summary>The table for a slice; positions restart with every sequence.</summary>
@@ -86,11 +89,15 @@ internal sealed unsafe class RopeRows : IDisposable
         Half = rope.Pairs;
         long bytes = (long)slice.Rows * Half * sizeof(float);
         (_cosines, _sines) = (new(bytes), new(bytes));
-        int longest = slice.Sequences.Max(s => s.Length);
+        int longest = (int)BitOperations.RoundUpToPowerOf2((uint)slice.Sequences.Max(s => s.Length)); // few tables in a run of many lengths
         foreach (var sequence in slice.Sequences)
         {
-            int length = rope.DependsOnLength ? sequence.Length : longest;
-            if (!tables.TryGetValue((rope, length), out var table)) tables.Add((rope, length), table = RopeFrequencies.Table(rope, length));
+            int length = rope.DependsOnLength ? sequence.Reach : longest;
+            if (!tables.TryGetValue((rope, length), out var table))
+            {
+                if (tables.Count == MostTables) tables.Clear();
+                tables.Add((rope, length), table = RopeFrequencies.Table(rope, length));
+            }
             int count = sequence.Length * Half, at = sequence.Start * Half;
             table.Cosines.AsSpan(0, count).CopyTo(new Span<float>((float*)_cosines.Start + at, count));
             table.Sines.AsSpan(0, count).CopyTo(new Span<float>((float*)_sines.Start + at, count));
