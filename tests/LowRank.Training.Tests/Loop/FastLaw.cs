@@ -14,7 +14,7 @@ internal static class FastLaw
     private static readonly Dictionary<string, JsonObject> Shapes = new()
     {
         ["head of 128"] = Llama(hidden: 66, inner: 70, heads: 2, keyHeads: 1, headSize: 128, vocabulary: 321),
-        ["deep sums"] = Llama(hidden: 1042, inner: 1090, heads: 3, keyHeads: 3, headSize: 10, vocabulary: 130),
+        ["deep sums"] = Llama(hidden: 70, inner: 1090, heads: 3, keyHeads: 3, headSize: 10, vocabulary: 130),
         ["tiny"] = Llama(hidden: 2, inner: 2, heads: 1, keyHeads: 1, headSize: 2, vocabulary: 7),
     };
 
@@ -28,8 +28,8 @@ internal static class FastLaw
         ["below attention"] = Adapter("""{"r": 40, "lora_alpha": 10, "target_modules": ["o_proj", "up_proj", "gate_up_proj", "down_proj"]}"""),
     };
 
-    /// <summary>Every golden whose blocks the step accepts, the shapes above, and one base of each quantised kind.</summary>
-    public static IReadOnlyList<string> Models { get; } = [.. Directory.EnumerateDirectories(Paths.Golden("models")).Where(d => PlainBlock.Refusal(Spec(d)) is null).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal), .. Shapes.Keys, "llama nf4", "qwen2 int8"];
+    /// <summary>Every golden whose blocks the step accepts, the shapes above, and one base of each quantised kind; in a child for a kind of processor a few.</summary>
+    public static IReadOnlyList<string> Models { get; } = ProcessorVariants.IsChild ? ["llama", "head of 128"] : [.. Directory.EnumerateDirectories(Paths.Golden("models")).Where(d => PlainBlock.Refusal(Spec(d)) is null).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal), .. Shapes.Keys, "llama nf4", "qwen2 int8"];
 
     private static DecoderSpec Spec(string folder) => FamilyTable.Describe(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject(), folder);
 
