@@ -23,6 +23,11 @@ public abstract unsafe class Kernels
         yield return wide ? new Kernels<F32, Lanes1>() : new Kernels<B16, Lanes1>();
     }
 
+    /// <summary>
+    /// To be called on each thread that has multiplied, before libtorch works there again: on processors with tile registers it would else find ours set up, and we its.
+    /// </summary>
+    public static void Done() => TileProduct.Done();
+
     /// <summary>Bytes of a number.</summary>
     public abstract int Size { get; }
     /// <summary>Rows that a product's right side interleaves: 2 for bfloat16.</summary>

@@ -80,7 +80,8 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
-        foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight);
+        try { foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight); }
+        finally { Workers.Run(_ => Kernels.Done()); }
         return sums;
     }
 

@@ -28,8 +28,8 @@ internal static class FastLaw
         ["below attention"] = Adapter("""{"r": 40, "lora_alpha": 10, "target_modules": ["o_proj", "up_proj", "gate_up_proj", "down_proj"]}"""),
     };
 
-    /// <summary>Every golden whose blocks the step accepts, the shapes above, and one base of each quantised kind; in a child for a kind of processor a few.</summary>
-    public static IReadOnlyList<string> Models { get; } = ProcessorVariants.IsChild ? ["llama", "head of 128"] : [.. Directory.EnumerateDirectories(Paths.Golden("models")).Where(d => PlainBlock.Refusal(Spec(d)) is null).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal), .. Shapes.Keys, "llama nf4", "qwen2 int8"];
+    /// <summary>Every golden whose blocks the step accepts, the shapes above, one base that is stored in bfloat16 and one of each quantised kind; in a child for a kind of processor a few.</summary>
+    public static IReadOnlyList<string> Models { get; } = ProcessorVariants.IsChild ? ["llama", "head of 128"] : [.. Directory.EnumerateDirectories(Paths.Golden("models")).Where(d => PlainBlock.Refusal(Spec(d)) is null).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal), .. Shapes.Keys, "llama bfloat16", "llama nf4", "qwen2 int8"];
 
     private static DecoderSpec Spec(string folder) => FamilyTable.Describe(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject(), folder);
 
@@ -37,7 +37,7 @@ internal static class FastLaw
     public static CausalLM Load(string name, ScalarType dtype, bool rounded = false)
     {
         string folder = Shapes.ContainsKey(name) ? Folder(name) : Paths.Golden("models/" + name.Split(' ')[0]);
-        if (rounded) folder = Changed(folder, w => w.to(ScalarType.BFloat16));
+        if (rounded || name.EndsWith(" bfloat16", StringComparison.Ordinal)) folder = Changed(folder, w => w.to(ScalarType.BFloat16));
         return ModelLoader.Load(folder, dtype, quantize: name.Split(' ') is [_, "nf4" or "int8"] parts ? parts[1] : null);
     }
 
@@ -46,7 +46,7 @@ internal static class FastLaw
         string folder = Paths.Temporary();
         RandomModel.Write(folder, Shapes[name], seed: 3);
         random.manual_seed(9);
-        return Changed(folder, w => w.to(ScalarType.Float32).add(randn(w.shape).mul(Scalars.Of(w.dim() == 1 ? 0.3 : 0.7 / Math.Sqrt(w.size(1)))))); // norms of one and small weights hide factors
+        return Changed(folder, w => w.to(ScalarType.Float32).Plus(randn(w.shape).mul(Scalars.Of(w.dim() == 1 ? 0.3 : 0.7 / Math.Sqrt(w.size(1)))))); // norms of one and small weights hide factors
     }
 
     private static string Changed(string folder, Func<Tensor, Tensor> change)

@@ -29,7 +29,7 @@ public class FastLawTests
         using FastLawRow row = new(model, adapter, ScalarType.Float32);
         using var byHand = row.ByHand();
         int which = 0;
-        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Vocabulary, large: adapter == First))
+        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Vocabulary, large: adapter == First && !ProcessorVariants.IsChild))
             Near(row.Run(row.Plain(checkpointing: which++ % 2 == 1), theirs), row.Run(byHand, ours), $"{model}, {adapter}, {batch}");
     }
 
@@ -52,7 +52,7 @@ public class FastLawTests
         foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Vocabulary, large: model is "mistral" or "head of 128" or "llama nf4"))
         {
             Pass truth = exact.Run(exact.Plain(), theirs), got = row.Run(byHand, ours);
-            Pass plain = Processor.HasBFloat16 ? row.Run(row.Plain(), theirs) : Scaled(truth, 1.1f); // without units for it, automatic differentiation in bfloat16 takes a hundred times as long
+            Pass plain = Processor.HasBFloat16 && !ProcessorVariants.IsChild ? row.Run(row.Plain(), theirs) : Scaled(truth, 1.1f); // without units for it, automatic differentiation in bfloat16 takes a hundred times as long
             Assert.True(Math.Abs(got.Loss - truth.Loss) <= 2 * Math.Abs(plain.Loss - truth.Loss) + 4e-3 * truth.Loss, $"{model}, {batch}: loss {got.Loss}, by automatic differentiation {plain.Loss}, in float32 {truth.Loss}");
             double whole = Norm(truth.Gradients.Values.SelectMany(g => g));
             foreach (var (key, expected) in truth.Gradients)
