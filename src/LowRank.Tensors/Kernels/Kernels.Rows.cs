@@ -72,6 +72,48 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RmsNormSum(void* x, float* weight, void* y0, void* y, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            long at = (long)r * width;
+            TE* from = (TE*)x + at, start = (TE*)y0 + at, to = (TE*)y + at;
+            float inverse = 1 / MathF.Sqrt(DotOf(from, from, width) / width + epsilon);
+            NormaliseOnto<Lanes1>(from, weight, start, to, inverse, NormaliseOnto<TL>(from, weight, start, to, inverse, 0, width), width);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int NormaliseOnto<L>(TE* x, float* weight, TE* y0, TE* y, float inverse, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var factor = L.Of(inverse);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(L.MultiplyAdd(TE.Load<L>(x + i) * factor, L.Load(weight + i), TE.Load<L>(y0 + i)), y + i);
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RmsNormGradient(void* x, float* weight, void* dy, void* dx, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            long at = (long)r * width;
+            TE* from = (TE*)x + at, gradient = (TE*)dy + at, to = (TE*)dx + at;
+            float square = 0, along = 0;
+            Along<Lanes1>(from, gradient, weight, Along<TL>(from, gradient, weight, 0, width, ref square, ref along), width, ref square, ref along);
+            float inverse = 1 / MathF.Sqrt(square / width + epsilon), back = along * inverse * inverse * inverse / width;
+            NormGradient<Lanes1>(from, gradient, weight, to, inverse, back, NormGradient<TL>(from, gradient, weight, to, inverse, back, 0, width), width);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int NormGradient<L>(TE* x, TE* dy, float* weight, TE* dx, float inverse, float back, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        L up = L.Of(inverse), down = L.Of(-back);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(L.MultiplyAdd(TE.Load<L>(dy + i) * L.Load(weight + i), up, TE.Load<L>(x + i) * down), dx + i);
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Rotate(void* x, int heads, int headSize, int half, float* cos, float* sin, bool back)
     {
         for (int h = 0; h < heads; h++)

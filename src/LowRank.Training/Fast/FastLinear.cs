@@ -10,19 +10,19 @@ namespace LowRank.Training;
 /// </summary>
 internal sealed unsafe class FastLinear
 {
-    private readonly Parameter? _a, _b;
+    private readonly Parameter? _a, _b, _bias;
 
-    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none.</summary>
-    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Kernels kernels)
+    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none, and the bias that is trained instead of the base's, or none.</summary>
+    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Parameter? bias, Kernels kernels)
     {
         Weight = FastWeight.Of(layer, kernels);
-        (_a, _b, Scale) = (a, b, (float)scale);
+        (_a, _b, Scale, _bias) = (a, b, (float)scale, bias);
         Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
-        if (layer.Bias is { } bias)
+        if (layer.Bias is { } own)
         {
             using var scope = NewDisposeScope();
             Bias = new NativeBlock(Out * sizeof(float));
-            bias.detach().to(ScalarType.Float32).data<float>().CopyTo(new Span<float>(Bias.Start, Out));
+            own.detach().to(ScalarType.Float32).data<float>().CopyTo(new Span<float>(Bias.Start, Out));
         }
     }
 
@@ -36,12 +36,14 @@ internal sealed unsafe class FastLinear
     public int Rank { get; }
     /// <summary>s.</summary>
     public float Scale { get; }
-    /// <summary>b in float32, or null.</summary>
+    /// <summary>b in float32, or null; a trained one as <see cref="Begin"/> found it.</summary>
     public NativeBlock? Bias { get; }
+    /// <summary>Whether anything of it is trained.</summary>
+    public bool IsTrained => _a is not null || _bias is not null;
     /// <summary>A's rows as trained.</summary>
     public int TrueRank => (int)(_a?.size(0) ?? 0);
 
-    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next three.</summary>
+    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next four.</summary>
     public float* A { get; private set; }
     /// <summary>B's numbers, [out, r].</summary>
     public float* B { get; private set; }
@@ -49,10 +51,17 @@ internal sealed unsafe class FastLinear
     public float* GradientA { get; private set; }
     /// <summary>Where B's gradient is summed, [out, r].</summary>
     public float* GradientB { get; private set; }
+    /// <summary>Where b's gradient is summed, [out]; null where it is not trained.</summary>
+    public float* GradientBias { get; private set; }
 
     /// <summary>Looks up where the factors and their gradients lie now; gradients that are absent begin at 0.</summary>
     public void Begin()
     {
+        if (_bias is not null)
+        {
+            Buffer.MemoryCopy(NativeTensors.DataPointer(_bias), Bias!.Start, Bias.Bytes, Bias.Bytes);
+            GradientBias = Gradient(_bias);
+        }
         if (_a is null) return;
         A = (float*)NativeTensors.DataPointer(_a);
         B = (float*)NativeTensors.DataPointer(_b!);

@@ -17,7 +17,7 @@ internal sealed unsafe class FastLoss : IDisposable
     private readonly FastWeight _head;
     private readonly NativeBlock _norm, _logits, _hidden, _normed, _factors, _losses;
     private readonly NativeBlock[] _sums, _panels, _expanded;
-    private readonly float _epsilon, _scale;
+    private readonly float _epsilon, _scale, _cap;
     private readonly int _width, _vocabulary, _pitch, _chunk;
 
     public FastLoss(CausalLM model, Workspace space)
@@ -25,6 +25,7 @@ internal sealed unsafe class FastLoss : IDisposable
         (_space, _k, _head) = (space, space.Kernels, FastWeight.Of(model.Head, space.Kernels));
         var norm = model.FinalRmsNorm!;
         (_width, _vocabulary, _epsilon, _scale) = (_head.Columns, _head.RowCount, (float)norm.Epsilon, (float)model.Spec.LogitScale);
+        _cap = (float)(model.Spec.LogitSoftCap ?? 0);
         _pitch = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
         _chunk = (int)Math.Clamp(LogitBytes / ((long)_pitch * _k.Size) / Workspace.Width * Workspace.Width, 2 * Workspace.Width, 1024);
         float[] factors = norm.Factors();
@@ -64,7 +65,7 @@ internal sealed unsafe class FastLoss : IDisposable
         Logits(rows);
         t = StepClock.Tick("output layer forward", t);
         float* losses = (float*)_losses.Start, factors = (float*)_factors.Start;
-        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, out factors[i]));
+        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, _cap, out factors[i]));
         t = StepClock.Tick("loss", t);
         Gradient(rows);
         Workers.For(count, (worker, i) =>

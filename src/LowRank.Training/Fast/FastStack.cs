@@ -44,6 +44,7 @@ internal sealed unsafe class FastStack : IDisposable
             Rank += parts[p].Rank;
         }
         IsAdapted = Rank > 0;
+        IsTrained = parts.Any(p => p.IsTrained);
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
         _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
@@ -64,6 +65,8 @@ internal sealed unsafe class FastStack : IDisposable
     public int Rank { get; }
     /// <summary>Whether any has an adapter.</summary>
     public bool IsAdapted { get; }
+    /// <summary>Whether anything of it is trained.</summary>
+    public bool IsTrained { get; }
 
     /// <summary>Looks up where the factors and their gradients lie; on the torch thread.</summary>
     public void Look()
@@ -180,6 +183,20 @@ internal sealed unsafe class FastStack : IDisposable
     private long PanelBytes(int depth) => ((long)(depth + 2 * Rank) * Workspace.Width * _k.Size + 63) / 64 * 64;
 
     private int RankAt(FastLinear part) => _rankAt[Array.IndexOf(_parts, part)];
+
+    /// <summary>Adds the gradients of trained biases, the sums of dy's columns over the tokens in their order.</summary>
+    public void Biases(int n, byte* dy)
+    {
+        for (int p = 0; p < _parts.Length; p++)
+            if (_parts[p].GradientBias is not null) Bias(p, n, dy);
+    }
+
+    private void Bias(int p, int n, byte* dy)
+        => Workers.For((_parts[p].Out + Workspace.Width - 1) / Workspace.Width, (_, job) =>
+        {
+            int from = job * Workspace.Width;
+            _k.AddColumns(dy + (long)(_outAt[p] + from) * _k.Size, Out, n, Math.Min(Workspace.Width, _parts[p].Out - from), _parts[p].GradientBias + from);
+        });
 
     /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)

@@ -41,7 +41,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         {
             string name = names[layer];
             Parameter? Of(ParameterRole role) => factors[name].FirstOrDefault(p => p.Role == role)?.Parameter;
-            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), _k);
+            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Bias), _k);
         }
         var plain = model.PlainBlocks();
         int ranks = plain.Max(b => Math.Max(b.Qkv.Concat([b.Output]).Sum(RankOf), b.GateUp.Concat([b.Down]).Sum(RankOf)));
@@ -52,7 +52,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
         _rank = _blocks.Max(b => b.Stacks.Max(s => s.Rank));
         _loss = new FastLoss(model, _space);
-        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsAdapted));
+        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
 
     /// <summary>Why the step cannot be computed by hand; null if it can.</summary>
@@ -65,7 +65,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (config.UseDora) return "use_dora is set";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
-        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
+        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
         return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
