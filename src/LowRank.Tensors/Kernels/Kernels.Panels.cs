@@ -209,6 +209,18 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void ScaleTile(float* x, long pitch, int rows, int columns, float* factors)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* row = x + r * pitch;
+            int i = 0;
+            for (; i + TL.Count <= columns; i += TL.Count) TL.Store(TL.Load(row + i) * TL.Load(factors + i), row + i);
+            for (; i < columns; i++) row[i] *= factors[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void ScaleColumns(void* x, float* factors, void* y, int rows, int columns)
     {
         for (int r = 0; r < rows; r++)

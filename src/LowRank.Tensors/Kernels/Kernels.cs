@@ -51,6 +51,8 @@ public abstract unsafe class Kernels
     public abstract void AddColumns(void* x, long pitch, int rows, int columns, float* sums);
     /// <summary>sums [columns] += the columns' sums of x·y over the rows.</summary>
     public abstract void AddProducts(void* x, long pitchX, void* y, long pitchY, int rows, int columns, float* sums);
+    /// <summary>float32 x, each column times its factor, in place.</summary>
+    public abstract void ScaleTile(float* x, long pitch, int rows, int columns, float* factors);
     /// <summary>y = x, each column times its factor; rows lie end to end, y may be x.</summary>
     public abstract void ScaleColumns(void* x, float* factors, void* y, int rows, int columns);
 

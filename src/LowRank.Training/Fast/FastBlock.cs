@@ -32,12 +32,12 @@ internal sealed unsafe class FastBlock : IDisposable
     public FastStack Down { get; }
     public IEnumerable<FastStack> Stacks => [Qkv, Output, GateUp, Down];
     public RopeSpec? Rope => _block.Rope;
-    /// <summary>Whether queries and keys are kept as they come out of the projection, and normalised and turned anew for the backward pass.</summary>
-    public bool KeepsRaw => _queryNorm is not null;
+    /// <summary>Whether queries, keys and values are kept as they come out of the projection, and normalised and turned anew for the backward pass.</summary>
+    public bool KeepsRaw => _queryNorm is not null || Qkv.HasGains;
     /// <summary>Whether attention's output is kept.</summary>
-    public bool KeepsAttentionOut => _attentionOutputNorm is not null;
+    public bool KeepsAttentionOut => _attentionOutputNorm is not null || Output.HasGains;
     /// <summary>Whether the feed-forward part's output is kept.</summary>
-    public bool KeepsFeedForwardOut => _feedForwardOutputNorm is not null;
+    public bool KeepsFeedForwardOut => _feedForwardOutputNorm is not null || Down.HasGains;
 
     /// <summary>[N, H] -> [N, H].</summary>
     public void Forward(FastSlice slice, byte* input, byte* output, Saved s, Shared b, FastAttention attention, RopeRows? rope)
@@ -56,7 +56,7 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("attention forward", t);
         Output.Lows(n, s.Mixed, b.Low, s.LowOutput, null);
         t = StepClock.Tick("norms and low-rank middles", t);
-        Output.Forward(n, s.Mixed, b.Low, KeepsAttentionOut ? WithBias(s.AttentionOut) : Residual(input, s.Middle));
+        Output.Forward(n, s.Mixed, b.Low, Sink(_attentionOutputNorm, KeepsAttentionOut ? s.AttentionOut : null, input, s.Middle)!);
         t = StepClock.Tick("projections forward", t);
         NormSum(n, _attentionOutputNorm, s.AttentionOut, input, s.Middle);
 
@@ -72,8 +72,7 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("projections forward", t);
         Down.Lows(n, b.Act, b.Low, s.LowDown, null);
         t = StepClock.Tick("norms and low-rank middles", t);
-        if (KeepsFeedForwardOut) Down.Forward(n, b.Act, b.Low, WithBias(s.FeedForwardOut));
-        else if (output is not null) Down.Forward(n, b.Act, b.Low, Residual(s.Middle, output));
+        if (Sink(_feedForwardOutputNorm, KeepsFeedForwardOut ? s.FeedForwardOut : null, s.Middle, output) is { } sink) Down.Forward(n, b.Act, b.Low, sink);
         t = StepClock.Tick("projections forward", t);
         if (output is not null) NormSum(n, _feedForwardOutputNorm, s.FeedForwardOut, s.Middle, output);
         StepClock.Tick("norms and low-rank middles", t);
@@ -85,18 +84,24 @@ internal sealed unsafe class FastBlock : IDisposable
         int n = slice.Rows, wide = 2 * _inner;
         long t = StepClock.Start();
         byte* above = Above(n, _feedForwardOutputNorm, s.FeedForwardOut, gradient, b.X);
-        Down.Biases(n, above);
+        above = Down.Open(n, KeepsFeedForwardOut ? s.FeedForwardOut : null, above, b.X);
         Down.Above(n, above, b.Low, b.LowT);
         t = StepClock.Tick("norms and low-rank middles", t);
+        float* products = GateUp.HasGains ? b.Products : null;
         Down.Backward(n, above, b.Low, (panel, row, rows, tile) =>
         {
+            if (products is not null)
+            {
+                for (int r = 0; r < rows; r += Workspace.Width) GatesBackward(panel, row + r, tile + r * Workspace.Width, s.GateUp, b.Act, products);
+                return;
+            }
             byte* gate = s.GateUp + ((long)row * wide + panel.At) * _k.Size;
             _k.GateBackward(_kind, tile, Workspace.Width, rows, panel.Columns, gate, gate + (long)_inner * _k.Size, wide, b.Act + ((long)row * _inner + panel.At) * _k.Size, _inner);
         });
         t = StepClock.Tick("projections backward", t);
         Down.Gradients(n, b.Act, above, s.LowDown, b.LowT);
         t = StepClock.Tick("adapter gradients", t);
-        GateUp.Biases(n, s.GateUp);
+        GateUp.Open(n, null, s.GateUp, s.GateUp, GateUp.HasGains ? b.Products : null);
         GateUp.Above(n, s.GateUp, b.Low, b.LowT);
         t = StepClock.Tick("norms and low-rank middles", t);
         GateUp.Backward(n, s.GateUp, b.Low, _feedForwardNorm is null ? Onto(gradient) : Plain(b.Gradient, _hidden));
@@ -107,7 +112,7 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("adapter gradients", t);
 
         above = Above(n, _attentionOutputNorm, s.AttentionOut, gradient, b.X);
-        Output.Biases(n, above);
+        above = Output.Open(n, KeepsAttentionOut ? s.AttentionOut : null, above, b.X);
         Output.Above(n, above, b.Low, b.LowT);
         t = StepClock.Tick("norms and low-rank middles", t);
         Output.Backward(n, above, b.Low, Plain(b.MixedGradient, Output.In));
@@ -123,7 +128,7 @@ internal sealed unsafe class FastBlock : IDisposable
         Turn(n, b.QkvGradient, rope, back: true);
         if (_queryNorm is not null) NormalisedBackward(n, s.Qkv, b.QkvGradient);
         t = StepClock.Tick("rotary", t);
-        Qkv.Biases(n, b.QkvGradient);
+        Qkv.Open(n, s.Qkv, b.QkvGradient, b.QkvGradient);
         Qkv.Above(n, b.QkvGradient, b.Low, b.LowT);
         t = StepClock.Tick("norms and low-rank middles", t);
         if (wantsInput)
@@ -185,7 +190,7 @@ internal sealed unsafe class FastBlock : IDisposable
         return scratch;
     }
 
-    // Queries and keys through their norms, values as they are.
+    // Queries and keys through their norms, if they have any, values as they are.
     private byte* Normalised(int n, byte* qkv, byte* to)
     {
         var (queries, keys) = Widths;
@@ -194,7 +199,12 @@ internal sealed unsafe class FastBlock : IDisposable
         {
             for (long at = job * Workspace.Width * bytes, end = at + Workspace.Width * bytes; at < end; at += bytes)
             {
-                _queryNorm!.Forward(qkv + at, to + at, queries / _queryNorm.Width);
+                if (_queryNorm is null)
+                {
+                    Buffer.MemoryCopy(qkv + at, to + at, bytes, bytes);
+                    continue;
+                }
+                _queryNorm.Forward(qkv + at, to + at, queries / _queryNorm.Width);
                 _keyNorm!.Forward(qkv + at + keysAt, to + at + keysAt, keys / _keyNorm.Width);
                 Buffer.MemoryCopy(qkv + at + valuesAt, to + at + valuesAt, bytes - valuesAt, bytes - valuesAt);
             }
@@ -231,6 +241,33 @@ internal sealed unsafe class FastBlock : IDisposable
 
     private TileSink Plain(byte* to, int width)
         => (panel, row, rows, tile) => _k.Store(tile, Workspace.Width, rows, panel.Columns, to + ((long)row * width + panel.At) * _k.Size, width, 1);
+
+    // The same for 64 rows of gates and ups with gains: what they were is gone afterwards, so its sum with the gradient is taken here.
+    private void GatesBackward(Panel panel, int row, float* tile, byte* gateUp, byte* act, float* products)
+    {
+        long bytes = (long)panel.Columns * _k.Size, pitch = 2L * _inner * _k.Size, keptPitch = Workspace.Width * _k.Size;
+        byte* kept = stackalloc byte[2 * Workspace.Width * Workspace.Width * _k.Size], keptUp = kept + Workspace.Width * keptPitch;
+        byte* gate = gateUp + row * pitch + (long)panel.At * _k.Size, up = gate + (long)_inner * _k.Size;
+        for (int r = 0; r < Workspace.Width; r++)
+        {
+            Buffer.MemoryCopy(gate + r * pitch, kept + r * keptPitch, bytes, bytes);
+            Buffer.MemoryCopy(up + r * pitch, keptUp + r * keptPitch, bytes, bytes);
+        }
+        _k.GateBackward(_kind, tile, Workspace.Width, Workspace.Width, panel.Columns, gate, up, 2 * _inner, act + ((long)row * _inner + panel.At) * _k.Size, _inner);
+        float* sums = products + (long)row / Workspace.Width * 2 * _inner + panel.At;
+        new Span<float>(sums, panel.Columns).Clear();
+        new Span<float>(sums + _inner, panel.Columns).Clear();
+        _k.AddProducts(kept, Workspace.Width, gate, 2 * _inner, Workspace.Width, panel.Columns, sums);
+        _k.AddProducts(keptUp, Workspace.Width, up, 2 * _inner, Workspace.Width, panel.Columns, sums + _inner);
+    }
+
+    // What becomes of a part's last product: kept, added to the residual stream, or both; null: neither is wanted. A norm adds it later.
+    private TileSink? Sink(FastNorm? norm, byte* kept, byte* from, byte* to)
+    {
+        if (kept is null) return to is null ? null : Residual(from, to);
+        var keep = WithBias(kept);
+        return norm is not null || to is null ? keep : keep + Residual(from, to);
+    }
 
     private TileSink WithBias(byte* to)
         => (panel, row, rows, tile) => _k.StoreSum(tile, Workspace.Width, rows, panel.Columns, to + ((long)row * _hidden + panel.At) * _k.Size, _hidden, 1, BiasOf(panel), null);

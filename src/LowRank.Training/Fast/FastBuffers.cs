@@ -10,8 +10,9 @@ internal sealed unsafe class Saved(FastBlock block, DecoderSpec spec, Kernels ke
     private readonly NativeBlock _qkv = new((rows + 64L) * block.Qkv.Out * kernels.Size), _mixed = new((long)rows * block.Output.In * kernels.Size),
         _lse = new((long)rows * spec.Attention.Heads * sizeof(float)), _middle = new((long)rows * spec.HiddenSize * kernels.Size), _gateUp = new((long)rows * block.GateUp.Out * kernels.Size),
         _lowQkv = new((long)rows * Math.Max(rank, block.Qkv.Rank) * kernels.Size), _lowOutput = new((long)rows * Math.Max(rank, block.Output.Rank) * kernels.Size),
-        _attentionOut = new(block.KeepsAttentionOut ? (long)rows * spec.HiddenSize * kernels.Size : 0), _feedForwardOut = new(block.KeepsFeedForwardOut ? (long)rows * spec.HiddenSize * kernels.Size : 0),
         _lowGateUp = new((long)rows * Math.Max(rank, block.GateUp.Rank) * kernels.Size), _lowDown = new((long)rows * Math.Max(rank, block.Down.Rank) * kernels.Size);
+
+    private NativeBlock? _attentionOut, _feedForwardOut;
 
     /// <summary>[N, (heads + 2 keyHeads)·d], turned; not yet where <see cref="FastBlock.KeepsRaw"/>.</summary>
     public byte* Qkv => _qkv.Start;
@@ -21,10 +22,10 @@ internal sealed unsafe class Saved(FastBlock block, DecoderSpec spec, Kernels ke
     public float* Lse => (float*)_lse.Start;
     /// <summary>[N, H] the residual stream between attention and feed-forward.</summary>
     public byte* Middle => _middle.Start;
-    /// <summary>[N, H] what goes into the norm behind attention, where there is one.</summary>
-    public byte* AttentionOut => _attentionOut.Start;
-    /// <summary>[N, H] what goes into the norm behind the feed-forward part, where there is one.</summary>
-    public byte* FeedForwardOut => _feedForwardOut.Start;
+    /// <summary>[N, H] what comes out of attention's last projection, where <see cref="FastBlock.KeepsAttentionOut"/>.</summary>
+    public byte* AttentionOut => (_attentionOut ??= new((long)rows * spec.HiddenSize * kernels.Size)).Start;
+    /// <summary>[N, H] what comes out of the down projection, where <see cref="FastBlock.KeepsFeedForwardOut"/>.</summary>
+    public byte* FeedForwardOut => (_feedForwardOut ??= new((long)rows * spec.HiddenSize * kernels.Size)).Start;
     /// <summary>[N, 2·I] gates and ups; in the backward pass their gradients.</summary>
     public byte* GateUp => _gateUp.Start;
     /// <summary>[r, N]</summary>
@@ -42,7 +43,7 @@ internal sealed unsafe class Saved(FastBlock block, DecoderSpec spec, Kernels ke
 
     public void Dispose()
     {
-        foreach (var part in (NativeBlock[])[_qkv, _mixed, _lse, _middle, _attentionOut, _feedForwardOut, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown]) part.Dispose();
+        foreach (var part in (NativeBlock?[])[_qkv, _mixed, _lse, _middle, _attentionOut, _feedForwardOut, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown]) part?.Dispose();
     }
 }
 
@@ -51,8 +52,9 @@ internal sealed unsafe class Shared(FastBlock block, DecoderSpec spec, int rank,
 {
     private readonly NativeBlock _x = new((long)rows * spec.HiddenSize * kernels.Size), _act = new((long)rows * spec.FeedForward.Size * kernels.Size),
         _low = new((long)rows * rank * kernels.Size), _lowT = new((long)rows * rank * kernels.Size), _gradient = new((long)rows * spec.HiddenSize * kernels.Size),
-        _mixedGradient = new((long)rows * block.Output.In * kernels.Size), _qkvGradient = new((long)rows * block.Qkv.Out * kernels.Size),
-        _turned = new(block.KeepsRaw ? (rows + 64L) * block.Qkv.Out * kernels.Size : 0), _above = new((long)rows * spec.HiddenSize * kernels.Size);
+        _mixedGradient = new((long)rows * block.Output.In * kernels.Size), _qkvGradient = new((long)rows * block.Qkv.Out * kernels.Size), _above = new((long)rows * spec.HiddenSize * kernels.Size);
+
+    private NativeBlock? _turned, _products;
 
     /// <summary>[N, H] a norm's output.</summary>
     public byte* X => _x.Start;
@@ -68,8 +70,10 @@ internal sealed unsafe class Shared(FastBlock block, DecoderSpec spec, int rank,
     public byte* MixedGradient => _mixedGradient.Start;
     /// <summary>[N, (heads + 2 keyHeads)·d]</summary>
     public byte* QkvGradient => _qkvGradient.Start;
-    /// <summary>[N, (heads + 2 keyHeads)·d] queries, keys and values as attention reads them, where what is kept of them is not yet normalised and turned.</summary>
-    public byte* Turned => _turned.Start;
+    /// <summary>[N, (heads + 2 keyHeads)·d] queries, keys and values as attention reads them, where <see cref="FastBlock.KeepsRaw"/>.</summary>
+    public byte* Turned => (_turned ??= new((rows + 64L) * block.Qkv.Out * kernels.Size)).Start;
+    /// <summary>[N / 64, 2·I] sums of gates and ups times their gradients, where they have DoRA's gains.</summary>
+    public float* Products => (float*)(_products ??= new((long)rows / Workspace.Width * block.GateUp.Out * sizeof(float))).Start;
     /// <summary>[N, H] the gradient of a block's output.</summary>
     public byte* Above => _above.Start;
 
@@ -79,7 +83,7 @@ internal sealed unsafe class Shared(FastBlock block, DecoderSpec spec, int rank,
 
     public void Dispose()
     {
-        foreach (var part in (NativeBlock[])[_x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _above]) part.Dispose();
+        foreach (var part in (NativeBlock?[])[_x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _products, _above]) part?.Dispose();
     }
 }
 

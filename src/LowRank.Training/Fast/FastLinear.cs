@@ -6,17 +6,18 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// One projection of the step: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. W is frozen, B·A is never formed. A projection without an adapter is the same with no factors.
+/// One projection of the step: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. W is frozen, B·A is never formed. A projection without an adapter is the same with no factors; DoRA's gains are
+/// <see cref="FastGains"/>'s.
 /// </summary>
 internal sealed unsafe class FastLinear
 {
-    private readonly Parameter? _a, _b, _bias;
+    private readonly Parameter? _a, _b, _bias, _magnitude;
 
-    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none, and the bias that is trained instead of the base's, or none.</summary>
-    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Parameter? bias, Kernels kernels)
+    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none, DoRA's magnitude [out] or none, and the bias that is trained instead of the base's, or none.</summary>
+    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Parameter? magnitude, Parameter? bias, Kernels kernels)
     {
         Weight = FastWeight.Of(layer, kernels);
-        (_a, _b, Scale, _bias) = (a, b, (float)scale, bias);
+        (_a, _b, Scale, _magnitude, _bias) = (a, b, (float)scale, magnitude, bias);
         Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
         if (layer.Bias is { } own)
         {
@@ -38,12 +39,14 @@ internal sealed unsafe class FastLinear
     public float Scale { get; }
     /// <summary>b in float32, or null; a trained one as <see cref="Begin"/> found it.</summary>
     public NativeBlock? Bias { get; }
+    /// <summary>Whether it has a magnitude.</summary>
+    public bool HasMagnitude => _magnitude is not null;
     /// <summary>Whether anything of it is trained.</summary>
     public bool IsTrained => _a is not null || _bias is not null;
     /// <summary>A's rows as trained.</summary>
     public int TrueRank => (int)(_a?.size(0) ?? 0);
 
-    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next four.</summary>
+    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next six.</summary>
     public float* A { get; private set; }
     /// <summary>B's numbers, [out, r].</summary>
     public float* B { get; private set; }
@@ -51,6 +54,10 @@ internal sealed unsafe class FastLinear
     public float* GradientA { get; private set; }
     /// <summary>Where B's gradient is summed, [out, r].</summary>
     public float* GradientB { get; private set; }
+    /// <summary>m's numbers, [out]; null without a magnitude.</summary>
+    public float* Magnitude { get; private set; }
+    /// <summary>Where m's gradient is summed, [out].</summary>
+    public float* GradientMagnitude { get; private set; }
     /// <summary>Where b's gradient is summed, [out]; null where it is not trained.</summary>
     public float* GradientBias { get; private set; }
 
@@ -61,6 +68,11 @@ internal sealed unsafe class FastLinear
         {
             Buffer.MemoryCopy(NativeTensors.DataPointer(_bias), Bias!.Start, Bias.Bytes, Bias.Bytes);
             GradientBias = Gradient(_bias);
+        }
+        if (_magnitude is not null)
+        {
+            Magnitude = (float*)NativeTensors.DataPointer(_magnitude);
+            GradientMagnitude = Gradient(_magnitude);
         }
         if (_a is null) return;
         A = (float*)NativeTensors.DataPointer(_a);

@@ -31,6 +31,7 @@ internal sealed unsafe class FastStack : IDisposable
     private readonly Panel[] _panels, _columns;
     private readonly NativeBlock? _a, _aPanel;
     private readonly NativeBlock?[] _b, _bPanels;
+    private readonly FastGains? _gains;
 
     /// <summary>Stacks projections; <paramref name="gated"/>: two halves of the output are a gate and its up.</summary>
     public FastStack(IReadOnlyList<FastLinear> parts, bool gated, Workspace space)
@@ -53,6 +54,7 @@ internal sealed unsafe class FastStack : IDisposable
             _a = new NativeBlock((long)Rank * In * _k.Size);
             _aPanel = new NativeBlock((long)Rank * In * _k.Size);
         }
+        _gains = FastGains.Of(_parts, _outAt, _rankAt, Rank, space);
         _b = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
         _bPanels = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
     }
@@ -65,6 +67,8 @@ internal sealed unsafe class FastStack : IDisposable
     public int Rank { get; }
     /// <summary>Whether any has an adapter.</summary>
     public bool IsAdapted { get; }
+    /// <summary>Whether any has DoRA's gains.</summary>
+    public bool HasGains => _gains is not null;
     /// <summary>Whether anything of it is trained.</summary>
     public bool IsTrained { get; }
 
@@ -87,6 +91,9 @@ internal sealed unsafe class FastStack : IDisposable
         }
         if (IsAdapted) _k.PackTransposed(_a!.Start, In, Rank, In, _aPanel!.Start, Rank, Rank);
     }
+
+    /// <summary>Makes DoRA's gains, where it has any, from the packed factors.</summary>
+    public void Measure() => _gains?.Measure(_a!.Start, _aPanel!.Start, _b);
 
     /// <summary>low = s·x·Aᵀ, and its transpose. <paramref name="before"/>(row, rows) makes those rows of x first.</summary>
     public void Lows(int n, byte* x, byte* low, byte* lowT, Action<int, int>? before)
@@ -127,7 +134,7 @@ internal sealed unsafe class FastStack : IDisposable
         _k.Transpose(to, Rank, Workspace.Width, Rank, lowT + (long)row * _k.Size, n, _space.Rows(worker));
     }
 
-    /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
+    /// <summary>y = g∘(x·Wᵀ + low·Bᵀ), tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
     {
         long stride = PanelBytes(In);
@@ -140,6 +147,7 @@ internal sealed unsafe class FastStack : IDisposable
             if (panel.Part.Rank > 0) _k.Multiply(rows, width, panel.Part.Rank, middle + RankAt(panel.Part) * _k.Size, Rank, rightLow, width, tile, Workspace.Width, true);
             if (panel.Second is { Rank: > 0 } up)
                 _k.Multiply(rows, width, up.Rank, middle + RankAt(up) * _k.Size, Rank, rightLow + (long)panel.Part.Rank * width * _k.Size, width, tile + Panel.Half, Workspace.Width, true);
+            _gains?.Apply(panel, rows, tile);
         });
     }
 
@@ -184,11 +192,18 @@ internal sealed unsafe class FastStack : IDisposable
 
     private int RankAt(FastLinear part) => _rankAt[Array.IndexOf(_parts, part)];
 
-    /// <summary>Adds the gradients of trained biases, the sums of dy's columns over the tokens in their order.</summary>
-    public void Biases(int n, byte* dy)
+    /// <summary>
+    /// Adds the gradients of trained biases (the sums of dy's columns over the tokens in their order) and magnitudes, given y and dy [N, Out], or without y
+    /// <paramref name="products"/>; returns dz = g∘dy, which the other passes take for dy: written to <paramref name="dz"/>, or dy itself where there are no gains.
+    /// </summary>
+    public byte* Open(int n, byte* y, byte* dy, byte* dz, float* products = null)
     {
         for (int p = 0; p < _parts.Length; p++)
             if (_parts[p].GradientBias is not null) Bias(p, n, dy);
+        if (_gains is null) return dy;
+        _gains.Gradients(n, y, dy, products);
+        _gains.Scale(n, dy, dz);
+        return dz;
     }
 
     private void Bias(int p, int n, byte* dy)
@@ -288,6 +303,7 @@ internal sealed unsafe class FastStack : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _gains?.Dispose();
         foreach (var block in (NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
     }
 }

@@ -41,7 +41,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         {
             string name = names[layer];
             Parameter? Of(ParameterRole role) => factors[name].FirstOrDefault(p => p.Role == role)?.Parameter;
-            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Bias), _k);
+            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Magnitude), Of(ParameterRole.Bias), _k);
         }
         var plain = model.PlainBlocks();
         int ranks = plain.Max(b => Math.Max(b.Qkv.Concat([b.Output]).Sum(RankOf), b.GateUp.Concat([b.Down]).Sum(RankOf)));
@@ -62,10 +62,9 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (model.Device.type != TorchSharp.DeviceType.CPU) return $"it runs on {model.Device}";
         if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
-        if (config.UseDora) return "use_dora is set";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
-        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
+        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Magnitude or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
         return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
@@ -78,6 +77,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         var stacks = _blocks.SelectMany(b => b.Stacks).ToArray();
         foreach (var stack in stacks) stack.Look();
         Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
+        foreach (var stack in stacks) stack.Measure();
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
         foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight);

@@ -18,9 +18,13 @@ public class FastStepTests
         { "qwen3", "all-linear", "{}", "float32" }, { "qwen3", "o_proj", "{}", "float32" }, { "qwen3", "all-linear", "{}", "bfloat16" },
         { "olmo2", "all-linear", "{}", "float32" }, { "olmo2", "q_proj", "{}", "float32" }, { "olmo2", "upper", "{}", "float32" }, { "olmo2", "all-linear", "{}", "bfloat16" },
         { "gemma3", "all-linear", "{}", "float32" }, { "gemma3", "upper", "{}", "float32" }, { "gemma2", "all-linear", "{}", "float32" }, { "gemma2", "down_proj", "{}", "float32" }, { "gemma2", "all-linear", "{}", "bfloat16" },
+        { "llama", "all-linear", Trained("none", dora: true), "float32" }, { "llama", "upper", Trained("none", dora: true), "float32" }, { "llama-bias", "all-linear", Trained("all", dora: true), "float32" },
+        { "llama-yarn", "q_proj,up_proj", Trained("none", dora: true), "float32" }, { "phi3", "all-linear", Trained("none", dora: true), "float32" }, { "qwen2", "k_proj,o_proj,down_proj", Trained("lora_only", dora: true), "float32" },
+        { "qwen3", "all-linear", Trained("none", dora: true), "float32" }, { "gemma2", "all-linear", Trained("none", dora: true), "float32" }, { "granite", "gate_proj,o_proj", Trained("none", dora: true), "float32" },
+        { "olmo2", "down_proj", Trained("none", dora: true), "float32" }, { "llama-bias", "all-linear", Trained("all", dora: true), "bfloat16" },
     };
 
-    private static string Trained(string biases) => new JsonObject { ["bias"] = biases }.ToJsonString();
+    private static string Trained(string biases, bool dora = false) => new JsonObject { ["bias"] = biases, ["use_dora"] = dora }.ToJsonString();
 
     [Theory]
     [MemberData(nameof(Accepted))]
@@ -54,7 +58,6 @@ public class FastStepTests
 
     [Theory]
     [InlineData("mixtral", "{}", "mixture of experts")]
-    [InlineData("llama", "{\"use_dora\": true}", "use_dora")]
     [InlineData("llama", "{\"lora_dropout\": 0.1}", "lora_dropout")]
     [InlineData("llama", "{\"modules_to_save\": [\"lm_head\"]}", "lm_head.weight is trained")]
     [InlineData("llama", "{\"target_modules\": [\"q_proj\", \"lm_head\"]}", "lm_head.lora_A.weight is trained")]
