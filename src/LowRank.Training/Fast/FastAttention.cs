@@ -32,9 +32,18 @@ internal sealed unsafe class FastAttention : IDisposable
         _keyGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
         _valueGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
         NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
-        _forward = Each((Block * Chunk * 2 + Block * _size + 4 * Block) * sizeof(float));
-        _backward = Each((4L * _longest * _size + 4 * Block * Block + Block * _size) * _k.Size + ((long)_longest * _size + 2L * _longest + 2 * Block * Block + 3 * Block * _size) * sizeof(float));
+        _forward = Each(ForwardScratch(_size));
+        _backward = Each(BackwardScratch(_size, _longest, _k.Size));
     }
+
+    /// <summary>Bytes that one of these takes.</summary>
+    public static long Bytes(AttentionSpec spec, int size, long rows, long paddedRows, long longest)
+        => 2 * paddedRows * spec.KeyHeads * spec.HeadSize * size + 2 * rows * spec.Heads * spec.HeadSize * sizeof(float)
+            + Workers.Count * (ForwardScratch(spec.HeadSize) + BackwardScratch(spec.HeadSize, (longest + Block - 1) / Block * Block, size));
+
+    private static long ForwardScratch(int headSize) => (Block * Chunk * 2 + Block * headSize + 5L * Block) * sizeof(float);
+    private static long BackwardScratch(int headSize, long longest, int size)
+        => (4 * longest * headSize + 4 * Block * Block + Block * headSize) * size + (longest * headSize + 2 * longest + 2 * Block * Block + 3 * Block * headSize) * sizeof(float);
 
     /// <summary>Rows that it has room for.</summary>
     public bool Fits(FastSlice slice) => slice.Rows <= _capacity && slice.PaddedRows <= _padded && slice.Sequences.Max(s => s.Length) <= _longest;

@@ -9,7 +9,7 @@ namespace LowRank.Training;
 /// </summary>
 internal sealed unsafe class FastLoss : IDisposable
 {
-    private const long LogitBytes = 50 << 20;
+    private const long LogitBytes = 25 << 20;
     private const int VocabularyBlock = 256;
 
     private readonly Workspace _space;
@@ -27,7 +27,7 @@ internal sealed unsafe class FastLoss : IDisposable
         (_width, _vocabulary, _epsilon, _scale) = (_head.Columns, _head.RowCount, (float)norm.Epsilon, (float)model.Spec.LogitScale);
         _cap = (float)(model.Spec.LogitSoftCap ?? 0);
         _pitch = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
-        _chunk = (int)Math.Clamp(LogitBytes / ((long)_pitch * _k.Size) / Workspace.Width * Workspace.Width, 2 * Workspace.Width, 1024);
+        _chunk = Rows(_vocabulary, _k.Size);
         float[] factors = norm.Factors();
         _norm = new NativeBlock(factors.Length * sizeof(float));
         factors.CopyTo(new Span<float>(_norm.Start, factors.Length));
@@ -40,8 +40,15 @@ internal sealed unsafe class FastLoss : IDisposable
         _expanded = Each(_head.NeedsExpanding ? (long)VocabularyBlock * _width * sizeof(float) : 0);
     }
 
-    /// <summary>Bytes of its buffers.</summary>
-    public long Bytes => ((NativeBlock[])[_norm, _logits, _hidden, _normed, .. _sums, .. _panels, .. _expanded]).Sum(b => b.Bytes);
+    // Rows whose logits are made at once.
+    private static int Rows(int vocabulary, int size) => (int)Math.Clamp(LogitBytes / ((long)vocabulary * size) / Workspace.Width * Workspace.Width, 2 * Workspace.Width, 1024);
+
+    /// <summary>Bytes that its buffers take.</summary>
+    public static long BufferBytes(DecoderSpec spec, int size)
+    {
+        long rows = Rows(spec.VocabularySize, size), width = spec.HiddenSize;
+        return rows * (spec.VocabularySize + 2 * width) * size + Workers.Count * (rows * width * sizeof(float) + VocabularyBlock * width * size);
+    }
 
     /// <summary>The sum of the targets' losses; adds the gradient of weight times it to <paramref name="gradient"/> [N, H], given the last block's output <paramref name="hidden"/> [N, H].</summary>
     public double Run(FastSlice slice, byte* hidden, byte* gradient, double weight)

@@ -24,6 +24,8 @@ internal sealed record Panel(FastLinear Part, int Row, int Columns, int At, Fast
 /// </summary>
 internal sealed unsafe class FastStack : IDisposable
 {
+    private const int Wide = 2 * Workspace.Width; // columns of a gradient's panel: longer stretches of a row are read than of a product's
+
     private readonly FastLinear[] _parts;
     private readonly Workspace _space;
     private readonly Kernels _k;
@@ -217,8 +219,8 @@ internal sealed unsafe class FastStack : IDisposable
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
     {
         if (!IsAdapted) return;
-        var jobs = Columns(In).Select(c => (Part: -1, c.From, c.Count))
-            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out).Select(c => (Part: p, c.From, c.Count)))).ToArray();
+        var jobs = Columns(In, Wide).Select(c => (Part: -1, c.From, c.Count))
+            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out, Wide).Select(c => (Part: p, c.From, c.Count)))).ToArray();
         Workers.For(jobs.Length, (worker, job) =>
         {
             var (part, from, count) = jobs[job];
@@ -229,27 +231,27 @@ internal sealed unsafe class FastStack : IDisposable
             {
                 var to = _parts[part];
                 for (int c = 0; c < count; c++)
-                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Workspace.Width + c];
+                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Wide + c];
                 return;
             }
             for (int p = 0; p < _parts.Length; p++)
                 for (int r = 0; r < _parts[p].TrueRank; r++)
                 {
-                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Workspace.Width;
+                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Wide;
                     for (int c = 0; c < count; c++) to[c] += row[c];
                 }
         });
     }
 
-    // sums [m, 64] = left [m, n]·y [n, count]
+    // sums [m, 128] = left [m, n]·y [n, count]
     private void OverTokens(int worker, int n, byte* left, int m, byte* y, int pitch, int count, float* sums)
     {
         byte* panel = _space.Panel(worker);
         for (int t = 0; t < n; t += Workspace.TileRows)
         {
             int rows = Math.Min(Workspace.TileRows, n - t);
-            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Workspace.Width);
-            _k.Multiply(m, Workspace.Width, rows, left + (long)t * _k.Size, n, panel, Workspace.Width, sums, Workspace.Width, t > 0);
+            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Wide);
+            _k.Multiply(m, Wide, rows, left + (long)t * _k.Size, n, panel, Wide, sums, Wide, t > 0);
         }
     }
 
@@ -295,9 +297,9 @@ internal sealed unsafe class FastStack : IDisposable
             yield return new(gate, from, Math.Min(Panel.Half, inner - from), from, up, ReferenceEquals(gate, up) ? inner + from : from);
     }
 
-    private static IEnumerable<(int From, int Count)> Columns(int width)
+    private static IEnumerable<(int From, int Count)> Columns(int width, int step = Workspace.Width)
     {
-        for (int from = 0; from < width; from += Workspace.Width) yield return (from, Math.Min(Workspace.Width, width - from));
+        for (int from = 0; from < width; from += step) yield return (from, Math.Min(step, width - from));
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LowRank.Models;
 using LowRank.Tensors;
 using TorchSharp.Modules;
@@ -12,25 +13,29 @@ namespace LowRank.Training;
 /// </summary>
 internal sealed unsafe class FastStep : IMicroStep, IDisposable
 {
-    /// <summary>Tokens of a slice: enough to pay for reading the weights, few enough for the memory.</summary>
-    private const int SliceTokens = 1024;
-
     private readonly CausalLM _model;
     private readonly Kernels _k;
     private readonly Workspace _space;
     private readonly List<FastBlock> _blocks;
     private readonly FastLoss _loss;
-    private readonly int _lowest, _rank;
+    private readonly FastWidths _widths;
+    private readonly long _limit;
+    private readonly int _lowest;
     private readonly Dictionary<(RopeSpec, int), (float[], float[])> _tables = [];
+    private FastPlan? _plan;
     private int _rows, _longest;
     private FastAttention? _attention;
+    private NativeBlock? _memory;
     private Shared? _shared;
     private Saved?[] _saved = [];
     private Saved? _passing;
-    private NativeBlock?[] _inputs = [];
+    private long _inputs;
 
     /// <summary>Opens the model; only where <see cref="Refusal"/> has no objection.</summary>
-    public FastStep(CausalLM model, Adapter adapter)
+    /// <param name="model">The base.</param>
+    /// <param name="adapter">What is trained.</param>
+    /// <param name="limit">Bytes that activations may take; null: what <see cref="FastPlan.DefaultLimit"/> says.</param>
+    public FastStep(CausalLM model, Adapter adapter, long? limit = null)
     {
         _model = model;
         _k = Kernels.Of(model.ComputeDType);
@@ -44,13 +49,11 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
             return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Magnitude), Of(ParameterRole.Bias), _k);
         }
         var plain = model.PlainBlocks();
-        int ranks = plain.Max(b => Math.Max(b.Qkv.Concat([b.Output]).Sum(RankOf), b.GateUp.Concat([b.Down]).Sum(RankOf)));
-        int RankOf(Projection layer) => factors[names[layer]].Where(p => p.Role == ParameterRole.A).Sum(p => (int)p.Parameter.size(0) + 2);
         var spec = model.Spec;
-        int qkv = (spec.Attention.Heads + 2 * spec.Attention.KeyHeads) * spec.Attention.HeadSize;
-        _space = new Workspace(_k, new[] { spec.HiddenSize, qkv, 2 * spec.FeedForward.Size }.Max(), (ranks + 15) / 16 * 16, Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), spec.Attention.Heads * spec.Attention.HeadSize));
+        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size, adapter.Config.UseDora);
+        _limit = limit ?? FastPlan.DefaultLimit(model.Bytes);
+        _space = new Workspace(_k, new[] { spec.HiddenSize, _widths.Qkv, 2 * spec.FeedForward.Size }.Max(), Math.Max(16, _widths.Rank), Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), _widths.Mixed));
         _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
-        _rank = _blocks.Max(b => b.Stacks.Max(s => s.Rank));
         _loss = new FastLoss(model, _space);
         _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
@@ -80,7 +83,9 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         foreach (var stack in stacks) stack.Measure();
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
-        foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight);
+        int longest = batch.Documents?.Max() ?? batch.T;
+        if (_plan is null || longest > _longest) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
+        foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight);
         return sums;
     }
 
@@ -97,7 +102,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
             Embed(slice, Input(0));
             for (int i = 0; i < _blocks.Count; i++) _blocks[i].Forward(slice, Input(i), Input(i + 1), _saved[i] ?? _passing!, _shared!, _attention!, RopeOf(_blocks[i]));
             byte* gradient = _shared!.Above;
-            new Span<byte>(gradient, n * _model.Spec.HiddenSize * _k.Size).Clear();
+            NativeMemory.Clear(gradient, (nuint)((long)n * _widths.Hidden * _k.Size));
             double loss = _loss.Run(slice, Input(_blocks.Count), gradient, weight);
             if (slice.Targets.Count == 0 || _lowest < 0) return default;
             for (int i = _blocks.Count - 1; i >= _lowest; i--)
@@ -116,7 +121,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     }
 
     // Blocks below the lowest adapted one hand their output on through two buffers in turn.
-    private byte* Input(int block) => _inputs[block <= _lowest ? block % 2 : block - _lowest + 1]!.Start;
+    private byte* Input(int block) => _memory!.Start + _inputs + (block <= _lowest ? block % 2 : block - _lowest + 1) * FastPlan.InputBytes(_widths, _rows);
 
     private void Embed(FastSlice slice, byte* to)
     {
@@ -137,25 +142,25 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     private void MakeRoom(FastSlice slice)
     {
         if (_attention is not null && slice.Rows <= _rows && _attention.Fits(slice)) return;
-        Free();
-        var spec = _model.Spec;
-        _rows = Math.Max(_rows, slice.Rows);
-        _attention = new FastAttention(spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), Math.Max(slice.Sequences.Max(s => s.Length), _longest));
         _longest = Math.Max(_longest, slice.Sequences.Max(s => s.Length));
-        _shared = new Shared(_blocks[0], spec, _rank, _k, _rows);
-        _saved = [.. _blocks.Select((b, i) => i >= _lowest ? new Saved(b, spec, _k, _rows) : null)];
-        if (_saved.Any(s => s is null)) _passing = new Saved(_blocks[0], spec, _k, _rows, _rank);
-        _inputs = [.. Enumerable.Range(0, _blocks.Count - _lowest + 2).Select(_ => new NativeBlock((long)_rows * spec.HiddenSize * _k.Size))];
+        _rows = Math.Max(_rows, slice.Rows);
+        Free();
+        int blocks = _blocks.Count - _lowest, kept = _plan!.Kept(_widths, _model.Spec, _rows, _longest, blocks);
+        long saved = FastPlan.SavedBytes(_widths, _rows), shared = FastPlan.SharedBytes(_widths, _rows);
+        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), _longest);
+        int passing = kept < _blocks.Count ? 1 : 0;
+        _inputs = (kept + passing) * saved + shared;
+        _memory = new NativeBlock(_inputs + (blocks + 2) * FastPlan.InputBytes(_widths, _rows));
+        _passing = passing > 0 ? new Saved(_widths, _rows, _memory.Start + kept * saved) : null;
+        _saved = [.. _blocks.Select((_, i) => i >= _blocks.Count - kept ? new Saved(_widths, _rows, _memory.Start + (_blocks.Count - 1 - i) * saved) : null)];
+        _shared = new Shared(_widths, _rows, _memory.Start + (kept + passing) * saved);
     }
 
     private void Free()
     {
         _attention?.Dispose();
-        _shared?.Dispose();
-        _passing?.Dispose();
-        foreach (var saved in _saved) saved?.Dispose();
-        foreach (var input in _inputs) input?.Dispose();
-        (_attention, _shared, _passing, _saved, _inputs) = (null, null, null, [], []);
+        _memory?.Dispose();
+        (_attention, _memory) = (null, null);
     }
 
     /// <inheritdoc/>
