@@ -30,8 +30,8 @@ public sealed class DecoderBlock : nn.Module<Tensor, BlockInput, Tensor>
         var attention = _attention.Parts;
         var (gateUp, down) = ((FeedForward)_feedForward).Parts;
         return new(
-            (RmsNorm?)_inputNorm, attention.Qkv, attention.QueryNorm, attention.KeyNorm, attention.Output, (RmsNorm?)_attentionOutputNorm,
-            (RmsNorm?)_feedForwardNorm, gateUp, down, (RmsNorm?)_feedForwardOutputNorm, attention.Layer.Rope is { } rope ? _spec.Ropes[rope] : null, attention.Layer.Window);
+            _inputNorm, attention.Qkv, attention.QueryNorm, attention.KeyNorm, attention.Output, _attentionOutputNorm,
+            _feedForwardNorm, gateUp, down, _feedForwardOutputNorm, attention.Layer.Rope is { } rope ? _spec.Ropes[rope] : null, attention.Layer.Window);
     }
 
     /// <inheritdoc/>

@@ -65,13 +65,23 @@ public abstract unsafe class Kernels
     /// <summary>dx = the norm's gradient given dy, nothing added; dx may be dy.</summary>
     public abstract void RmsNormGradient(void* x, float* weight, void* dy, void* dx, int rows, int width, float epsilon);
 
-    /// <summary>Turns a token's heads: (x, y) -> (x·cos - y·sin, y·cos + x·sin), y lying <paramref name="half"/> behind x; back with the sines negated.</summary>
+    /// <summary>y = (x - mean) / deviation·w + b, row by row; rows lie end to end.</summary>
+    public abstract void LayerNorm(void* x, float* weight, float* bias, void* y, int rows, int width, float epsilon);
+    /// <summary>dx += the norm's gradient given dy, and y = the norm's output again (null: not wanted).</summary>
+    public abstract void LayerNormBackward(void* x, float* weight, float* bias, void* dy, void* dx, void* y, int rows, int width, float epsilon);
+
+    /// <summary>Turns a token's heads, which begin <paramref name="headSize"/> apart: (x, y) -> (x·cos - y·sin, y·cos + x·sin), y lying <paramref name="half"/> behind x; back with the sines negated.</summary>
     public abstract void Rotate(void* x, int heads, int headSize, int half, float* cos, float* sin, bool back);
 
     /// <summary>gate and up out of a product's tile, kept in this kind, and act = activation(gate)·up.</summary>
     public abstract void Gate(GateKind kind, float* gate, float* up, long pitch, int rows, int columns, void* keptGate, void* keptUp, long keptPitch, void* act, long actPitch);
     /// <summary>Given d(act) in a tile: the gradients of gate and up in place of them, and act again.</summary>
     public abstract void GateBackward(GateKind kind, float* dact, long pitch, int rows, int columns, void* gate, void* up, long keptPitch, void* act, long actPitch);
+
+    /// <summary>x out of a product's tile, kept in this kind, and act = activation(x): a feed-forward part without a gate.</summary>
+    public abstract void Activate(GateKind kind, float* x, long pitch, int rows, int columns, void* kept, long keptPitch, void* act, long actPitch);
+    /// <summary>Given d(act) in a tile: the gradient of x in place of it, and act again.</summary>
+    public abstract void ActivateBackward(GateKind kind, float* dact, long pitch, int rows, int columns, void* kept, long keptPitch, void* act, long actPitch);
 
     /// <summary>
     /// A row of logits, times <paramref name="scale"/>, then cap·tanh(l / cap) unless <paramref name="cap"/> is 0: returns the target's negative log-probability in float32; the row becomes e^(l - max) with the sum taken off the target
@@ -95,11 +105,15 @@ public abstract unsafe class Kernels
     public abstract void Scale(float* y, int count, float factor);
 }
 
-/// <summary>The non-linearity of a gated feed-forward part.</summary>
+/// <summary>The non-linearity of a feed-forward part.</summary>
 public enum GateKind
 {
     /// <summary>x·sigmoid(x)</summary>
     Silu,
     /// <summary>GELU by its tanh formula, x·sigmoid(2z) with z = √(2/π)·(x + 0.044715·x³).</summary>
     GeluTanh,
+    /// <summary>GELU with the error function, x·Φ(x).</summary>
+    Gelu,
+    /// <summary>max(x, 0)</summary>
+    Relu,
 }

@@ -16,6 +16,7 @@ internal sealed unsafe class FastAttention : IDisposable
     private readonly Kernels _k;
     private readonly int _heads, _keyHeads, _size, _pitch, _capacity, _padded;
     private readonly float _scale, _cap;
+    private readonly bool _perHead;
     private readonly NativeBlock _keys, _values, _keyGradients, _valueGradients;
     private readonly NativeBlock[] _forward, _backward;
     private readonly int _longest;
@@ -24,6 +25,7 @@ internal sealed unsafe class FastAttention : IDisposable
     public FastAttention(AttentionSpec spec, Kernels kernels, int rows, int paddedRows, int longest)
     {
         (_k, _heads, _keyHeads, _size, _scale, _capacity, _padded) = (kernels, spec.Heads, spec.KeyHeads, spec.HeadSize, (float)spec.Scale, rows, paddedRows);
+        _perHead = spec.Layout == QkvLayout.PerHead;
         _cap = (float)(spec.SoftCap ?? 0);
         _pitch = (spec.Heads + 2 * spec.KeyHeads) * spec.HeadSize;
         _longest = (longest + Block - 1) / Block * Block;
@@ -57,7 +59,8 @@ internal sealed unsafe class FastAttention : IDisposable
         {
             var (sequence, block) = blocks[job / _keyHeads];
             int head = job % _keyHeads, rows = Math.Min(Block, sequence.Length - block * Block);
-            byte* key = At(qkv, sequence.Start + block * Block, _heads + head), value = key + (long)_keyHeads * _size * _k.Size;
+            long token = sequence.Start + block * Block;
+            byte* key = At(qkv, token, _heads + head), value = At(qkv, token, _heads + _keyHeads + head);
             long to = PanelAt(head, sequence, block);
             _k.PackTransposed(key, _pitch, rows, _size, _keys.Start + to, Block, Block);
             _k.PackRows(value, _pitch, rows, _size, _values.Start + to, Block, _size);
@@ -183,7 +186,12 @@ internal sealed unsafe class FastAttention : IDisposable
         }
     }
 
-    private byte* At(byte* qkv, long token, int head) => qkv + (token * _pitch + (long)head * _size) * _k.Size;
+    // A token's query, key or value heads, counted through.
+    private byte* At(byte* qkv, long token, int head)
+    {
+        int place = _perHead ? head % _heads * 3 + head / _heads : head;
+        return qkv + (token * _pitch + (long)place * _size) * _k.Size;
+    }
 
     private long PanelAt(int keyHead, FastSlice.Sequence sequence, int block) => ((long)keyHead * _padded + sequence.Padded + block * Block) * _size * _k.Size;
 

@@ -4,7 +4,7 @@ using LowRank.Tensors;
 namespace LowRank.Training;
 
 /// <summary>One block, forward and backward. Norms and activations are made again in the backward pass.</summary>
-internal sealed unsafe class FastBlock : IDisposable
+internal sealed unsafe partial class FastBlock : IDisposable
 {
     private readonly PlainBlock _block;
     private readonly DecoderSpec _spec;
@@ -12,18 +12,20 @@ internal sealed unsafe class FastBlock : IDisposable
     private readonly FastNorm? _inputNorm, _queryNorm, _keyNorm, _attentionOutputNorm, _feedForwardNorm, _feedForwardOutputNorm;
     private readonly GateKind _kind;
     private readonly int _hidden, _inner, _window;
+    private readonly bool _gated;
 
     public FastBlock(PlainBlock block, DecoderSpec spec, Workspace space, Func<Projection, FastLinear> open)
     {
         (_block, _spec, _k, _hidden, _inner, _window) = (block, spec, space.Kernels, spec.HiddenSize, spec.FeedForward.Size, block.Window ?? 1 << 30);
         Qkv = new([.. block.Qkv.Select(open)], false, space);
         Output = new([open(block.Output)], false, space);
-        GateUp = new([.. block.GateUp.Select(open)], true, space);
+        _gated = spec.FeedForward.Gated;
+        GateUp = new([.. block.GateUp.Select(open)], _gated, space);
         Down = new([open(block.Down)], false, space);
         (_inputNorm, _feedForwardNorm) = (FastNorm.Of(block.InputNorm, _k), FastNorm.Of(block.FeedForwardNorm, _k));
         (_queryNorm, _keyNorm) = (FastNorm.Of(block.QueryNorm, _k), FastNorm.Of(block.KeyNorm, _k));
         (_attentionOutputNorm, _feedForwardOutputNorm) = (FastNorm.Of(block.AttentionOutputNorm, _k, spec.ResidualScale), FastNorm.Of(block.FeedForwardOutputNorm, _k, spec.ResidualScale));
-        _kind = spec.FeedForward.Activation == Activation.Silu ? GateKind.Silu : GateKind.GeluTanh;
+        _kind = Enum.Parse<GateKind>(spec.FeedForward.Activation.ToString());
     }
 
     public FastStack Qkv { get; }
@@ -60,15 +62,11 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("projections forward", t);
         NormSum(n, _attentionOutputNorm, s.AttentionOut, input, s.Middle);
 
-        x = _feedForwardNorm is null ? s.Middle : b.X;
-        GateUp.Lows(n, x, b.Low, s.LowGateUp, Norm(_feedForwardNorm, s.Middle, x));
+        byte* source = _spec.ParallelResidual ? input : s.Middle;
+        x = _feedForwardNorm is null ? source : b.X;
+        GateUp.Lows(n, x, b.Low, s.LowGateUp, Norm(_feedForwardNorm, source, x));
         t = StepClock.Tick("norms and low-rank middles", t);
-        GateUp.Forward(n, x, b.Low, (panel, row, rows, tile) =>
-        {
-            AddBias(panel, rows, tile);
-            byte* gate = s.GateUp + ((long)row * 2 * _inner + panel.At) * _k.Size;
-            _k.Gate(_kind, tile, tile + Panel.Half, Workspace.Width, rows, panel.Columns, gate, gate + (long)_inner * _k.Size, 2 * _inner, b.Act + ((long)row * _inner + panel.At) * _k.Size, _inner);
-        });
+        GateUp.Forward(n, x, b.Low, _gated ? Gates(s, b) : Activations(s, b));
         t = StepClock.Tick("projections forward", t);
         Down.Lows(n, b.Act, b.Low, s.LowDown, null);
         t = StepClock.Tick("norms and low-rank middles", t);
@@ -81,23 +79,13 @@ internal sealed unsafe class FastBlock : IDisposable
     /// <summary>Turns the gradient of the block's output into that of its input, where that is wanted, and adds the adapters' gradients.</summary>
     public void Backward(FastSlice slice, byte* input, byte* gradient, Saved s, Shared b, FastAttention attention, RopeRows? rope, bool wantsInput)
     {
-        int n = slice.Rows, wide = 2 * _inner;
+        int n = slice.Rows;
         long t = StepClock.Start();
         byte* above = Above(n, _feedForwardOutputNorm, s.FeedForwardOut, gradient, b.X);
         above = Down.Open(n, KeepsFeedForwardOut ? s.FeedForwardOut : null, above, b.X);
         Down.Above(n, above, b.Low, b.LowT);
         t = StepClock.Tick("norms and low-rank middles", t);
-        float* products = GateUp.HasGains ? b.Products : null;
-        Down.Backward(n, above, b.Low, (panel, row, rows, tile) =>
-        {
-            if (products is not null)
-            {
-                for (int r = 0; r < rows; r += Workspace.Width) GatesBackward(panel, row + r, tile + r * Workspace.Width, s.GateUp, b.Act, products);
-                return;
-            }
-            byte* gate = s.GateUp + ((long)row * wide + panel.At) * _k.Size;
-            _k.GateBackward(_kind, tile, Workspace.Width, rows, panel.Columns, gate, gate + (long)_inner * _k.Size, wide, b.Act + ((long)row * _inner + panel.At) * _k.Size, _inner);
-        });
+        Down.Backward(n, above, b.Low, GateUp.HasGains ? ScaledBackward(s, b) : _gated ? GatesBackward(s, b) : ActivationsBackward(s, b));
         t = StepClock.Tick("projections backward", t);
         Down.Gradients(n, b.Act, above, s.LowDown, b.LowT);
         t = StepClock.Tick("adapter gradients", t);
@@ -106,7 +94,7 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("norms and low-rank middles", t);
         GateUp.Backward(n, s.GateUp, b.Low, _feedForwardNorm is null ? Onto(gradient) : Plain(b.Gradient, _hidden));
         t = StepClock.Tick("projections backward", t);
-        byte* x = NormBackward(n, _feedForwardNorm, s.Middle, b.Gradient, gradient, b.X, GateUp.IsAdapted);
+        byte* x = _spec.ParallelResidual ? Again(n, _feedForwardNorm, input, b.X) : NormBackward(n, _feedForwardNorm, s.Middle, b.Gradient, gradient, b.X, GateUp.IsAdapted);
         t = StepClock.Tick("norms and low-rank middles", t);
         GateUp.Gradients(n, x, s.GateUp, s.LowGateUp, b.LowT);
         t = StepClock.Tick("adapter gradients", t);
@@ -119,6 +107,7 @@ internal sealed unsafe class FastBlock : IDisposable
         t = StepClock.Tick("projections backward", t);
         Output.Gradients(n, s.Mixed, above, s.LowOutput, b.LowT);
         t = StepClock.Tick("adapter gradients", t);
+        if (_spec.ParallelResidual && wantsInput) NormBackward(n, _feedForwardNorm, input, b.Gradient, gradient, b.X, false); // what is above attention is used up
         if (!wantsInput && !Qkv.IsTrained) return;
         byte* turned = KeepsRaw ? Normalised(n, s.Qkv, b.Turned) : s.Qkv;
         if (KeepsRaw) Turn(n, turned, rope, back: false);
@@ -137,11 +126,7 @@ internal sealed unsafe class FastBlock : IDisposable
             t = StepClock.Tick("projections backward", t);
             x = NormBackward(n, _inputNorm, input, b.Gradient, gradient, b.X, Qkv.IsAdapted);
         }
-        else
-        {
-            x = _inputNorm is null ? input : b.X;
-            if (Norm(_inputNorm, input, x) is { } norm) Workers.For(n / Workspace.Width, (_, job) => norm(job * Workspace.Width, Workspace.Width));
-        }
+        else x = Again(n, _inputNorm, input, b.X);
         t = StepClock.Tick("norms and low-rank middles", t);
         Qkv.Gradients(n, x, b.QkvGradient, s.LowQkv, b.LowT);
         StepClock.Tick("adapter gradients", t);
@@ -152,6 +137,15 @@ internal sealed unsafe class FastBlock : IDisposable
     {
         if (norm is null) return null;
         return (row, rows) => norm.Forward(x + (long)row * _hidden * _k.Size, y + (long)row * _hidden * _k.Size, rows);
+    }
+
+    // The norm's output again; without a norm what it would read.
+    private byte* Again(int n, FastNorm? norm, byte* x, byte* y)
+    {
+        if (norm is null) return x;
+        var each = Norm(norm, x, y)!;
+        Workers.For(n / Workspace.Width, (_, job) => each(job * Workspace.Width, Workspace.Width));
+        return y;
     }
 
     private void NormSum(int n, FastNorm? norm, byte* x, byte* y0, byte* y)
@@ -235,31 +229,18 @@ internal sealed unsafe class FastBlock : IDisposable
         Workers.For(n / Workspace.Width, (_, job) =>
         {
             for (int token = job * Workspace.Width; token < (job + 1) * Workspace.Width; token++)
-                _k.Rotate(qkv + (long)token * Qkv.Out * _k.Size, a.Heads + a.KeyHeads, a.HeadSize, rope.Half, rope.Cosines(token), rope.Sines(token), back);
+            {
+                byte* row = qkv + (long)token * Qkv.Out * _k.Size;
+                float* cosines = rope.Cosines(token), sines = rope.Sines(token);
+                if (a.Layout != QkvLayout.PerHead) _k.Rotate(row, a.Heads + a.KeyHeads, a.HeadSize, rope.Half, cosines, sines, back);
+                else
+                    for (int part = 0; part < 2; part++) _k.Rotate(row + part * a.HeadSize * _k.Size, a.Heads, 3 * a.HeadSize, rope.Half, cosines, sines, back);
+            }
         });
     }
 
     private TileSink Plain(byte* to, int width)
         => (panel, row, rows, tile) => _k.Store(tile, Workspace.Width, rows, panel.Columns, to + ((long)row * width + panel.At) * _k.Size, width, 1);
-
-    // The same for 64 rows of gates and ups with gains: what they were is gone afterwards, so its sum with the gradient is taken here.
-    private void GatesBackward(Panel panel, int row, float* tile, byte* gateUp, byte* act, float* products)
-    {
-        long bytes = (long)panel.Columns * _k.Size, pitch = 2L * _inner * _k.Size, keptPitch = Workspace.Width * _k.Size;
-        byte* kept = stackalloc byte[2 * Workspace.Width * Workspace.Width * _k.Size], keptUp = kept + Workspace.Width * keptPitch;
-        byte* gate = gateUp + row * pitch + (long)panel.At * _k.Size, up = gate + (long)_inner * _k.Size;
-        for (int r = 0; r < Workspace.Width; r++)
-        {
-            Buffer.MemoryCopy(gate + r * pitch, kept + r * keptPitch, bytes, bytes);
-            Buffer.MemoryCopy(up + r * pitch, keptUp + r * keptPitch, bytes, bytes);
-        }
-        _k.GateBackward(_kind, tile, Workspace.Width, Workspace.Width, panel.Columns, gate, up, 2 * _inner, act + ((long)row * _inner + panel.At) * _k.Size, _inner);
-        float* sums = products + (long)row / Workspace.Width * 2 * _inner + panel.At;
-        new Span<float>(sums, panel.Columns).Clear();
-        new Span<float>(sums + _inner, panel.Columns).Clear();
-        _k.AddProducts(kept, Workspace.Width, gate, 2 * _inner, Workspace.Width, panel.Columns, sums);
-        _k.AddProducts(keptUp, Workspace.Width, up, 2 * _inner, Workspace.Width, panel.Columns, sums + _inner);
-    }
 
     // What becomes of a part's last product: kept, added to the residual stream, or both; null: neither is wanted. A norm adds it later.
     private TileSink? Sink(FastNorm? norm, byte* kept, byte* from, byte* to)
@@ -290,14 +271,6 @@ internal sealed unsafe class FastBlock : IDisposable
         _k.Widen(from + (long)row * _hidden * _k.Size, wide, _hidden, scale);
         _k.Narrow(wide, to + (long)row * _hidden * _k.Size, _hidden, 1);
     });
-
-    private static void AddBias(Panel panel, int rows, float* tile)
-    {
-        for (int half = 0; half < 2; half++)
-            if ((half == 0 ? panel.Part : panel.Second!).Bias is { } bias)
-                for (int r = 0; r < rows; r++)
-                    for (int c = 0; c < panel.Columns; c++) tile[r * Workspace.Width + half * Panel.Half + c] += ((float*)bias.Start)[(half == 0 ? panel.Row : panel.SecondRow) + c];
-    }
 
     private static float* BiasOf(Panel panel) => panel.Part.Bias is { } bias ? (float*)bias.Start + panel.Row : null;
 

@@ -35,7 +35,7 @@ internal sealed unsafe class Saved
         _middle = layout.Add((long)rows * widths.Hidden * widths.Size);
         _attentionOut = layout.Add((long)rows * widths.AttentionOut * widths.Size);
         _feedForwardOut = layout.Add((long)rows * widths.FeedForwardOut * widths.Size);
-        _gateUp = layout.Add((long)rows * 2 * widths.Inner * widths.Size);
+        _gateUp = layout.Add((long)rows * widths.GateUp * widths.Size);
         _lowQkv = layout.Add((long)rows * widths.RankQkv * widths.Size);
         _lowOutput = layout.Add((long)rows * widths.RankOutput * widths.Size);
         _lowGateUp = layout.Add((long)rows * widths.RankGateUp * widths.Size);
@@ -57,7 +57,7 @@ internal sealed unsafe class Saved
     public byte* AttentionOut => _start + _attentionOut;
     /// <summary>[N, H] what comes out of the down projection, where <see cref="FastBlock.KeepsFeedForwardOut"/>.</summary>
     public byte* FeedForwardOut => _start + _feedForwardOut;
-    /// <summary>[N, 2·I] gates and ups; in the backward pass their gradients.</summary>
+    /// <summary>[N, 2·I] gates and ups, or [N, I] what goes into the non-linearity; in the backward pass their gradients.</summary>
     public byte* GateUp => _start + _gateUp;
     /// <summary>[r, N]</summary>
     public byte* LowQkv => _start + _lowQkv;

@@ -65,6 +65,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (model.Device.type != TorchSharp.DeviceType.CPU) return $"it runs on {model.Device}";
         if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
+        if (model.Projections().FirstOrDefault(p => p.Module is { Transposed: true, Quantized: not null }) is { Name: { } turned }) return $"{turned} is quantised and stored turned over";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
         if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Magnitude or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
@@ -85,6 +86,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         TargetSums sums = default;
         int longest = batch.Documents?.Max() ?? batch.T;
         if (_plan is null || longest > _longest) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
+        BlockInput.CheckLength(_model.Spec, longest);
         foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight);
         return sums;
     }
@@ -128,14 +130,17 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         var table = new FastWeight(_model.Embedding.Weight, _k);
         float scale = (float)_model.Embedding.OutputScale;
         int width = table.Columns;
+        var positions = _model.PositionEmbedding is { } learned ? new FastWeight(learned.Weight, _k) : null;
+        int[]? positionOf = positions is null ? null : [.. slice.Sequences.SelectMany(s => Enumerable.Range(0, s.Length).Select(p => Math.Min(p, positions.RowCount - 1)))]; // only the filling may be longer
         Workers.For(slice.Rows, (worker, row) =>
         {
             byte* target = to + (long)row * width * _k.Size, from = table.Rows(slice.Ids[row], 1, target);
             if (from != target) Buffer.MemoryCopy(from, target, (long)width * _k.Size, (long)width * _k.Size);
-            if (scale == 1) return;
+            if (scale == 1 && positions is null) return;
             float* wide = (float*)_space.Rows(worker);
             _k.Widen(target, wide, width, scale);
-            _k.Narrow(wide, target, width, 1);
+            if (positions is null) _k.Narrow(wide, target, width, 1);
+            else _k.StoreSum(wide, width, 1, width, target, width, 1, null, positions.Rows(positionOf![row], 1, (byte*)(wide + width)));
         });
     }
 
