@@ -64,7 +64,7 @@ internal readonly struct GeluActivation : IActivation
         p = L.MultiplyAdd(p, t, L.Of(0.254829592f));
         var bell = LaneMath.Exp(x * x * L.Of(-0.5f));
         var half = L.MultiplyAdd(p * t * bell, L.Of(-0.5f), L.Of(0.5f)); // Φ(|x|) - 1/2
-        var sign = x / L.Max(size, L.Of(1e-30f));
+        var sign = x / L.Max(L.Of(1e-30f), size);
         var phi = L.MultiplyAdd(half, sign, L.Of(0.5f));
         slope = L.MultiplyAdd(x * bell, L.Of(0.39894228f), phi);
         return x * phi;
@@ -75,13 +75,13 @@ internal readonly struct GeluActivation : IActivation
 internal readonly struct ReluActivation : IActivation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static L Of<L>(L x) where L : unmanaged, ILanes<L> => L.Max(x, L.Of(0));
+    public static L Of<L>(L x) where L : unmanaged, ILanes<L> => L.Max(L.Of(0), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Of<L>(L x, out L slope) where L : unmanaged, ILanes<L>
     {
-        var value = L.Max(x, L.Of(0));
-        slope = value / L.Max(value, L.Of(1e-30f)); // below that it is less than 1, and so is what it is multiplied with
+        var value = L.Max(L.Of(0), x);
+        slope = value / L.Max(L.Of(1e-30f), value); // below that it is less than 1, and so is what it is multiplied with
         return value;
     }
 }

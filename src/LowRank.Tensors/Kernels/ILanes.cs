@@ -71,7 +71,7 @@ internal static class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Tanh<T>(T x) where T : unmanaged, ILanes<T>
     {
-        var y = T.Min(T.Max(x, T.Of(-9.1f)), T.Of(9.1f)) * T.Of(0.5f); // ±1 in float32 beyond
+        var y = T.Min(T.Of(9.1f), T.Max(T.Of(-9.1f), x)) * T.Of(0.5f); // ±1 in float32 beyond; in this order what is no number stays none
         var u = y * y;
         var p = T.MultiplyAdd(T.MultiplyAdd(u + T.Of(378f), u, T.Of(17325f)), u, T.Of(135135f));
         var q = T.MultiplyAdd(T.MultiplyAdd(T.MultiplyAdd(u, T.Of(28f), T.Of(3150f)), u, T.Of(62370f)), u, T.Of(135135f));

@@ -8,7 +8,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
     private const float Masked = -1e30f;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override float Loss(void* logits, int count, int target, float scale, float cap, out float factor)
+    public override float Loss(void* logits, int count, int target, float scale, out float factor, float cap = 0)
     {
         TE* row = (TE*)logits;
         float largest = float.NegativeInfinity, sum = 0;
@@ -81,7 +81,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Softmax(float* scores, int pitch, int rows, int columns, float scale, float cap, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP)
+    public override void Softmax(float* scores, int pitch, int rows, int columns, float scale, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP, float cap = 0)
     {
         for (int r = 0; r < rows; r++)
         {
@@ -133,7 +133,7 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, float cap, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel)
+    public override void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel, float cap = 0)
     {
         for (int key = 0; key < keys; key++)
         {

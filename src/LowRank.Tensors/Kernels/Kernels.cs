@@ -87,18 +87,18 @@ public abstract unsafe class Kernels
     /// A row of logits, times <paramref name="scale"/>, then cap·tanh(l / cap) unless <paramref name="cap"/> is 0: returns the target's negative log-probability in float32; the row becomes e^(l - max) with the sum taken off the target
     /// (times the cap's slope), which times <paramref name="factor"/> and the scale is the gradient.
     /// </summary>
-    public abstract float Loss(void* logits, int count, int target, float scale, float cap, out float factor);
+    public abstract float Loss(void* logits, int count, int target, float scale, out float factor, float cap = 0);
 
     /// <summary>
     /// One step of softmax over a tile of scores [rows, columns]: columns at or above <c>firstMasked + row</c> and below <c>firstSeen + row</c> count nothing. A scaled score s is cap·tanh(s / cap) unless <paramref name="cap"/> is 0. Writes e^(s·scale - max) as this kind (all columns),
     /// updates each row's maximum and sum, and returns in <paramref name="shrink"/> what earlier sums are to be multiplied with.
     /// </summary>
-    public abstract void Softmax(float* scores, int pitch, int rows, int columns, float scale, float cap, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP);
+    public abstract void Softmax(float* scores, int pitch, int rows, int columns, float scale, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP, float cap = 0);
     /// <summary>
     /// From transposed tiles [keys, rows] of scores and of d(p): p and ds = p·(dp - delta)·scale (times the cap's slope), both as this kind row after row (pitch = rows), ds also interleaved; a key counts for rows from
     /// <c>key - firstRow</c> on and below <c>key - firstRow + window</c>.
     /// </summary>
-    public abstract void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, float cap, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel);
+    public abstract void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel, float cap = 0);
     /// <summary>Σ x·y over <paramref name="count"/> numbers.</summary>
     public abstract float Dot(void* x, void* y, int count);
     /// <summary>y[i] *= factor for float32.</summary>

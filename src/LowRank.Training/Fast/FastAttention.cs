@@ -89,7 +89,7 @@ internal sealed unsafe class FastAttention : IDisposable
             int count = Math.Min(Chunk, first + Block - from);
             for (int c = 0; c < count; c += Block)
                 _k.Multiply(Block, Block, _size, query, _pitch, _keys.Start + PanelAt(keyHead, sequence, (from + c) / Block), Block, scores + c, Chunk, false);
-            _k.Softmax(scores, Chunk, Block, count, _scale, _cap, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk);
+            _k.Softmax(scores, Chunk, Block, count, _scale, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk, _cap);
             if (from > begin)
                 for (int r = 0; r < Block; r++) _k.Scale(output + r * _size, _size, shrink[r]);
             for (int c = 0; c < count; c += Block)
@@ -169,7 +169,7 @@ internal sealed unsafe class FastAttention : IDisposable
             {
                 _k.Multiply(Block, Block, _size, key, _pitch, queriesT + (long)i * panel, Block, scores, Block, false);
                 _k.Multiply(Block, Block, _size, value, _pitch, aboveT + (long)i * panel, Block, dp, Block, false);
-                _k.SoftmaxBackward(scores, dp, Block, Block, _scale, _cap, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel);
+                _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel, _cap);
                 _k.Multiply(Block, _size, Block, p, Block, above + (long)i * panel, _size, dv, _size, i > j);
                 _k.Multiply(Block, _size, Block, ds, Block, queries + (long)i * panel, _size, dk, _size, i > j);
                 _k.Multiply(_size, Block, Block, keyT, Block, dsPanel, Block, dq + (long)i * Block * _size, Block, true);

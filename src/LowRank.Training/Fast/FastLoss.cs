@@ -70,7 +70,7 @@ internal sealed unsafe class FastLoss : IDisposable
         Logits(rows);
         t = StepClock.Tick("output layer forward", t);
         float* losses = (float*)_losses.Start, factors = (float*)_factors.Start;
-        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, _cap, out factors[i]));
+        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, out factors[i], _cap));
         t = StepClock.Tick("loss", t);
         Gradient(rows);
         Workers.For(count, (worker, i) =>
