@@ -46,13 +46,13 @@ internal readonly struct GeluTanhActivation : IActivation
     }
 }
 
-/// <summary>x·Φ(x), Φ within 1e-7.</summary>
+/// <summary>x·Φ(x) = max(x, 0) - |x|·Φ(-|x|), Φ within 1e-7.</summary>
 internal readonly struct GeluActivation : IActivation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Of<L>(L x) where L : unmanaged, ILanes<L> => Of(x, out _);
 
-    // Φ(|x|) = 1 - e^(-x²/2)·p(t) / 2 with t = 1 / (1 + c·|x| / √2): Abramowitz and Stegun, 7.1.26.
+    // Φ(-|x|) = e^(-x²/2)·p(t) / 2 with t = 1 / (1 + c·|x| / √2): Abramowitz and Stegun, 7.1.26.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static L Of<L>(L x, out L slope) where L : unmanaged, ILanes<L>
     {
@@ -63,11 +63,10 @@ internal readonly struct GeluActivation : IActivation
         p = L.MultiplyAdd(p, t, L.Of(-0.284496736f));
         p = L.MultiplyAdd(p, t, L.Of(0.254829592f));
         var bell = LaneMath.Exp(x * x * L.Of(-0.5f));
-        var half = L.MultiplyAdd(p * t * bell, L.Of(-0.5f), L.Of(0.5f)); // Φ(|x|) - 1/2
+        var tail = p * t * bell * L.Of(0.5f);
         var sign = x / L.Max(L.Of(1e-30f), size);
-        var phi = L.MultiplyAdd(half, sign, L.Of(0.5f));
-        slope = L.MultiplyAdd(x * bell, L.Of(0.39894228f), phi);
-        return x * phi;
+        slope = L.MultiplyAdd(x * bell, L.Of(0.39894228f), L.MultiplyAdd(L.Of(0.5f) - tail, sign, L.Of(0.5f)));
+        return L.Max(L.Of(0), x) - size * tail;
     }
 }
 
