@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// Forward and backward of a micro-batch by hand, for llama's kind of blocks with LoRA on their projections: the mathematics of automatic differentiation (a law test holds the two
+/// Forward and backward of a micro-batch by hand, for dense decoders with LoRA or DoRA on their projections and, where asked for, their biases: the mathematics of automatic differentiation (a law test holds the two
 /// equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole sequences, so memory does not grow with it.
 /// Nothing below the lowest adapted block is differentiated.
 /// </summary>
