@@ -7,8 +7,9 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// Forward and backward of a micro-batch by hand, for dense decoders with LoRA or DoRA on their projections and, where asked for, their biases: the mathematics of automatic differentiation (a law test holds the two
-/// equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole sequences, so memory does not grow with it.
+/// Forward and backward of a micro-batch by hand, for dense decoders with LoRA or DoRA on their projections and, where asked for, their biases: the mathematics of automatic
+/// differentiation (a law test holds the two equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole
+/// sequences, so memory does not grow with it.
 /// Nothing below the lowest adapted block is differentiated.
 /// </summary>
 internal sealed unsafe class FastStep : IMicroStep, IDisposable
