@@ -4,76 +4,119 @@ using LowRank.Tensors;
 
 namespace LowRank.Training;
 
-/// <summary>What one block's backward pass needs of its forward pass. Lows are the transposed low-rank middles, at least <paramref name="rank"/> rows.</summary>
-internal sealed unsafe class Saved(FastBlock block, DecoderSpec spec, Kernels kernels, int rows, int rank = 0) : IDisposable
+/// <summary>Parts of one block of memory, each on a line of its own.</summary>
+internal sealed class Layout
 {
-    // Attention's tiles may read up to 63 rows beyond the last.
-    private readonly NativeBlock _qkv = new((rows + 64L) * block.Qkv.Out * kernels.Size), _mixed = new((long)rows * block.Output.In * kernels.Size),
-        _lse = new((long)rows * spec.Attention.Heads * sizeof(float)), _middle = new((long)rows * spec.HiddenSize * kernels.Size), _gateUp = new((long)rows * block.GateUp.Out * kernels.Size),
-        _lowQkv = new((long)rows * Math.Max(rank, block.Qkv.Rank) * kernels.Size), _lowOutput = new((long)rows * Math.Max(rank, block.Output.Rank) * kernels.Size),
-        _lowGateUp = new((long)rows * Math.Max(rank, block.GateUp.Rank) * kernels.Size), _lowDown = new((long)rows * Math.Max(rank, block.Down.Rank) * kernels.Size);
+    /// <summary>Bytes so far.</summary>
+    public long Bytes { get; private set; }
 
-    /// <summary>[N, (heads + 2 keyHeads)·d], turned.</summary>
-    public byte* Qkv => _qkv.Start;
-    /// <summary>[N, heads·d] attention's output.</summary>
-    public byte* Mixed => _mixed.Start;
-    /// <summary>[heads, N]</summary>
-    public float* Lse => (float*)_lse.Start;
-    /// <summary>[N, H] the residual stream between attention and feed-forward.</summary>
-    public byte* Middle => _middle.Start;
-    /// <summary>[N, 2·I] gates and ups; in the backward pass their gradients.</summary>
-    public byte* GateUp => _gateUp.Start;
-    /// <summary>[r, N]</summary>
-    public byte* LowQkv => _lowQkv.Start;
-    /// <summary>[r, N]</summary>
-    public byte* LowOutput => _lowOutput.Start;
-    /// <summary>[r, N]</summary>
-    public byte* LowGateUp => _lowGateUp.Start;
-    /// <summary>[r, N]</summary>
-    public byte* LowDown => _lowDown.Start;
-
-    /// <summary>Bytes a row takes.</summary>
-    public static long BytesPerRow(FastBlock block, DecoderSpec spec, int size)
-        => (long)size * (block.Qkv.Out + block.Output.In + spec.HiddenSize + block.GateUp.Out + block.Stacks.Where(s => s.IsAdapted).Sum(s => s.Rank)) + spec.Attention.Heads * sizeof(float);
-
-    public void Dispose()
+    /// <summary>Where the next part of that many bytes begins.</summary>
+    public long Add(long bytes)
     {
-        foreach (var part in (NativeBlock[])[_qkv, _mixed, _lse, _middle, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown]) part.Dispose();
+        long at = Bytes;
+        Bytes += (bytes + 127) / 64 * 64; // at least a line apart, so that equal sizes do not fall on the same sets of a cache
+        return at;
     }
 }
 
-/// <summary>Buffers that all blocks share.</summary>
-internal sealed unsafe class Shared(FastBlock block, DecoderSpec spec, int rank, Kernels kernels, int rows) : IDisposable
+/// <summary>What a block's backward pass needs of its forward pass, for slices of up to some rows. Lows are the transposed low-rank middles.</summary>
+internal sealed unsafe class Saved
 {
-    private readonly NativeBlock _x = new((long)rows * spec.HiddenSize * kernels.Size), _act = new((long)rows * spec.FeedForward.Size * kernels.Size),
-        _low = new((long)rows * rank * kernels.Size), _lowT = new((long)rows * rank * kernels.Size), _gradient = new((long)rows * spec.HiddenSize * kernels.Size),
-        _mixedGradient = new((long)rows * block.Output.In * kernels.Size), _qkvGradient = new((long)rows * block.Qkv.Out * kernels.Size), _above = new((long)rows * spec.HiddenSize * kernels.Size);
+    private readonly byte* _start;
+    private readonly long _qkv, _mixed, _lse, _middle, _attentionOut, _feedForwardOut, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown;
 
-    /// <summary>[N, H] a norm's output.</summary>
-    public byte* X => _x.Start;
-    /// <summary>[N, I] what goes into the down projection.</summary>
-    public byte* Act => _act.Start;
-    /// <summary>[N, r] a low-rank middle, or its gradient.</summary>
-    public byte* Low => _low.Start;
-    /// <summary>[r, N] its transpose.</summary>
-    public byte* LowT => _lowT.Start;
-    /// <summary>[N, H] the gradient of a norm's output.</summary>
-    public byte* Gradient => _gradient.Start;
-    /// <summary>[N, heads·d]</summary>
-    public byte* MixedGradient => _mixedGradient.Start;
-    /// <summary>[N, (heads + 2 keyHeads)·d]</summary>
-    public byte* QkvGradient => _qkvGradient.Start;
-    /// <summary>[N, H] the gradient of a block's output.</summary>
-    public byte* Above => _above.Start;
-
-    /// <summary>Bytes a row takes.</summary>
-    public static long BytesPerRow(FastBlock block, DecoderSpec spec, int rank, int size)
-        => (long)size * (3L * spec.HiddenSize + spec.FeedForward.Size + 2L * rank + block.Output.In + block.Qkv.Out);
-
-    public void Dispose()
+    /// <summary>Lays the parts out from <paramref name="start"/> on (null: only to learn <see cref="Bytes"/>).</summary>
+    public Saved(FastWidths widths, int rows, byte* start)
     {
-        foreach (var part in (NativeBlock[])[_x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _above]) part.Dispose();
+        _start = start;
+        var layout = new Layout();
+        _qkv = layout.Add((rows + 64L) * widths.Qkv * widths.Size); // attention's tiles may read up to 63 rows beyond the last
+        _mixed = layout.Add((long)rows * widths.Mixed * widths.Size);
+        _lse = layout.Add((long)rows * widths.Heads * sizeof(float));
+        _middle = layout.Add((long)rows * widths.Hidden * widths.Size);
+        _attentionOut = layout.Add((long)rows * widths.AttentionOut * widths.Size);
+        _feedForwardOut = layout.Add((long)rows * widths.FeedForwardOut * widths.Size);
+        _gateUp = layout.Add((long)rows * widths.GateUp * widths.Size);
+        _lowQkv = layout.Add((long)rows * widths.RankQkv * widths.Size);
+        _lowOutput = layout.Add((long)rows * widths.RankOutput * widths.Size);
+        _lowGateUp = layout.Add((long)rows * widths.RankGateUp * widths.Size);
+        _lowDown = layout.Add((long)rows * widths.RankDown * widths.Size);
+        Bytes = layout.Bytes;
     }
+
+    /// <summary>Bytes of all parts.</summary>
+    public long Bytes { get; }
+    /// <summary>[N, (heads + 2 keyHeads)·d], turned; not yet where <see cref="FastBlock.KeepsRaw"/>.</summary>
+    public byte* Qkv => _start + _qkv;
+    /// <summary>[N, heads·d] attention's output.</summary>
+    public byte* Mixed => _start + _mixed;
+    /// <summary>[heads, N]</summary>
+    public float* Lse => (float*)(_start + _lse);
+    /// <summary>[N, H] the residual stream between attention and feed-forward.</summary>
+    public byte* Middle => _start + _middle;
+    /// <summary>[N, H] what comes out of attention's last projection, where <see cref="FastBlock.KeepsAttentionOut"/>.</summary>
+    public byte* AttentionOut => _start + _attentionOut;
+    /// <summary>[N, H] what comes out of the down projection, where <see cref="FastBlock.KeepsFeedForwardOut"/>.</summary>
+    public byte* FeedForwardOut => _start + _feedForwardOut;
+    /// <summary>[N, 2·I] gates and ups, or [N, I] what goes into the non-linearity; in the backward pass their gradients.</summary>
+    public byte* GateUp => _start + _gateUp;
+    /// <summary>[r, N]</summary>
+    public byte* LowQkv => _start + _lowQkv;
+    /// <summary>[r, N]</summary>
+    public byte* LowOutput => _start + _lowOutput;
+    /// <summary>[r, N]</summary>
+    public byte* LowGateUp => _start + _lowGateUp;
+    /// <summary>[r, N]</summary>
+    public byte* LowDown => _start + _lowDown;
+}
+
+/// <summary>Buffers that all blocks share.</summary>
+internal sealed unsafe class Shared
+{
+    private readonly byte* _start;
+    private readonly long _x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _products, _above;
+
+    /// <summary>Lays the parts out from <paramref name="start"/> on (null: only to learn <see cref="Bytes"/>).</summary>
+    public Shared(FastWidths widths, int rows, byte* start)
+    {
+        _start = start;
+        var layout = new Layout();
+        long Part(long width) => layout.Add(rows * width * widths.Size);
+        _x = Part(widths.Hidden);
+        _act = Part(widths.Inner);
+        _low = Part(widths.Rank);
+        _lowT = Part(widths.Rank);
+        _gradient = Part(widths.Hidden);
+        _mixedGradient = Part(widths.Mixed);
+        _qkvGradient = Part(widths.Qkv);
+        _turned = layout.Add((rows + 64L) * widths.Turned * widths.Size);
+        _products = layout.Add((long)rows / Workspace.Width * widths.Products * sizeof(float));
+        _above = Part(widths.Hidden);
+        Bytes = layout.Bytes;
+    }
+
+    /// <summary>Bytes of all parts.</summary>
+    public long Bytes { get; }
+    /// <summary>[N, H] a norm's output.</summary>
+    public byte* X => _start + _x;
+    /// <summary>[N, I] what goes into the down projection.</summary>
+    public byte* Act => _start + _act;
+    /// <summary>[N, r] a low-rank middle, or its gradient.</summary>
+    public byte* Low => _start + _low;
+    /// <summary>[r, N] its transpose.</summary>
+    public byte* LowT => _start + _lowT;
+    /// <summary>[N, H] the gradient of a norm's output.</summary>
+    public byte* Gradient => _start + _gradient;
+    /// <summary>[N, heads·d]</summary>
+    public byte* MixedGradient => _start + _mixedGradient;
+    /// <summary>[N, (heads + 2 keyHeads)·d]</summary>
+    public byte* QkvGradient => _start + _qkvGradient;
+    /// <summary>[N, (heads + 2 keyHeads)·d] queries, keys and values as attention reads them, where <see cref="FastBlock.KeepsRaw"/>.</summary>
+    public byte* Turned => _start + _turned;
+    /// <summary>[N / 64, 2·I] sums of gates and ups times their gradients, where they have DoRA's gains.</summary>
+    public float* Products => (float*)(_start + _products);
+    /// <summary>[N, H] the gradient of a block's output.</summary>
+    public byte* Above => _start + _above;
 }
 
 /// <summary>Cosines and sines of each row of a slice, [N, half] float32.</summary>

@@ -24,6 +24,8 @@ internal sealed record Panel(FastLinear Part, int Row, int Columns, int At, Fast
 /// </summary>
 internal sealed unsafe class FastStack : IDisposable
 {
+    private const int Wide = 2 * Workspace.Width; // columns of a gradient's panel: longer stretches of a row are read than of a product's
+
     private readonly FastLinear[] _parts;
     private readonly Workspace _space;
     private readonly Kernels _k;
@@ -31,6 +33,7 @@ internal sealed unsafe class FastStack : IDisposable
     private readonly Panel[] _panels, _columns;
     private readonly NativeBlock? _a, _aPanel;
     private readonly NativeBlock?[] _b, _bPanels;
+    private readonly FastGains? _gains;
 
     /// <summary>Stacks projections; <paramref name="gated"/>: two halves of the output are a gate and its up.</summary>
     public FastStack(IReadOnlyList<FastLinear> parts, bool gated, Workspace space)
@@ -44,6 +47,7 @@ internal sealed unsafe class FastStack : IDisposable
             Rank += parts[p].Rank;
         }
         IsAdapted = Rank > 0;
+        IsTrained = parts.Any(p => p.IsTrained);
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
         _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
@@ -52,6 +56,7 @@ internal sealed unsafe class FastStack : IDisposable
             _a = new NativeBlock((long)Rank * In * _k.Size);
             _aPanel = new NativeBlock((long)Rank * In * _k.Size);
         }
+        _gains = FastGains.Of(_parts, _outAt, _rankAt, Rank, space);
         _b = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
         _bPanels = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
     }
@@ -64,6 +69,10 @@ internal sealed unsafe class FastStack : IDisposable
     public int Rank { get; }
     /// <summary>Whether any has an adapter.</summary>
     public bool IsAdapted { get; }
+    /// <summary>Whether any has DoRA's gains.</summary>
+    public bool HasGains => _gains is not null;
+    /// <summary>Whether anything of it is trained.</summary>
+    public bool IsTrained { get; }
 
     /// <summary>Looks up where the factors and their gradients lie; on the torch thread.</summary>
     public void Look()
@@ -84,6 +93,9 @@ internal sealed unsafe class FastStack : IDisposable
         }
         if (IsAdapted) _k.PackTransposed(_a!.Start, In, Rank, In, _aPanel!.Start, Rank, Rank);
     }
+
+    /// <summary>Makes DoRA's gains, where it has any, from the packed factors.</summary>
+    public void Measure() => _gains?.Measure(_a!.Start, _aPanel!.Start, _b);
 
     /// <summary>low = s·x·Aᵀ, and its transpose. <paramref name="before"/>(row, rows) makes those rows of x first.</summary>
     public void Lows(int n, byte* x, byte* low, byte* lowT, Action<int, int>? before)
@@ -124,7 +136,7 @@ internal sealed unsafe class FastStack : IDisposable
         _k.Transpose(to, Rank, Workspace.Width, Rank, lowT + (long)row * _k.Size, n, _space.Rows(worker));
     }
 
-    /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
+    /// <summary>y = g∘(x·Wᵀ + low·Bᵀ), tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
     {
         long stride = PanelBytes(In);
@@ -137,6 +149,7 @@ internal sealed unsafe class FastStack : IDisposable
             if (panel.Part.Rank > 0) _k.Multiply(rows, width, panel.Part.Rank, middle + RankAt(panel.Part) * _k.Size, Rank, rightLow, width, tile, Workspace.Width, true);
             if (panel.Second is { Rank: > 0 } up)
                 _k.Multiply(rows, width, up.Rank, middle + RankAt(up) * _k.Size, Rank, rightLow + (long)panel.Part.Rank * width * _k.Size, width, tile + Panel.Half, Workspace.Width, true);
+            _gains?.Apply(panel, rows, tile);
         });
     }
 
@@ -181,12 +194,33 @@ internal sealed unsafe class FastStack : IDisposable
 
     private int RankAt(FastLinear part) => _rankAt[Array.IndexOf(_parts, part)];
 
+    /// <summary>
+    /// Adds the gradients of trained biases (the sums of dy's columns over the tokens in their order) and magnitudes, given y and dy [N, Out], or without y
+    /// <paramref name="products"/>; returns dz = g∘dy, which the other passes take for dy: written to <paramref name="dz"/>, or dy itself where there are no gains.
+    /// </summary>
+    public byte* Open(int n, byte* y, byte* dy, byte* dz, float* products = null)
+    {
+        for (int p = 0; p < _parts.Length; p++)
+            if (_parts[p].GradientBias is not null) Bias(p, n, dy);
+        if (_gains is null) return dy;
+        _gains.Gradients(n, y, dy, products);
+        _gains.Scale(n, dy, dz);
+        return dz;
+    }
+
+    private void Bias(int p, int n, byte* dy)
+        => Workers.For((_parts[p].Out + Workspace.Width - 1) / Workspace.Width, (_, job) =>
+        {
+            int from = job * Workspace.Width;
+            _k.AddColumns(dy + (long)(_outAt[p] + from) * _k.Size, Out, n, Math.Min(Workspace.Width, _parts[p].Out - from), _parts[p].GradientBias + from);
+        });
+
     /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
     {
         if (!IsAdapted) return;
-        var jobs = Columns(In).Select(c => (Part: -1, c.From, c.Count))
-            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out).Select(c => (Part: p, c.From, c.Count)))).ToArray();
+        var jobs = Columns(In, Wide).Select(c => (Part: -1, c.From, c.Count))
+            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out, Wide).Select(c => (Part: p, c.From, c.Count)))).ToArray();
         Workers.For(jobs.Length, (worker, job) =>
         {
             var (part, from, count) = jobs[job];
@@ -197,27 +231,27 @@ internal sealed unsafe class FastStack : IDisposable
             {
                 var to = _parts[part];
                 for (int c = 0; c < count; c++)
-                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Workspace.Width + c];
+                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Wide + c];
                 return;
             }
             for (int p = 0; p < _parts.Length; p++)
                 for (int r = 0; r < _parts[p].TrueRank; r++)
                 {
-                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Workspace.Width;
+                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Wide;
                     for (int c = 0; c < count; c++) to[c] += row[c];
                 }
         });
     }
 
-    // sums [m, 64] = left [m, n]·y [n, count]
+    // sums [m, 128] = left [m, n]·y [n, count]
     private void OverTokens(int worker, int n, byte* left, int m, byte* y, int pitch, int count, float* sums)
     {
         byte* panel = _space.Panel(worker);
         for (int t = 0; t < n; t += Workspace.TileRows)
         {
             int rows = Math.Min(Workspace.TileRows, n - t);
-            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Workspace.Width);
-            _k.Multiply(m, Workspace.Width, rows, left + (long)t * _k.Size, n, panel, Workspace.Width, sums, Workspace.Width, t > 0);
+            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Wide);
+            _k.Multiply(m, Wide, rows, left + (long)t * _k.Size, n, panel, Wide, sums, Wide, t > 0);
         }
     }
 
@@ -263,14 +297,15 @@ internal sealed unsafe class FastStack : IDisposable
             yield return new(gate, from, Math.Min(Panel.Half, inner - from), from, up, ReferenceEquals(gate, up) ? inner + from : from);
     }
 
-    private static IEnumerable<(int From, int Count)> Columns(int width)
+    private static IEnumerable<(int From, int Count)> Columns(int width, int step = Workspace.Width)
     {
-        for (int from = 0; from < width; from += Workspace.Width) yield return (from, Math.Min(Workspace.Width, width - from));
+        for (int from = 0; from < width; from += step) yield return (from, Math.Min(step, width - from));
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _gains?.Dispose();
         foreach (var block in (NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
     }
 }

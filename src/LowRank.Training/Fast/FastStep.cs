@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LowRank.Models;
 using LowRank.Tensors;
 using TorchSharp.Modules;
@@ -6,31 +7,36 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// Forward and backward of a micro-batch by hand, for llama's kind of blocks with LoRA on their projections: the mathematics of automatic differentiation (a law test holds the two
-/// equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole sequences, so memory does not grow with it.
+/// Forward and backward of a micro-batch by hand, for dense decoders with LoRA or DoRA on their projections and, where asked for, their biases: the mathematics of automatic
+/// differentiation (a law test holds the two equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole
+/// sequences, so memory does not grow with it.
 /// Nothing below the lowest adapted block is differentiated.
 /// </summary>
 internal sealed unsafe class FastStep : IMicroStep, IDisposable
 {
-    /// <summary>Tokens of a slice: enough to pay for reading the weights, few enough for the memory.</summary>
-    private const int SliceTokens = 1024;
-
     private readonly CausalLM _model;
     private readonly Kernels _k;
     private readonly Workspace _space;
     private readonly List<FastBlock> _blocks;
     private readonly FastLoss _loss;
-    private readonly int _lowest, _rank;
+    private readonly FastWidths _widths;
+    private readonly long _limit;
+    private readonly int _lowest;
     private readonly Dictionary<(RopeSpec, int), (float[], float[])> _tables = [];
+    private FastPlan? _plan;
     private int _rows, _longest;
     private FastAttention? _attention;
+    private NativeBlock? _memory;
     private Shared? _shared;
     private Saved?[] _saved = [];
     private Saved? _passing;
-    private NativeBlock?[] _inputs = [];
+    private long _inputs;
 
     /// <summary>Opens the model; only where <see cref="Refusal"/> has no objection.</summary>
-    public FastStep(CausalLM model, Adapter adapter)
+    /// <param name="model">The base.</param>
+    /// <param name="adapter">What is trained.</param>
+    /// <param name="limit">Bytes that activations may take; null: what <see cref="FastPlan.DefaultLimit"/> says.</param>
+    public FastStep(CausalLM model, Adapter adapter, long? limit = null)
     {
         _model = model;
         _k = Kernels.Of(model.ComputeDType);
@@ -41,18 +47,16 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         {
             string name = names[layer];
             Parameter? Of(ParameterRole role) => factors[name].FirstOrDefault(p => p.Role == role)?.Parameter;
-            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), _k);
+            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Magnitude), Of(ParameterRole.Bias), _k);
         }
         var plain = model.PlainBlocks();
-        int ranks = plain.Max(b => Math.Max(b.Qkv.Concat([b.Output]).Sum(RankOf), b.GateUp.Concat([b.Down]).Sum(RankOf)));
-        int RankOf(Projection layer) => factors[names[layer]].Where(p => p.Role == ParameterRole.A).Sum(p => (int)p.Parameter.size(0) + 2);
         var spec = model.Spec;
-        int qkv = (spec.Attention.Heads + 2 * spec.Attention.KeyHeads) * spec.Attention.HeadSize;
-        _space = new Workspace(_k, new[] { spec.HiddenSize, qkv, 2 * spec.FeedForward.Size }.Max(), (ranks + 15) / 16 * 16, Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), spec.Attention.Heads * spec.Attention.HeadSize));
+        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size, adapter.Config.UseDora);
+        _limit = limit ?? FastPlan.DefaultLimit(model.Bytes);
+        _space = new Workspace(_k, new[] { spec.HiddenSize, _widths.Qkv, 2 * spec.FeedForward.Size }.Max(), Math.Max(16, _widths.Rank), Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), _widths.Mixed));
         _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
-        _rank = _blocks.Max(b => b.Stacks.Max(s => s.Rank));
         _loss = new FastLoss(model, _space);
-        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsAdapted));
+        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
 
     /// <summary>Why the step cannot be computed by hand; null if it can.</summary>
@@ -62,10 +66,10 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (model.Device.type != TorchSharp.DeviceType.CPU) return $"it runs on {model.Device}";
         if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
-        if (config.UseDora) return "use_dora is set";
+        if (model.Projections().FirstOrDefault(p => p.Module is { Transposed: true, Quantized: not null }) is { Name: { } turned }) return $"{turned} is quantised and stored turned over";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
-        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
+        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Magnitude or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
         return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
@@ -78,9 +82,13 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         var stacks = _blocks.SelectMany(b => b.Stacks).ToArray();
         foreach (var stack in stacks) stack.Look();
         Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
+        foreach (var stack in stacks) stack.Measure();
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
-        try { foreach (var slice in FastSlice.Of(batch, SliceTokens)) sums += Run(slice, weight); }
+        int longest = batch.Documents?.Max() ?? batch.T;
+        if (_plan is null || longest > _longest) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
+        BlockInput.CheckLength(_model.Spec, longest);
+        try { foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight); }
         finally { Workers.Run(_ => Kernels.Done()); }
         return sums;
     }
@@ -98,7 +106,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
             Embed(slice, Input(0));
             for (int i = 0; i < _blocks.Count; i++) _blocks[i].Forward(slice, Input(i), Input(i + 1), _saved[i] ?? _passing!, _shared!, _attention!, RopeOf(_blocks[i]));
             byte* gradient = _shared!.Above;
-            new Span<byte>(gradient, n * _model.Spec.HiddenSize * _k.Size).Clear();
+            NativeMemory.Clear(gradient, (nuint)((long)n * _widths.Hidden * _k.Size));
             double loss = _loss.Run(slice, Input(_blocks.Count), gradient, weight);
             if (slice.Targets.Count == 0 || _lowest < 0) return default;
             for (int i = _blocks.Count - 1; i >= _lowest; i--)
@@ -117,46 +125,50 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     }
 
     // Blocks below the lowest adapted one hand their output on through two buffers in turn.
-    private byte* Input(int block) => _inputs[block <= _lowest ? block % 2 : block - _lowest + 1]!.Start;
+    private byte* Input(int block) => _memory!.Start + _inputs + (block <= _lowest ? block % 2 : block - _lowest + 1) * FastPlan.InputBytes(_widths, _rows);
 
     private void Embed(FastSlice slice, byte* to)
     {
         var table = new FastWeight(_model.Embedding.Weight, _k);
         float scale = (float)_model.Embedding.OutputScale;
         int width = table.Columns;
+        var positions = _model.PositionEmbedding is { } learned ? new FastWeight(learned.Weight, _k) : null;
+        int[]? positionOf = positions is null ? null : [.. slice.Sequences.SelectMany(s => Enumerable.Range(0, s.Length).Select(p => Math.Min(p, positions.RowCount - 1)))]; // only the filling may be longer
         Workers.For(slice.Rows, (worker, row) =>
         {
             byte* target = to + (long)row * width * _k.Size, from = table.Rows(slice.Ids[row], 1, target);
             if (from != target) Buffer.MemoryCopy(from, target, (long)width * _k.Size, (long)width * _k.Size);
-            if (scale == 1) return;
+            if (scale == 1 && positions is null) return;
             float* wide = (float*)_space.Rows(worker);
             _k.Widen(target, wide, width, scale);
-            _k.Narrow(wide, target, width, 1);
+            if (positions is null) _k.Narrow(wide, target, width, 1);
+            else _k.StoreSum(wide, width, 1, width, target, width, 1, null, positions.Rows(positionOf![row], 1, (byte*)(wide + width)));
         });
     }
 
     private void MakeRoom(FastSlice slice)
     {
         if (_attention is not null && slice.Rows <= _rows && _attention.Fits(slice)) return;
-        Free();
-        var spec = _model.Spec;
-        _rows = Math.Max(_rows, slice.Rows);
-        _attention = new FastAttention(spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), Math.Max(slice.Sequences.Max(s => s.Length), _longest));
         _longest = Math.Max(_longest, slice.Sequences.Max(s => s.Length));
-        _shared = new Shared(_blocks[0], spec, _rank, _k, _rows);
-        _saved = [.. _blocks.Select((b, i) => i >= _lowest ? new Saved(b, spec, _k, _rows) : null)];
-        if (_saved.Any(s => s is null)) _passing = new Saved(_blocks[0], spec, _k, _rows, _rank);
-        _inputs = [.. Enumerable.Range(0, _blocks.Count - _lowest + 2).Select(_ => new NativeBlock((long)_rows * spec.HiddenSize * _k.Size))];
+        _rows = Math.Max(_rows, slice.Rows);
+        Free();
+        int blocks = _blocks.Count - _lowest, kept = _plan!.Kept(_widths, _model.Spec, _rows, _longest, blocks);
+        long saved = FastPlan.SavedBytes(_widths, _rows), shared = FastPlan.SharedBytes(_widths, _rows);
+        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), _longest);
+        Processor.GiveBackMemory();
+        int passing = kept < _blocks.Count ? 1 : 0;
+        _inputs = (kept + passing) * saved + shared;
+        _memory = new NativeBlock(_inputs + (blocks + 2) * FastPlan.InputBytes(_widths, _rows));
+        _passing = passing > 0 ? new Saved(_widths, _rows, _memory.Start + kept * saved) : null;
+        _saved = [.. _blocks.Select((_, i) => i >= _blocks.Count - kept ? new Saved(_widths, _rows, _memory.Start + (_blocks.Count - 1 - i) * saved) : null)];
+        _shared = new Shared(_widths, _rows, _memory.Start + (kept + passing) * saved);
     }
 
     private void Free()
     {
         _attention?.Dispose();
-        _shared?.Dispose();
-        _passing?.Dispose();
-        foreach (var saved in _saved) saved?.Dispose();
-        foreach (var input in _inputs) input?.Dispose();
-        (_attention, _shared, _passing, _saved, _inputs) = (null, null, null, [], []);
+        _memory?.Dispose();
+        (_attention, _memory) = (null, null);
     }
 
     /// <inheritdoc/>

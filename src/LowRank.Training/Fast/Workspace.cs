@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
@@ -22,8 +23,8 @@ internal sealed unsafe class Workspace : IDisposable
     {
         Kernels = kernels;
         NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
-        _panels = Each((long)(Math.Max(depth, TileRows) + 2 * rank) * Width * kernels.Size);
-        _tiles = Each((long)Math.Max(TileRows, rank + Width) * Math.Max(Width, rank) * sizeof(float));
+        _panels = Each((long)(Math.Max(depth, 2 * TileRows) + 2 * rank) * Width * kernels.Size);
+        _tiles = Each((long)Math.Max(TileRows, rank + Width) * Math.Max(2 * Width, rank) * sizeof(float));
         _rows = Each((long)Width * Math.Max(columns, rank) * sizeof(float));
     }
 
@@ -52,6 +53,7 @@ internal sealed unsafe class Workspace : IDisposable
     }
 
     /// <summary>C [m, n] = A [m, depth]·panel [depth, n], or added, in parts of the depth.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply(int m, int n, int depth, byte* a, int lda, byte* panel, float* c, int ldc, bool add)
     {
         for (int k = 0; k < depth; k += Depth)

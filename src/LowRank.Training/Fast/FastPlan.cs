@@ -1,0 +1,52 @@
+using LowRank.Models;
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// How the step's memory is spent under a limit: large slices first, then smaller ones (the same sums in another order), then blocks that are run again in the backward pass
+/// instead of being kept. Every byte that the step takes is counted here, so that a plan can say it beforehand.
+/// </summary>
+/// <param name="SliceTokens">Tokens of a slice, unless one sequence has more.</param>
+/// <param name="Limit">Bytes that activations may take: everything of the step but packed adapters and the threads' own scratch.</param>
+internal sealed record FastPlan(int SliceTokens, long Limit)
+{
+    private static readonly int[] Slices = [1024, 768, 512, 384, 256];
+
+    /// <summary>What activations may take where nothing is said: as much as the weights, and a gigabyte.</summary>
+    public static long DefaultLimit(long weightBytes) => weightBytes + (1L << 30);
+
+    /// <summary>The plan for sequences of up to <paramref name="longest"/> tokens: the largest slices whose blocks can all be kept, or the smallest.</summary>
+    public static FastPlan Make(FastWidths widths, DecoderSpec spec, int keptBlocks, int longest, long limit)
+    {
+        foreach (int slice in Slices)
+            if (Bytes(widths, spec, Rows(slice, longest), longest, keptBlocks, keptBlocks) <= limit) return new(slice, limit);
+        return new(Slices[^1], limit);
+    }
+
+    /// <summary>Rows of a slice's buffers.</summary>
+    public static int Rows(int slice, int longest) => (Math.Max(slice, longest) + 63) / 64 * 64;
+
+    /// <summary>Blocks, of <paramref name="blocks"/> that are differentiated, whose activations fit under the limit with all the rest.</summary>
+    public int Kept(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks)
+    {
+        int kept = blocks;
+        while (kept > 0 && Bytes(widths, spec, rows, longest, blocks, kept) > Limit) kept--;
+        return kept;
+    }
+
+    /// <summary>Bytes of the activations' buffers.</summary>
+    public static long Bytes(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks, int kept)
+    {
+        long passing = kept < spec.Layers.Count ? 1 : 0;
+        return (kept + passing) * SavedBytes(widths, rows) + SharedBytes(widths, rows) + (blocks + 2) * InputBytes(widths, rows)
+            + FastAttention.Bytes(spec.Attention, widths.Size, rows, rows + 64L * Math.Max(1, rows / Math.Max(64, longest)), longest) + FastLoss.BufferBytes(spec, widths.Size);
+    }
+
+    /// <summary>What one kept block takes.</summary>
+    public static unsafe long SavedBytes(FastWidths widths, int rows) => new Saved(widths, rows, null).Bytes;
+    /// <summary>What all blocks share.</summary>
+    public static unsafe long SharedBytes(FastWidths widths, int rows) => new Shared(widths, rows, null).Bytes;
+    /// <summary>One block's input.</summary>
+    public static long InputBytes(FastWidths widths, int rows) => (long)rows * widths.Hidden * widths.Size;
+}
