@@ -23,9 +23,9 @@ internal static class FastLaw
     {
         ["patterns"] = Adapter("""{"r": 4, "lora_alpha": 2, "target_modules": "all-linear", "rank_pattern": {"v_proj": 3, "down_proj": 7, "qkv_proj": 5, "up_proj": 1}, "alpha_pattern": {"o_proj": 3, "gate_proj": 5}}"""),
         ["rslora"] = Adapter("""{"r": 17, "lora_alpha": 2, "use_rslora": true, "target_modules": "all-linear"}"""),
-        ["upper layers"] = Adapter("""{"r": 5, "lora_alpha": 3, "target_modules": ["q_proj", "v_proj", "qkv_proj", "o_proj", "up_proj", "gate_up_proj", "down_proj"], "layers_to_transform": [1]}"""),
-        ["few targets"] = Adapter("""{"r": 1, "lora_alpha": 2, "target_modules": ["k_proj", "qkv_proj", "gate_proj", "gate_up_proj"]}"""),
-        ["below attention"] = Adapter("""{"r": 40, "lora_alpha": 10, "target_modules": ["o_proj", "up_proj", "gate_up_proj", "down_proj"]}"""),
+        ["upper layers"] = Adapter("""{"r": 5, "lora_alpha": 3, "target_modules": ["q_proj", "v_proj", "qkv_proj", "c_attn", "query_key_value", "o_proj", "c_proj", "up_proj", "gate_up_proj", "dense_h_to_4h", "down_proj"], "layers_to_transform": [1]}"""),
+        ["few targets"] = Adapter("""{"r": 1, "lora_alpha": 2, "target_modules": ["k_proj", "qkv_proj", "c_attn", "query_key_value", "gate_proj", "gate_up_proj"]}"""),
+        ["below attention"] = Adapter("""{"r": 40, "lora_alpha": 10, "target_modules": ["o_proj", "up_proj", "gate_up_proj", "down_proj", "c_proj", "dense_4h_to_h"]}"""),
     };
 
     /// <summary>Every golden whose blocks the step accepts, the shapes above, one base that is stored in bfloat16 and one of each quantised kind; in a child for a kind of processor a few.</summary>
@@ -61,7 +61,12 @@ internal static class FastLaw
     }
 
     /// <summary>Batches by what they are about, and what automatic differentiation is given: the same, or each row alone. <paramref name="large"/>: also those that meet the borders of tiles and slices.</summary>
-    public static IEnumerable<(string Name, Batch ByHand, Batch[] Plain)> Batches(int vocabulary, bool large)
+    public static IEnumerable<(string Name, Batch ByHand, Batch[] Plain)> Batches(DecoderSpec spec, bool large)
+        => All(spec.VocabularySize, large).Where(b => spec.Names.PositionEmbedding is null || b.ByHand.Longest() <= spec.MaxPositions);
+
+    private static int Longest(this Batch batch) => batch.Documents?.Max() ?? batch.T;
+
+    private static IEnumerable<(string Name, Batch ByHand, Batch[] Plain)> All(int vocabulary, bool large)
     {
         var random = new Random(4);
         Row Make(int length)

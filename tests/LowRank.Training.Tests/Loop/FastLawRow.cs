@@ -29,7 +29,7 @@ internal sealed class FastLawRow : IDisposable
         Assert.Null(FastStep.Refusal(_model, _adapter, new RunSettings()));
     }
 
-    public int Vocabulary => _model.Spec.VocabularySize;
+    public DecoderSpec Spec => _model.Spec;
 
     public FastStep ByHand() => new(_model, _adapter);
 

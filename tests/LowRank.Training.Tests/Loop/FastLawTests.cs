@@ -29,7 +29,7 @@ public class FastLawTests
         using FastLawRow row = new(model, adapter, ScalarType.Float32);
         using var byHand = row.ByHand();
         int which = 0;
-        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Vocabulary, large: adapter == First && !ProcessorVariants.IsChild))
+        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Spec, large: adapter == First && !ProcessorVariants.IsChild))
             Near(row.Run(row.Plain(checkpointing: which++ % 2 == 1), theirs), row.Run(byHand, ours), $"{model}, {adapter}, {batch}");
     }
 
@@ -38,7 +38,7 @@ public class FastLawTests
     {
         using FastLawRow row = new("llama", First, ScalarType.Float32);
         using var byHand = row.ByHand();
-        var batches = FastLaw.Batches(row.Vocabulary, large: true).ToList();
+        var batches = FastLaw.Batches(row.Spec, large: true).ToList();
         Near(row.Run(row.Plain(), [.. batches.SelectMany(b => b.Plain)]), row.Run(byHand, [.. batches.Select(b => b.ByHand)]), "all batches");
     }
 
@@ -49,7 +49,7 @@ public class FastLawTests
     {
         using FastLawRow exact = new(model, First, ScalarType.Float32, rounded: true), row = new(model, First, ScalarType.BFloat16);
         using var byHand = row.ByHand();
-        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Vocabulary, large: model is "mistral" or "head of 128" or "llama nf4"))
+        foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Spec, large: model is "mistral" or "head of 128" or "llama nf4"))
         {
             Pass truth = exact.Run(exact.Plain(), theirs), got = row.Run(byHand, ours);
             Pass plain = Processor.HasBFloat16 && !ProcessorVariants.IsChild ? row.Run(row.Plain(), theirs) : Scaled(truth, 1.1f); // without units for it, automatic differentiation in bfloat16 takes a hundred times as long
@@ -74,7 +74,7 @@ public class FastLawTests
             foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
             {
                 using FastLawRow row = new(model, First, dtype);
-                foreach (var (_, batch, _) in FastLaw.Batches(row.Vocabulary, large: true))
+                foreach (var (_, batch, _) in FastLaw.Batches(row.Spec, large: true))
                 {
                     using var byHand = row.ByHand(); // sized for this batch alone
                     Assert.True(double.IsFinite(row.Run(byHand, batch).Loss));
