@@ -57,8 +57,8 @@ public class FastLawTests
             double whole = Norm(truth.Gradients.Values.SelectMany(g => g));
             foreach (var (key, expected) in truth.Gradients)
             {
-                double norm = Math.Max(Norm(expected), 0.02 * whole), error = Norm(expected.Zip(got.Gradients[key], (a, b) => a - b)), allowed = Norm(expected.Zip(plain.Gradients[key], (a, b) => a - b));
-                Assert.True(error <= 2 * allowed + 0.03 * norm, $"{model}, {batch}, {key}: off by {error}, automatic differentiation by {allowed}, of {norm}");
+                double norm = Norm(expected), error = Norm(expected.Zip(got.Gradients[key], (a, b) => a - b)), allowed = Norm(expected.Zip(plain.Gradients[key], (a, b) => a - b));
+                Assert.True(error <= 2 * allowed + 0.03 * norm + 0.01 * whole, $"{model}, {batch}, {key}: off by {error}, automatic differentiation by {allowed}, of {norm}, of all {whole}");
             }
         }
     }
