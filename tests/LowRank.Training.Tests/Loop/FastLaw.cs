@@ -25,6 +25,8 @@ internal static class FastLaw
         ["rslora"] = Adapter("""{"r": 17, "lora_alpha": 2, "use_rslora": true, "target_modules": "all-linear"}"""),
         ["upper layers"] = Adapter("""{"r": 5, "lora_alpha": 3, "target_modules": ["q_proj", "v_proj", "qkv_proj", "c_attn", "query_key_value", "o_proj", "c_proj", "up_proj", "gate_up_proj", "dense_h_to_4h", "down_proj"], "layers_to_transform": [1]}"""),
         ["few targets"] = Adapter("""{"r": 1, "lora_alpha": 2, "target_modules": ["k_proj", "qkv_proj", "c_attn", "query_key_value", "gate_proj", "gate_up_proj"]}"""),
+        ["dora"] = Adapter("""{"r": 4, "lora_alpha": 2, "use_dora": true, "target_modules": "all-linear", "rank_pattern": {"v_proj": 3, "down_proj": 7}}"""),
+        ["trained biases"] = Adapter("""{"r": 4, "lora_alpha": 2, "bias": "lora_only", "target_modules": "all-linear"}"""),
         ["below attention"] = Adapter("""{"r": 40, "lora_alpha": 10, "target_modules": ["o_proj", "up_proj", "gate_up_proj", "down_proj", "c_proj", "dense_4h_to_h"]}"""),
     };
 

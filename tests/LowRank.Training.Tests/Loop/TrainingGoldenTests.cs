@@ -10,7 +10,7 @@ namespace LowRank.Training.Tests;
 public class TrainingGoldenTests
 {
     /// <summary>The runs that the step by hand accepts; they go through it, and through automatic differentiation as all others do.</summary>
-    private static readonly string[] ByHand = ["lora-adamw-cosine", "lora-adamw-linear", "loraplus"];
+    private static readonly string[] ByHand = ["dora-adamw", "gemma3-lora", "gpt2-lora", "lora-adamw-cosine", "lora-adamw-linear", "loraplus", "rslora-constant"];
 
     public static TheoryData<string, string> Runs => new(Directory.EnumerateDirectories(Paths.Golden("training")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)
         .SelectMany(n => (string[])[.. ByHand.Contains(n) ? ["by hand"] : Array.Empty<string>(), "autograd", "checkpointing"], (n, way) => (n, way)));
