@@ -233,6 +233,14 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Add(float* x, float* y, int count)
+    {
+        int i = 0;
+        for (; i + TL.Count <= count; i += TL.Count) TL.Store(TL.Load(y + i) + TL.Load(x + i), y + i);
+        for (; i < count; i++) y[i] += x[i];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Scale(float* y, int count, float factor)
     {
         int i = 0;

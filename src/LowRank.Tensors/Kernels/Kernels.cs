@@ -106,6 +106,8 @@ public abstract unsafe class Kernels
     public abstract void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel, float cap = 0);
     /// <summary>Σ x·y over <paramref name="count"/> numbers.</summary>
     public abstract float Dot(void* x, void* y, int count);
+    /// <summary>y[i] += x[i] for float32.</summary>
+    public abstract void Add(float* x, float* y, int count);
     /// <summary>y[i] *= factor for float32.</summary>
     public abstract void Scale(float* y, int count, float factor);
 }

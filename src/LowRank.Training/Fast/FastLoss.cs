@@ -76,11 +76,7 @@ internal sealed unsafe class FastLoss : IDisposable
         Workers.For(count, (worker, i) =>
         {
             float* total = (float*)_sums[0].Start + (long)i * _width;
-            for (int part = 1; part < _sums.Length; part++)
-            {
-                float* more = (float*)_sums[part].Start + (long)i * _width;
-                for (int c = 0; c < _width; c++) total[c] += more[c];
-            }
+            for (int part = 1; part < _sums.Length; part++) _k.Add((float*)_sums[part].Start + (long)i * _width, total, _width);
             byte* above = _normed.Start + (long)i * bytes;
             _k.Narrow(total, above, _width, factors[i] * weight * _scale);
             _norm.BackwardSum(_hidden.Start + (long)i * bytes, above, gradient + (long)slice.Targets[start + i].Row * bytes, null, 1);

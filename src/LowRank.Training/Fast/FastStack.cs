@@ -31,6 +31,7 @@ internal sealed unsafe class FastStack : IDisposable
     private readonly Kernels _k;
     private readonly int[] _outAt, _rankAt;
     private readonly Panel[] _panels, _columns;
+    private readonly (int Part, int From, int Count)[] _gradients; // the jobs of Gradients; part -1 is all A together
     private readonly NativeBlock? _a, _aPanel;
     private readonly NativeBlock?[] _b, _bPanels;
     private readonly FastGains? _gains;
@@ -50,6 +51,7 @@ internal sealed unsafe class FastStack : IDisposable
         IsTrained = parts.Any(p => p.IsTrained);
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
+        _gradients = [.. IsAdapted ? Columns(In, Wide).Select(c => (-1, c.From, c.Count)) : [], .. Enumerable.Range(0, parts.Count).Where(p => parts[p].Rank > 0).SelectMany(p => Columns(parts[p].Out, Wide).Select(c => (p, c.From, c.Count)))];
         _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
         if (IsAdapted)
         {
@@ -176,8 +178,8 @@ internal sealed unsafe class FastStack : IDisposable
     // All tiles of left [n, depth] times the panels: rows of the left side that fit the second-level cache meet all panels before the next rows come.
     private void Tiles(int n, int depth, byte* left, byte* packed, long stride, Panel[] panels, TileSink sink, LowProduct low)
     {
-        int tileRows = Workspace.RowsOf((long)depth * _k.Size), tiles = (n + tileRows - 1) / tileRows;
-        Workers.For(tiles * panels.Length, (worker, job) =>
+        int tileRows = Workspace.RowsOf((long)depth * _k.Size);
+        Workers.For((n + tileRows - 1) / tileRows * panels.Length, (worker, job) =>
         {
             int row = job / panels.Length * tileRows, rows = Math.Min(tileRows, n - row), p = job % panels.Length;
             float* tile = _space.Tile(worker);
@@ -218,28 +220,22 @@ internal sealed unsafe class FastStack : IDisposable
     /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
     {
-        if (!IsAdapted) return;
-        var jobs = Columns(In, Wide).Select(c => (Part: -1, c.From, c.Count))
-            .Concat(Enumerable.Range(0, _parts.Length).Where(p => _parts[p].Rank > 0).SelectMany(p => Columns(_parts[p].Out, Wide).Select(c => (Part: p, c.From, c.Count)))).ToArray();
-        Workers.For(jobs.Length, (worker, job) =>
+        Workers.For(_gradients.Length, (worker, job) =>
         {
-            var (part, from, count) = jobs[job];
+            var (part, from, count) = _gradients[job];
             float* sums = _space.Tile(worker);
-            if (part < 0) OverTokens(worker, n, eT, Rank, x + (long)from * _k.Size, In, count, sums);
-            else OverTokens(worker, n, lowT + (long)_rankAt[part] * n * _k.Size, _parts[part].Rank, dy + (long)(_outAt[part] + from) * _k.Size, Out, count, sums);
-            if (part >= 0)
+            if (part < 0)
             {
-                var to = _parts[part];
-                for (int c = 0; c < count; c++)
-                    for (int r = 0; r < to.TrueRank; r++) to.GradientB[(long)(from + c) * to.TrueRank + r] += sums[r * Wide + c];
+                OverTokens(worker, n, eT, Rank, x + (long)from * _k.Size, In, count, sums);
+                for (int p = 0; p < _parts.Length; p++)
+                    for (int r = 0; r < _parts[p].TrueRank; r++) _k.Add(sums + (_rankAt[p] + r) * Wide, _parts[p].GradientA + (long)r * In + from, count);
                 return;
             }
-            for (int p = 0; p < _parts.Length; p++)
-                for (int r = 0; r < _parts[p].TrueRank; r++)
-                {
-                    float* to = _parts[p].GradientA + (long)r * In + from, row = sums + (_rankAt[p] + r) * Wide;
-                    for (int c = 0; c < count; c++) to[c] += row[c];
-                }
+            int rank = _parts[part].TrueRank;
+            OverTokens(worker, n, lowT + (long)_rankAt[part] * n * _k.Size, _parts[part].Rank, dy + (long)(_outAt[part] + from) * _k.Size, Out, count, sums);
+            float* turned = (float*)_space.Panel(worker);
+            _k.TransposeSingles(sums, Wide, rank, count, turned, rank);
+            _k.Add(turned, _parts[part].GradientB + (long)from * rank, count * rank);
         });
     }
 
