@@ -42,4 +42,31 @@ internal static class Forms
 
     /// <summary>1 / (1 + e^-x)</summary>
     public static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
+
+    /// <summary>A feed-forward part's non-linearity.</summary>
+    public static double Activation(GateKind kind, double x) => kind switch
+    {
+        GateKind.Silu => x * Sigmoid(x),
+        GateKind.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+        GateKind.Gelu => x * Phi(x),
+        GateKind.Relu => Math.Max(x, 0),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+
+    /// <summary>Its slope, by differences, so that a mistake in a formula cannot be repeated here.</summary>
+    public static double Slope(GateKind kind, double x) => kind == GateKind.Relu ? (x > 0 ? 1 : 0) : (Activation(kind, x + 1e-4) - Activation(kind, x - 1e-4)) / 2e-4;
+
+    // The normal distribution, by Simpson's rule.
+    private static double Phi(double x)
+    {
+        const int parts = 2000;
+        double end = Math.Min(Math.Abs(x), 12), sum = 0;
+        for (int i = 0; i <= parts; i++)
+        {
+            double t = end * i / parts;
+            sum += Math.Exp(-t * t / 2) * (i == 0 || i == parts ? 1 : i % 2 == 1 ? 4 : 2);
+        }
+        double half = sum * end / parts / 3 / Math.Sqrt(2 * Math.PI);
+        return 0.5 + Math.Sign(x) * half;
+    }
 }
