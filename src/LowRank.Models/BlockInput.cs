@@ -76,7 +76,9 @@ public sealed class BlockInput
 
     private static IEnumerable<int?> Windows(DecoderSpec spec) => spec.Layers.Select(l => l.Window).Distinct();
 
-    private static void CheckLength(DecoderSpec spec, long longest)
+    /// <summary>Sequences of up to <paramref name="longest"/> tokens have learned positions, where the model has such.</summary>
+    /// <exception cref="BadInputException">They have not.</exception>
+    public static void CheckLength(DecoderSpec spec, long longest)
     {
         if (spec.Names.PositionEmbedding is not null && longest > spec.MaxPositions)
             throw new BadInputException("the sequence is longer than the model's learned positions", $"{longest} tokens", spec.ModelType, $"at most {spec.MaxPositions}");

@@ -121,10 +121,12 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>The blocks opened for a step written by hand; only where <see cref="PlainBlock.Refusal"/> has no objection.</summary>
     public IReadOnlyList<PlainBlock> PlainBlocks() => [.. _blocks.Select(b => b.AsPlain())];
 
-    /// <summary>The norm behind the last block, where it is an RMS norm.</summary>
-    public RmsNorm? FinalRmsNorm => _finalNorm as RmsNorm;
+    /// <summary>The norm behind the last block, an RmsNorm or a LayerNorm.</summary>
+    public StoredModule LastNorm => _finalNorm;
     /// <summary>The token embedding.</summary>
     public TokenEmbedding Embedding => _embedding;
+    /// <summary>The learned positions, or null.</summary>
+    public TokenEmbedding? PositionEmbedding => _positions;
     /// <summary>The output layer.</summary>
     public Projection Head => _head;
 

@@ -27,9 +27,11 @@ public sealed class DecoderBlock : nn.Module<Tensor, BlockInput, Tensor>
 
     internal PlainBlock AsPlain()
     {
-        var (qkv, output, layer) = _attention.Parts;
+        var attention = _attention.Parts;
         var (gateUp, down) = ((FeedForward)_feedForward).Parts;
-        return new((RmsNorm)_inputNorm!, qkv, output, (RmsNorm)_feedForwardNorm!, gateUp, down, layer.Rope is { } rope ? _spec.Ropes[rope] : null, layer.Window);
+        return new(
+            _inputNorm, attention.Qkv, attention.QueryNorm, attention.KeyNorm, attention.Output, _attentionOutputNorm,
+            _feedForwardNorm, gateUp, down, _feedForwardOutputNorm, attention.Layer.Rope is { } rope ? _spec.Ropes[rope] : null, attention.Layer.Window);
     }
 
     /// <inheritdoc/>

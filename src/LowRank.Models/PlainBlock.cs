@@ -1,17 +1,23 @@
 namespace LowRank.Models;
 
 /// <summary>
-/// A block opened for a training step written by hand: RMS norm, rotary attention, RMS norm, gated feed-forward; nothing else in it.
+/// A block opened for a training step written by hand: attention and one feed-forward part, one after the other or side by side, with norms where the family has them.
 /// </summary>
-/// <param name="InputNorm">Before attention.</param>
-/// <param name="Qkv">[Heads * d, H], [KeyHeads * d, H], [KeyHeads * d, H], or all three as one.</param>
+/// <param name="InputNorm">Before attention; each norm is an RmsNorm or LayerNorm, or null: there is none.</param>
+/// <param name="Qkv">[Heads * d, H], [KeyHeads * d, H], [KeyHeads * d, H], or all three as one, laid out as the spec says.</param>
+/// <param name="QueryNorm">Of queries before they are turned: of each head, [d], or of all at once, [Heads * d].</param>
+/// <param name="KeyNorm">The same of keys.</param>
 /// <param name="Output">[H, Heads * d]</param>
+/// <param name="AttentionOutputNorm">Behind attention.</param>
 /// <param name="FeedForwardNorm">Before the feed-forward part.</param>
-/// <param name="GateUp">[I, H] each, or both as one.</param>
+/// <param name="GateUp">[I, H] each, or both as one; without a gate only the up projection.</param>
 /// <param name="Down">[H, I]</param>
+/// <param name="FeedForwardOutputNorm">Behind the feed-forward part.</param>
 /// <param name="Rope">How queries and keys are turned; null: not at all.</param>
 /// <param name="Window">Tokens a query sees, itself included; null: all before it.</param>
-public sealed record PlainBlock(RmsNorm InputNorm, IReadOnlyList<Projection> Qkv, Projection Output, RmsNorm FeedForwardNorm, IReadOnlyList<Projection> GateUp, Projection Down, RopeSpec? Rope, int? Window)
+public sealed record PlainBlock(
+    StoredModule? InputNorm, IReadOnlyList<Projection> Qkv, StoredModule? QueryNorm, StoredModule? KeyNorm, Projection Output, StoredModule? AttentionOutputNorm,
+    StoredModule? FeedForwardNorm, IReadOnlyList<Projection> GateUp, Projection Down, StoredModule? FeedForwardOutputNorm, RopeSpec? Rope, int? Window)
 {
     /// <summary>Its projections.</summary>
     public IEnumerable<Projection> Projections => [.. Qkv, Output, .. GateUp, Down];
@@ -20,14 +26,11 @@ public sealed record PlainBlock(RmsNorm InputNorm, IReadOnlyList<Projection> Qkv
     public static string? Refusal(DecoderSpec spec)
     {
         var a = spec.Attention;
-        return a.Layout == QkvLayout.PerHead ? "query, key and value of a head in one projection"
-            : a.QkNorm != QkNorm.None ? "norms on queries and keys"
-            : a.SoftCap is not null || spec.LogitSoftCap is not null ? "capped scores"
-            : spec.Experts is not null ? "a mixture of experts"
-            : !spec.FeedForward.Gated || spec.FeedForward.Activation is not (Activation.Silu or Activation.GeluTanh) ? "another feed-forward part"
-            : spec.Norm.IsLayerNorm ? "another kind of norm"
-            : spec.ParallelResidual || spec.TransposedLinear || spec.Names.PositionEmbedding is not null ? "another kind of block"
-            : spec.Names.InputNorm is null || spec.Names.FeedForwardNorm is null || spec.Names.AttentionOutputNorm is not null || spec.Names.FeedForwardOutputNorm is not null ? "norms in other places"
+        var names = spec.Names;
+        bool inside = a.QkNorm != QkNorm.None || names.AttentionOutputNorm is not null || names.FeedForwardOutputNorm is not null;
+        return spec.Experts is not null ? "a mixture of experts"
+            : inside && (spec.Norm.IsLayerNorm || spec.ParallelResidual || a.Layout == QkvLayout.PerHead) ? "norms that no family of its kind has"
+            : spec.ParallelResidual && names.FeedForwardNorm is null ? "parts side by side without a norm"
             : a.HeadSize % 2 == 1 || spec.HiddenSize % 2 == 1 || spec.FeedForward.Size % 2 == 1 ? "odd widths"
             : null;
     }

@@ -32,7 +32,8 @@ public sealed class SelfAttention : nn.Module<Tensor, BlockInput, Tensor>
         _keyNorm = Add(names.KeyNorm, parts.Norm(names.KeyNorm, perHead ? _spec.HeadSize : keys));
     }
 
-    internal (IReadOnlyList<Projection> Qkv, Projection Output, LayerSpec Layer) Parts => (_qkv is null ? [_query!, _key!, _value!] : [_qkv], _output, _layer);
+    internal (IReadOnlyList<Projection> Qkv, StoredModule? QueryNorm, StoredModule? KeyNorm, Projection Output, LayerSpec Layer) Parts
+        => (_qkv is null ? [_query!, _key!, _value!] : [_qkv], _queryNorm, _keyNorm, _output, _layer);
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor hidden, BlockInput input)

@@ -23,7 +23,7 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
         register_module(names.Down, _down = parts.Linear(names.Down, spec.Size, hidden, spec.Bias));
     }
 
-    internal (IReadOnlyList<Projection> GateUp, Projection Down) Parts => (_gateUp is null ? [_gate!, _up!] : [_gateUp], _down);
+    internal (IReadOnlyList<Projection> GateUp, Projection Down) Parts => (_gateUp is not null ? [_gateUp] : _gate is not null ? [_gate, _up!] : [_up!], _down);
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor x)

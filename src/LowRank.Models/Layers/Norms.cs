@@ -70,6 +70,8 @@ public sealed class LayerNorm : StoredModule, IFunctional
     public Parameter Weight => _weight.Parameter;
     /// <summary>The stored bias, [dim].</summary>
     public Parameter Bias => _bias.Parameter;
+    /// <summary>ε.</summary>
+    public double Epsilon => _epsilon;
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor x) => nn.functional.layer_norm(x, _shape, _weight.Compute(), _bias.Compute(), _epsilon);

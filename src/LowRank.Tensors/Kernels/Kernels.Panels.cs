@@ -197,6 +197,42 @@ internal sealed unsafe partial class Kernels<TE, TL>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void AddProducts(void* x, long pitchX, void* y, long pitchY, int rows, int columns, float* sums)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            TE* a = (TE*)x + r * pitchX, b = (TE*)y + r * pitchY;
+            int i = 0;
+            for (; i + TL.Count <= columns; i += TL.Count) TL.Store(TL.MultiplyAdd(TE.Load<TL>(a + i), TE.Load<TL>(b + i), TL.Load(sums + i)), sums + i);
+            for (; i < columns; i++) Lanes1.Store(Lanes1.MultiplyAdd(TE.Load<Lanes1>(a + i), TE.Load<Lanes1>(b + i), Lanes1.Load(sums + i)), sums + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void ScaleTile(float* x, long pitch, int rows, int columns, float* factors)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* row = x + r * pitch;
+            int i = 0;
+            for (; i + TL.Count <= columns; i += TL.Count) TL.Store(TL.Load(row + i) * TL.Load(factors + i), row + i);
+            for (; i < columns; i++) row[i] *= factors[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void ScaleColumns(void* x, float* factors, void* y, int rows, int columns)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            TE* from = (TE*)x + (long)r * columns, to = (TE*)y + (long)r * columns;
+            int i = 0;
+            for (; i + TL.Count <= columns; i += TL.Count) TE.Store(TE.Load<TL>(from + i) * TL.Load(factors + i), to + i);
+            for (; i < columns; i++) TE.Store(TE.Load<Lanes1>(from + i) * Lanes1.Load(factors + i), to + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Add(float* x, float* y, int count)
     {
         int i = 0;

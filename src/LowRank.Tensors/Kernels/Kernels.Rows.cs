@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace LowRank.Tensors;
 
 /// <summary>
-/// Norms, rotary positions and gates. Every pass is compiled in full at once: under tiered compilation with profiles some were left five times slower for the whole of some runs.
+/// Norms and rotary positions. Every pass is compiled in full at once: under tiered compilation with profiles some were left five times slower for the whole of some runs.
 /// </summary>
 internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmanaged, IElement<TE> where TL : unmanaged, ILanes<TL>
 {
@@ -72,6 +72,48 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RmsNormSum(void* x, float* weight, void* y0, void* y, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            long at = (long)r * width;
+            TE* from = (TE*)x + at, start = (TE*)y0 + at, to = (TE*)y + at;
+            float inverse = 1 / MathF.Sqrt(DotOf(from, from, width) / width + epsilon);
+            NormaliseOnto<Lanes1>(from, weight, start, to, inverse, NormaliseOnto<TL>(from, weight, start, to, inverse, 0, width), width);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int NormaliseOnto<L>(TE* x, float* weight, TE* y0, TE* y, float inverse, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        var factor = L.Of(inverse);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(L.MultiplyAdd(TE.Load<L>(x + i) * factor, L.Load(weight + i), TE.Load<L>(y0 + i)), y + i);
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RmsNormGradient(void* x, float* weight, void* dy, void* dx, int rows, int width, float epsilon)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            long at = (long)r * width;
+            TE* from = (TE*)x + at, gradient = (TE*)dy + at, to = (TE*)dx + at;
+            float square = 0, along = 0;
+            Along<Lanes1>(from, gradient, weight, Along<TL>(from, gradient, weight, 0, width, ref square, ref along), width, ref square, ref along);
+            float inverse = 1 / MathF.Sqrt(square / width + epsilon), back = along * inverse * inverse * inverse / width;
+            NormGradient<Lanes1>(from, gradient, weight, to, inverse, back, NormGradient<TL>(from, gradient, weight, to, inverse, back, 0, width), width);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int NormGradient<L>(TE* x, TE* dy, float* weight, TE* dx, float inverse, float back, int i, int n) where L : unmanaged, ILanes<L>
+    {
+        L up = L.Of(inverse), down = L.Of(-back);
+        for (; i + L.Count <= n; i += L.Count) TE.Store(L.MultiplyAdd(TE.Load<L>(dy + i) * L.Load(weight + i), up, TE.Load<L>(x + i) * down), dx + i);
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Rotate(void* x, int heads, int headSize, int half, float* cos, float* sin, bool back)
     {
         for (int h = 0; h < heads; h++)
@@ -92,67 +134,6 @@ internal sealed unsafe partial class Kernels<TE, TL> : Kernels where TE : unmana
             TE.Store(L.MultiplyAdd(a, s, b * c), second + i);
         }
         return i;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Gate(GateKind kind, float* gate, float* up, long pitch, int rows, int columns, void* keptGate, void* keptUp, long keptPitch, void* act, long actPitch)
-    {
-        for (int r = 0; r < rows; r++)
-        {
-            float* g = gate + r * pitch, u = up + r * pitch;
-            TE* kg = (TE*)keptGate + r * keptPitch, ku = (TE*)keptUp + r * keptPitch, a = (TE*)act + r * actPitch;
-            GateRow<Lanes1>(kind, g, u, kg, ku, a, GateRow<TL>(kind, g, u, kg, ku, a, 0, columns), columns);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int GateRow<L>(GateKind kind, float* gate, float* up, TE* keptGate, TE* keptUp, TE* act, int i, int n) where L : unmanaged, ILanes<L>
-    {
-        for (; i + L.Count <= n; i += L.Count)
-        {
-            L g = L.Load(gate + i), u = L.Load(up + i);
-            TE.Store(g, keptGate + i);
-            TE.Store(u, keptUp + i);
-            TE.Store(g * LaneMath.Sigmoid(Inner(kind, g, out _)) * u, act + i);
-        }
-        return i;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void GateBackward(GateKind kind, float* dact, long pitch, int rows, int columns, void* gate, void* up, long keptPitch, void* act, long actPitch)
-    {
-        for (int r = 0; r < rows; r++)
-        {
-            float* d = dact + r * pitch;
-            TE* g = (TE*)gate + r * keptPitch, u = (TE*)up + r * keptPitch, a = (TE*)act + r * actPitch;
-            GateBackRow<Lanes1>(kind, d, g, u, a, GateBackRow<TL>(kind, d, g, u, a, 0, columns), columns);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int GateBackRow<L>(GateKind kind, float* dact, TE* gate, TE* up, TE* act, int i, int n) where L : unmanaged, ILanes<L>
-    {
-        for (; i + L.Count <= n; i += L.Count)
-        {
-            L g = TE.Load<L>(gate + i), u = TE.Load<L>(up + i), d = L.Load(dact + i);
-            var s = LaneMath.Sigmoid(Inner(kind, g, out var slope));
-            var value = g * s;
-            TE.Store(value * u, act + i);
-            TE.Store(d * value, up + i);
-            TE.Store(d * u * L.MultiplyAdd(value * (L.Of(1) - s), slope, s), gate + i);
-        }
-        return i;
-    }
-
-    // Both activations are x·sigmoid(inner(x)).
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static L Inner<L>(GateKind kind, L x, out L slope) where L : unmanaged, ILanes<L>
-    {
-        if (kind == GateKind.Silu) { slope = L.Of(1); return x; }
-        const float twice = 1.5957691216f, cubic = 0.044715f;
-        var square = x * x;
-        slope = L.MultiplyAdd(square, L.Of(3 * cubic), L.Of(1)) * L.Of(twice);
-        return x * L.MultiplyAdd(square, L.Of(cubic), L.Of(1)) * L.Of(twice);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -14,7 +14,7 @@ internal readonly unsafe struct Lanes1(float v) : ILanes<Lanes1>
     public static void Narrow(Lanes1 x, ushort* to)
     {
         uint bits = BitConverter.SingleToUInt32Bits(x._v);
-        *to = (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+        *to = float.IsNaN(x._v) ? (ushort)0x7fc0 : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
     }
 
     public static Lanes1 First(uint* pairs) => new(BitConverter.UInt32BitsToSingle(*pairs << 16));

@@ -19,7 +19,7 @@ internal readonly unsafe struct Lanes16(Vector512<float> v) : ILanes<Lanes16>
     public static void Narrow(Lanes16 x, ushort* to)
     {
         var bits = x._v.AsUInt32();
-        bits += Vector512.Create(0x7fffu) + ((bits >> 16) & Vector512.Create(1u));
+        bits = Vector512.ConditionalSelect(Vector512.Equals(x._v, x._v).AsUInt32(), bits + Vector512.Create(0x7fffu) + ((bits >> 16) & Vector512.Create(1u)), Vector512.Create(0x7fc00000u));
         Avx512F.ConvertToVector256UInt16(bits >> 16).Store(to);
     }
 

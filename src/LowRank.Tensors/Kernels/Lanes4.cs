@@ -18,7 +18,7 @@ internal readonly unsafe struct Lanes4(Vector128<float> v) : ILanes<Lanes4>
     public static void Narrow(Lanes4 x, ushort* to)
     {
         var bits = x._v.AsUInt32();
-        bits += Vector128.Create(0x7fffu) + ((bits >> 16) & Vector128.Create(1u));
+        bits = Vector128.ConditionalSelect(Vector128.Equals(x._v, x._v).AsUInt32(), bits + Vector128.Create(0x7fffu) + ((bits >> 16) & Vector128.Create(1u)), Vector128.Create(0x7fc00000u));
         Unsafe.WriteUnaligned(to, Vector128.Narrow(bits >> 16, bits >> 16).AsUInt64().ToScalar());
     }
 

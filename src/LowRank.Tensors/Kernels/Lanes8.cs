@@ -19,7 +19,7 @@ internal readonly unsafe struct Lanes8(Vector256<float> v) : ILanes<Lanes8>
     public static void Narrow(Lanes8 x, ushort* to)
     {
         var bits = x._v.AsUInt32();
-        bits += Vector256.Create(0x7fffu) + ((bits >> 16) & Vector256.Create(1u));
+        bits = Vector256.ConditionalSelect(Vector256.Equals(x._v, x._v).AsUInt32(), bits + Vector256.Create(0x7fffu) + ((bits >> 16) & Vector256.Create(1u)), Vector256.Create(0x7fc00000u));
         bits >>= 16;
         Vector128.Narrow(bits.GetLower(), bits.GetUpper()).Store(to);
     }

@@ -41,12 +41,18 @@ internal static unsafe class TileProduct
     /// <summary>bfloat16, k even; without units for it both sides are widened first.</summary>
     public static void Multiply(int m, int n, int k, ushort* a, int lda, ushort* b, int ldb, float* c, int ldc, bool add)
     {
-        if (BFloat is not null) { BFloat(m, n, k, lda, ldb, ldc, add ? (byte)1 : (byte)0, a, b, c, 1); return; }
-        if (Single is null) { Portable<B16>(m, n, k, (B16*)a, lda, (B16*)b, ldb, c, ldc, add); return; }
+        if (BFloat is not null) BFloat(m, n, k, lda, ldb, ldc, add ? (byte)1 : (byte)0, a, b, c, 1);
+        else if (Single is not null) Widened(m, n, k, a, lda, b, ldb, c, ldc, add);
+        else Portable(m, n, k, (B16*)a, lda, (B16*)b, ldb, c, ldc, add);
+    }
+
+    /// <summary>bfloat16, k even, as a float32 product of widened numbers.</summary>
+    internal static void Widened(int m, int n, int k, ushort* a, int lda, ushort* b, int ldb, float* c, int ldc, bool add)
+    {
         float* left = Wide(((long)m + n) * k), right = left + (long)m * k;
         for (int i = 0; i < m; i++) WidenRow(a + (long)i * lda, left + (long)i * k, k);
         for (int j = 0; j < k; j += 2) WidenPairs((uint*)b + (long)(j / 2) * ldb, right + (long)j * n, right + (long)(j + 1) * n, n);
-        Single(m, n, k, k, n, ldc, add ? (byte)1 : (byte)0, left, right, c, 0);
+        Multiply(m, n, k, left, k, right, n, c, ldc, add);
     }
 
     /// <summary>To be called by a thread that has done its products, before other code runs: frees the tile registers of processors that have them.</summary>

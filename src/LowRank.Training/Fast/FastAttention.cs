@@ -15,7 +15,8 @@ internal sealed unsafe class FastAttention : IDisposable
 
     private readonly Kernels _k;
     private readonly int _heads, _keyHeads, _size, _pitch, _capacity, _padded;
-    private readonly float _scale;
+    private readonly float _scale, _cap;
+    private readonly bool _perHead;
     private readonly NativeBlock _keys, _values, _keyGradients, _valueGradients;
     private readonly NativeBlock[] _forward, _backward;
     private readonly int _longest;
@@ -24,6 +25,8 @@ internal sealed unsafe class FastAttention : IDisposable
     public FastAttention(AttentionSpec spec, Kernels kernels, int rows, int paddedRows, int longest)
     {
         (_k, _heads, _keyHeads, _size, _scale, _capacity, _padded) = (kernels, spec.Heads, spec.KeyHeads, spec.HeadSize, (float)spec.Scale, rows, paddedRows);
+        _perHead = spec.Layout == QkvLayout.PerHead;
+        _cap = (float)(spec.SoftCap ?? 0);
         _pitch = (spec.Heads + 2 * spec.KeyHeads) * spec.HeadSize;
         _longest = (longest + Block - 1) / Block * Block;
         _keys = new NativeBlock((long)paddedRows * _keyHeads * _size * _k.Size);
@@ -42,7 +45,7 @@ internal sealed unsafe class FastAttention : IDisposable
 
     private static long ForwardScratch(int headSize) => (Block * Chunk * 2 + Block * headSize + 5L * Block) * sizeof(float);
     private static long BackwardScratch(int headSize, long longest, int size)
-        => (4 * longest * headSize + 4 * Block * Block + Block * headSize) * size + (longest * headSize + 2 * longest + 2 * Block * Block + 3 * Block * headSize) * sizeof(float);
+        => (4 * longest * headSize + 3 * Block * Block + 2 * Block * headSize) * size + (longest * headSize + 2 * longest + 2 * Block * Block + 3 * Block * headSize) * sizeof(float);
 
     /// <summary>Rows that it has room for.</summary>
     public bool Fits(FastSlice slice) => slice.Rows <= _capacity && slice.PaddedRows <= _padded && slice.Sequences.Max(s => s.Length) <= _longest;
@@ -56,7 +59,8 @@ internal sealed unsafe class FastAttention : IDisposable
         {
             var (sequence, block) = blocks[job / _keyHeads];
             int head = job % _keyHeads, rows = Math.Min(Block, sequence.Length - block * Block);
-            byte* key = At(qkv, sequence.Start + block * Block, _heads + head), value = key + (long)_keyHeads * _size * _k.Size;
+            long token = sequence.Start + block * Block;
+            byte* key = At(qkv, token, _heads + head), value = At(qkv, token, _heads + _keyHeads + head);
             long to = PanelAt(head, sequence, block);
             _k.PackTransposed(key, _pitch, rows, _size, _keys.Start + to, Block, Block);
             _k.PackRows(value, _pitch, rows, _size, _values.Start + to, Block, _size);
@@ -85,7 +89,7 @@ internal sealed unsafe class FastAttention : IDisposable
             int count = Math.Min(Chunk, first + Block - from);
             for (int c = 0; c < count; c += Block)
                 _k.Multiply(Block, Block, _size, query, _pitch, _keys.Start + PanelAt(keyHead, sequence, (from + c) / Block), Block, scores + c, Chunk, false);
-            _k.Softmax(scores, Chunk, Block, count, _scale, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk);
+            _k.Softmax(scores, Chunk, Block, count, _scale, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk, _cap);
             if (from > begin)
                 for (int r = 0; r < Block; r++) _k.Scale(output + r * _size, _size, shrink[r]);
             for (int c = 0; c < count; c += Block)
@@ -165,7 +169,7 @@ internal sealed unsafe class FastAttention : IDisposable
             {
                 _k.Multiply(Block, Block, _size, key, _pitch, queriesT + (long)i * panel, Block, scores, Block, false);
                 _k.Multiply(Block, Block, _size, value, _pitch, aboveT + (long)i * panel, Block, dp, Block, false);
-                _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel);
+                _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel, _cap);
                 _k.Multiply(Block, _size, Block, p, Block, above + (long)i * panel, _size, dv, _size, i > j);
                 _k.Multiply(Block, _size, Block, ds, Block, queries + (long)i * panel, _size, dk, _size, i > j);
                 _k.Multiply(_size, Block, Block, keyT, Block, dsPanel, Block, dq + (long)i * Block * _size, Block, true);
@@ -182,7 +186,12 @@ internal sealed unsafe class FastAttention : IDisposable
         }
     }
 
-    private byte* At(byte* qkv, long token, int head) => qkv + (token * _pitch + (long)head * _size) * _k.Size;
+    // A token's query, key or value heads, counted through.
+    private byte* At(byte* qkv, long token, int head)
+    {
+        int place = _perHead ? head % _heads * 3 + head / _heads : head;
+        return qkv + (token * _pitch + (long)place * _size) * _k.Size;
+    }
 
     private long PanelAt(int keyHead, FastSlice.Sequence sequence, int block) => ((long)keyHead * _padded + sequence.Padded + block * Block) * _size * _k.Size;
 

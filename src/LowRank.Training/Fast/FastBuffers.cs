@@ -1,3 +1,4 @@
+using System.Numerics;
 using LowRank.Models;
 using LowRank.Tensors;
 
@@ -22,7 +23,7 @@ internal sealed class Layout
 internal sealed unsafe class Saved
 {
     private readonly byte* _start;
-    private readonly long _qkv, _mixed, _lse, _middle, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown;
+    private readonly long _qkv, _mixed, _lse, _middle, _attentionOut, _feedForwardOut, _gateUp, _lowQkv, _lowOutput, _lowGateUp, _lowDown;
 
     /// <summary>Lays the parts out from <paramref name="start"/> on (null: only to learn <see cref="Bytes"/>).</summary>
     public Saved(FastWidths widths, int rows, byte* start)
@@ -33,7 +34,9 @@ internal sealed unsafe class Saved
         _mixed = layout.Add((long)rows * widths.Mixed * widths.Size);
         _lse = layout.Add((long)rows * widths.Heads * sizeof(float));
         _middle = layout.Add((long)rows * widths.Hidden * widths.Size);
-        _gateUp = layout.Add((long)rows * 2 * widths.Inner * widths.Size);
+        _attentionOut = layout.Add((long)rows * widths.AttentionOut * widths.Size);
+        _feedForwardOut = layout.Add((long)rows * widths.FeedForwardOut * widths.Size);
+        _gateUp = layout.Add((long)rows * widths.GateUp * widths.Size);
         _lowQkv = layout.Add((long)rows * widths.RankQkv * widths.Size);
         _lowOutput = layout.Add((long)rows * widths.RankOutput * widths.Size);
         _lowGateUp = layout.Add((long)rows * widths.RankGateUp * widths.Size);
@@ -43,7 +46,7 @@ internal sealed unsafe class Saved
 
     /// <summary>Bytes of all parts.</summary>
     public long Bytes { get; }
-    /// <summary>[N, (heads + 2 keyHeads)·d], turned.</summary>
+    /// <summary>[N, (heads + 2 keyHeads)·d], turned; not yet where <see cref="FastBlock.KeepsRaw"/>.</summary>
     public byte* Qkv => _start + _qkv;
     /// <summary>[N, heads·d] attention's output.</summary>
     public byte* Mixed => _start + _mixed;
@@ -51,7 +54,11 @@ internal sealed unsafe class Saved
     public float* Lse => (float*)(_start + _lse);
     /// <summary>[N, H] the residual stream between attention and feed-forward.</summary>
     public byte* Middle => _start + _middle;
-    /// <summary>[N, 2·I] gates and ups; in the backward pass their gradients.</summary>
+    /// <summary>[N, H] what comes out of attention's last projection, where <see cref="FastBlock.KeepsAttentionOut"/>.</summary>
+    public byte* AttentionOut => _start + _attentionOut;
+    /// <summary>[N, H] what comes out of the down projection, where <see cref="FastBlock.KeepsFeedForwardOut"/>.</summary>
+    public byte* FeedForwardOut => _start + _feedForwardOut;
+    /// <summary>[N, 2·I] gates and ups, or [N, I] what goes into the non-linearity; in the backward pass their gradients.</summary>
     public byte* GateUp => _start + _gateUp;
     /// <summary>[r, N]</summary>
     public byte* LowQkv => _start + _lowQkv;
@@ -67,7 +74,7 @@ internal sealed unsafe class Saved
 internal sealed unsafe class Shared
 {
     private readonly byte* _start;
-    private readonly long _x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _above;
+    private readonly long _x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _products, _above;
 
     /// <summary>Lays the parts out from <paramref name="start"/> on (null: only to learn <see cref="Bytes"/>).</summary>
     public Shared(FastWidths widths, int rows, byte* start)
@@ -82,6 +89,8 @@ internal sealed unsafe class Shared
         _gradient = Part(widths.Hidden);
         _mixedGradient = Part(widths.Mixed);
         _qkvGradient = Part(widths.Qkv);
+        _turned = layout.Add((rows + 64L) * widths.Turned * widths.Size);
+        _products = layout.Add((long)rows / Workspace.Width * widths.Products * sizeof(float));
         _above = Part(widths.Hidden);
         Bytes = layout.Bytes;
     }
@@ -102,6 +111,10 @@ internal sealed unsafe class Shared
     public byte* MixedGradient => _start + _mixedGradient;
     /// <summary>[N, (heads + 2 keyHeads)·d]</summary>
     public byte* QkvGradient => _start + _qkvGradient;
+    /// <summary>[N, (heads + 2 keyHeads)·d] queries, keys and values as attention reads them, where <see cref="FastBlock.KeepsRaw"/>.</summary>
+    public byte* Turned => _start + _turned;
+    /// <summary>[N / 64, 2·I] sums of gates and ups times their gradients, where they have DoRA's gains.</summary>
+    public float* Products => (float*)(_start + _products);
     /// <summary>[N, H] the gradient of a block's output.</summary>
     public byte* Above => _start + _above;
 }
@@ -109,6 +122,8 @@ internal sealed unsafe class Shared
 /// <summary>Cosines and sines of each row of a slice, [N, half] float32.</summary>
 internal sealed unsafe class RopeRows : IDisposable
 {
+    private const int MostTables = 64;
+
     private readonly NativeBlock _cosines, _sines;
 
     /// <summary>The table for a slice; positions restart with every sequence.</summary>
@@ -117,11 +132,15 @@ internal sealed unsafe class RopeRows : IDisposable
         Half = rope.Pairs;
         long bytes = (long)slice.Rows * Half * sizeof(float);
         (_cosines, _sines) = (new(bytes), new(bytes));
-        int longest = slice.Sequences.Max(s => s.Length);
+        int longest = (int)BitOperations.RoundUpToPowerOf2((uint)slice.Sequences.Max(s => s.Length)); // few tables in a run of many lengths
         foreach (var sequence in slice.Sequences)
         {
-            int length = rope.DependsOnLength ? sequence.Length : longest;
-            if (!tables.TryGetValue((rope, length), out var table)) tables.Add((rope, length), table = RopeFrequencies.Table(rope, length));
+            int length = rope.DependsOnLength ? sequence.Reach : longest;
+            if (!tables.TryGetValue((rope, length), out var table))
+            {
+                if (tables.Count == MostTables) tables.Clear();
+                tables.Add((rope, length), table = RopeFrequencies.Table(rope, length));
+            }
             int count = sequence.Length * Half, at = sequence.Start * Half;
             table.Cosines.AsSpan(0, count).CopyTo(new Span<float>((float*)_cosines.Start + at, count));
             table.Sines.AsSpan(0, count).CopyTo(new Span<float>((float*)_sines.Start + at, count));

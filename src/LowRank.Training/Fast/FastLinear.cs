@@ -6,23 +6,24 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// One projection of the step: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. W is frozen, B·A is never formed. A projection without an adapter is the same with no factors.
+/// One projection of the step: y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. W is frozen, B·A is never formed. A projection without an adapter is the same with no factors; DoRA's gains are
+/// <see cref="FastGains"/>'s.
 /// </summary>
 internal sealed unsafe class FastLinear
 {
-    private readonly Parameter? _a, _b;
+    private readonly Parameter? _a, _b, _bias, _magnitude;
 
-    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none.</summary>
-    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Kernels kernels)
+    /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none, DoRA's magnitude [out] or none, and the bias that is trained instead of the base's, or none.</summary>
+    public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Parameter? magnitude, Parameter? bias, Kernels kernels)
     {
         Weight = FastWeight.Of(layer, kernels);
-        (_a, _b, Scale) = (a, b, (float)scale);
+        (_a, _b, Scale, _magnitude, _bias) = (a, b, (float)scale, magnitude, bias);
         Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
-        if (layer.Bias is { } bias)
+        if (layer.Bias is { } own)
         {
             using var scope = NewDisposeScope();
             Bias = new NativeBlock(Out * sizeof(float));
-            bias.detach().to(ScalarType.Float32).data<float>().CopyTo(new Span<float>(Bias.Start, Out));
+            own.detach().to(ScalarType.Float32).data<float>().CopyTo(new Span<float>(Bias.Start, Out));
         }
     }
 
@@ -36,12 +37,16 @@ internal sealed unsafe class FastLinear
     public int Rank { get; }
     /// <summary>s.</summary>
     public float Scale { get; }
-    /// <summary>b in float32, or null.</summary>
+    /// <summary>b in float32, or null; a trained one as <see cref="Begin"/> found it.</summary>
     public NativeBlock? Bias { get; }
+    /// <summary>Whether it has a magnitude.</summary>
+    public bool HasMagnitude => _magnitude is not null;
+    /// <summary>Whether anything of it is trained.</summary>
+    public bool IsTrained => _a is not null || _bias is not null;
     /// <summary>A's rows as trained.</summary>
     public int TrueRank => (int)(_a?.size(0) ?? 0);
 
-    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next three.</summary>
+    /// <summary>A's numbers, [r, in]; set by <see cref="Begin"/>, as are the next six.</summary>
     public float* A { get; private set; }
     /// <summary>B's numbers, [out, r].</summary>
     public float* B { get; private set; }
@@ -49,10 +54,26 @@ internal sealed unsafe class FastLinear
     public float* GradientA { get; private set; }
     /// <summary>Where B's gradient is summed, [out, r].</summary>
     public float* GradientB { get; private set; }
+    /// <summary>m's numbers, [out]; null without a magnitude.</summary>
+    public float* Magnitude { get; private set; }
+    /// <summary>Where m's gradient is summed, [out].</summary>
+    public float* GradientMagnitude { get; private set; }
+    /// <summary>Where b's gradient is summed, [out]; null where it is not trained.</summary>
+    public float* GradientBias { get; private set; }
 
     /// <summary>Looks up where the factors and their gradients lie now; gradients that are absent begin at 0.</summary>
     public void Begin()
     {
+        if (_bias is not null)
+        {
+            Buffer.MemoryCopy(NativeTensors.DataPointer(_bias), Bias!.Start, Bias.Bytes, Bias.Bytes);
+            GradientBias = Gradient(_bias);
+        }
+        if (_magnitude is not null)
+        {
+            Magnitude = (float*)NativeTensors.DataPointer(_magnitude);
+            GradientMagnitude = Gradient(_magnitude);
+        }
         if (_a is null) return;
         A = (float*)NativeTensors.DataPointer(_a);
         B = (float*)NativeTensors.DataPointer(_b!);

@@ -15,21 +15,20 @@ internal sealed unsafe class FastLoss : IDisposable
     private readonly Workspace _space;
     private readonly Kernels _k;
     private readonly FastWeight _head;
-    private readonly NativeBlock _norm, _logits, _hidden, _normed, _factors, _losses;
+    private readonly FastNorm _norm;
+    private readonly NativeBlock _logits, _hidden, _normed, _factors, _losses;
     private readonly NativeBlock[] _sums, _panels, _expanded;
-    private readonly float _epsilon, _scale;
+    private readonly float _scale, _cap;
     private readonly int _width, _vocabulary, _pitch, _chunk;
 
     public FastLoss(CausalLM model, Workspace space)
     {
         (_space, _k, _head) = (space, space.Kernels, FastWeight.Of(model.Head, space.Kernels));
-        var norm = model.FinalRmsNorm!;
-        (_width, _vocabulary, _epsilon, _scale) = (_head.Columns, _head.RowCount, (float)norm.Epsilon, (float)model.Spec.LogitScale);
+        _norm = FastNorm.Of(model.LastNorm, _k)!;
+        (_width, _vocabulary, _scale) = (_head.Columns, _head.RowCount, (float)model.Spec.LogitScale);
+        _cap = (float)(model.Spec.LogitSoftCap ?? 0);
         _pitch = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
         _chunk = Rows(_vocabulary, _k.Size);
-        float[] factors = norm.Factors();
-        _norm = new NativeBlock(factors.Length * sizeof(float));
-        factors.CopyTo(new Span<float>(_norm.Start, factors.Length));
         _logits = new NativeBlock((long)_chunk * _pitch * _k.Size);
         (_hidden, _normed) = (new((long)_chunk * _width * _k.Size), new((long)_chunk * _width * _k.Size));
         (_factors, _losses) = (new(_chunk * sizeof(float)), new(_chunk * sizeof(float)));
@@ -66,12 +65,12 @@ internal sealed unsafe class FastLoss : IDisposable
         {
             byte* row = _hidden.Start + (long)i * bytes;
             Buffer.MemoryCopy(hidden + (long)slice.Targets[start + Math.Min(i, count - 1)].Row * bytes, row, bytes, bytes); // filled up with the last
-            _k.RmsNorm(row, (float*)_norm.Start, _normed.Start + (long)i * bytes, 1, _width, _epsilon);
+            _norm.Forward(row, _normed.Start + (long)i * bytes, 1);
         });
         Logits(rows);
         t = StepClock.Tick("output layer forward", t);
         float* losses = (float*)_losses.Start, factors = (float*)_factors.Start;
-        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, out factors[i]));
+        Workers.For(count, (_, i) => losses[i] = _k.Loss(_logits.Start + (long)i * _pitch * _k.Size, _vocabulary, slice.Targets[start + i].Target, _scale, out factors[i], _cap));
         t = StepClock.Tick("loss", t);
         Gradient(rows);
         Workers.For(count, (worker, i) =>
@@ -80,7 +79,7 @@ internal sealed unsafe class FastLoss : IDisposable
             for (int part = 1; part < _sums.Length; part++) _k.Add((float*)_sums[part].Start + (long)i * _width, total, _width);
             byte* above = _normed.Start + (long)i * bytes;
             _k.Narrow(total, above, _width, factors[i] * weight * _scale);
-            _k.RmsNormBackward(_hidden.Start + (long)i * bytes, (float*)_norm.Start, above, gradient + (long)slice.Targets[start + i].Row * bytes, null, 1, _width, _epsilon);
+            _norm.BackwardSum(_hidden.Start + (long)i * bytes, above, gradient + (long)slice.Targets[start + i].Row * bytes, null, 1);
         });
         StepClock.Tick("output layer backward", t);
         double sum = 0;
@@ -124,6 +123,7 @@ internal sealed unsafe class FastLoss : IDisposable
 
     public void Dispose()
     {
-        foreach (var block in (NativeBlock[])[_norm, _logits, _hidden, _normed, _factors, _losses, .. _sums, .. _panels, .. _expanded]) block.Dispose();
+        _norm.Dispose();
+        foreach (var block in (NativeBlock[])[_logits, _hidden, _normed, _factors, _losses, .. _sums, .. _panels, .. _expanded]) block.Dispose();
     }
 }

@@ -11,8 +11,11 @@ internal sealed class FastSlice
     private FastSlice(List<Sequence> sequences, int[] ids, List<(int Row, int Target)> targets)
         => (Sequences, Ids, Targets) = (sequences, ids, targets);
 
-    /// <summary>Tokens <paramref name="Start"/> .. of the slice; <paramref name="Padded"/> counts the rows before it when each sequence is filled up to a multiple of 64.</summary>
-    internal readonly record struct Sequence(int Start, int Length, int Padded)
+    /// <summary>
+    /// Tokens <paramref name="Start"/> .. of the slice; <paramref name="Padded"/> counts the rows before it when each sequence is filled up to a multiple of 64; <paramref name="Reach"/> is the length
+    /// that rotary frequencies follow where they follow one: a document's own, and the batch's width for padded rows, as the reference has it.
+    /// </summary>
+    internal readonly record struct Sequence(int Start, int Length, int Padded, int Reach)
     {
         /// <summary>Blocks of 64 tokens, the last perhaps not full.</summary>
         public int Blocks => (Length + 63) / 64;
@@ -75,7 +78,7 @@ internal sealed class FastSlice
         List<(int, int)> targets = [];
         void Add(int length)
         {
-            sequences.Add(new(at, length, padded));
+            sequences.Add(new(at, length, padded, batch.Documents is null ? Math.Max(batch.T, length) : length));
             padded += sequences[^1].Blocks * 64;
             at += length;
         }

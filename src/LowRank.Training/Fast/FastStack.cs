@@ -34,6 +34,7 @@ internal sealed unsafe class FastStack : IDisposable
     private readonly (int Part, int From, int Count)[] _gradients; // the jobs of Gradients; part -1 is all A together
     private readonly NativeBlock? _a, _aPanel;
     private readonly NativeBlock?[] _b, _bPanels;
+    private readonly FastGains? _gains;
 
     /// <summary>Stacks projections; <paramref name="gated"/>: two halves of the output are a gate and its up.</summary>
     public FastStack(IReadOnlyList<FastLinear> parts, bool gated, Workspace space)
@@ -47,6 +48,7 @@ internal sealed unsafe class FastStack : IDisposable
             Rank += parts[p].Rank;
         }
         IsAdapted = Rank > 0;
+        IsTrained = parts.Any(p => p.IsTrained);
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
         _gradients = [.. IsAdapted ? Columns(In, Wide).Select(c => (-1, c.From, c.Count)) : [], .. Enumerable.Range(0, parts.Count).Where(p => parts[p].Rank > 0).SelectMany(p => Columns(parts[p].Out, Wide).Select(c => (p, c.From, c.Count)))];
@@ -56,6 +58,7 @@ internal sealed unsafe class FastStack : IDisposable
             _a = new NativeBlock((long)Rank * In * _k.Size);
             _aPanel = new NativeBlock((long)Rank * In * _k.Size);
         }
+        _gains = FastGains.Of(_parts, _outAt, _rankAt, Rank, space);
         _b = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
         _bPanels = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
     }
@@ -68,6 +71,10 @@ internal sealed unsafe class FastStack : IDisposable
     public int Rank { get; }
     /// <summary>Whether any has an adapter.</summary>
     public bool IsAdapted { get; }
+    /// <summary>Whether any has DoRA's gains.</summary>
+    public bool HasGains => _gains is not null;
+    /// <summary>Whether anything of it is trained.</summary>
+    public bool IsTrained { get; }
 
     /// <summary>Looks up where the factors and their gradients lie; on the torch thread.</summary>
     public void Look()
@@ -88,6 +95,9 @@ internal sealed unsafe class FastStack : IDisposable
         }
         if (IsAdapted) _k.PackTransposed(_a!.Start, In, Rank, In, _aPanel!.Start, Rank, Rank);
     }
+
+    /// <summary>Makes DoRA's gains, where it has any, from the packed factors.</summary>
+    public void Measure() => _gains?.Measure(_a!.Start, _aPanel!.Start, _b);
 
     /// <summary>low = s·x·Aᵀ, and its transpose. <paramref name="before"/>(row, rows) makes those rows of x first.</summary>
     public void Lows(int n, byte* x, byte* low, byte* lowT, Action<int, int>? before)
@@ -128,7 +138,7 @@ internal sealed unsafe class FastStack : IDisposable
         _k.Transpose(to, Rank, Workspace.Width, Rank, lowT + (long)row * _k.Size, n, _space.Rows(worker));
     }
 
-    /// <summary>y = x·Wᵀ + low·Bᵀ, tile by tile, without biases.</summary>
+    /// <summary>y = g∘(x·Wᵀ + low·Bᵀ), tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
     {
         long stride = PanelBytes(In);
@@ -141,6 +151,7 @@ internal sealed unsafe class FastStack : IDisposable
             if (panel.Part.Rank > 0) _k.Multiply(rows, width, panel.Part.Rank, middle + RankAt(panel.Part) * _k.Size, Rank, rightLow, width, tile, Workspace.Width, true);
             if (panel.Second is { Rank: > 0 } up)
                 _k.Multiply(rows, width, up.Rank, middle + RankAt(up) * _k.Size, Rank, rightLow + (long)panel.Part.Rank * width * _k.Size, width, tile + Panel.Half, Workspace.Width, true);
+            _gains?.Apply(panel, rows, tile);
         });
     }
 
@@ -184,6 +195,27 @@ internal sealed unsafe class FastStack : IDisposable
     private long PanelBytes(int depth) => ((long)(depth + 2 * Rank) * Workspace.Width * _k.Size + 63) / 64 * 64;
 
     private int RankAt(FastLinear part) => _rankAt[Array.IndexOf(_parts, part)];
+
+    /// <summary>
+    /// Adds the gradients of trained biases (the sums of dy's columns over the tokens in their order) and magnitudes, given y and dy [N, Out], or without y
+    /// <paramref name="products"/>; returns dz = g∘dy, which the other passes take for dy: written to <paramref name="dz"/>, or dy itself where there are no gains.
+    /// </summary>
+    public byte* Open(int n, byte* y, byte* dy, byte* dz, float* products = null)
+    {
+        for (int p = 0; p < _parts.Length; p++)
+            if (_parts[p].GradientBias is not null) Bias(p, n, dy);
+        if (_gains is null) return dy;
+        _gains.Gradients(n, y, dy, products);
+        _gains.Scale(n, dy, dz);
+        return dz;
+    }
+
+    private void Bias(int p, int n, byte* dy)
+        => Workers.For((_parts[p].Out + Workspace.Width - 1) / Workspace.Width, (_, job) =>
+        {
+            int from = job * Workspace.Width;
+            _k.AddColumns(dy + (long)(_outAt[p] + from) * _k.Size, Out, n, Math.Min(Workspace.Width, _parts[p].Out - from), _parts[p].GradientBias + from);
+        });
 
     /// <summary>Adds dA = eᵀ·x and dB = dyᵀ·low.</summary>
     public void Gradients(int n, byte* x, byte* dy, byte* lowT, byte* eT)
@@ -269,6 +301,7 @@ internal sealed unsafe class FastStack : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _gains?.Dispose();
         foreach (var block in (NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
     }
 }

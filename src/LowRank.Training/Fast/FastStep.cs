@@ -7,8 +7,9 @@ using static TorchSharp.torch;
 namespace LowRank.Training;
 
 /// <summary>
-/// Forward and backward of a micro-batch by hand, for llama's kind of blocks with LoRA on their projections: the mathematics of automatic differentiation (a law test holds the two
-/// equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole sequences, so memory does not grow with it.
+/// Forward and backward of a micro-batch by hand, for dense decoders with LoRA or DoRA on their projections and, where asked for, their biases: the mathematics of automatic
+/// differentiation (a law test holds the two equal) in products that fit the caches, with everything between them done while they are there. A batch goes through in slices of whole
+/// sequences, so memory does not grow with it.
 /// Nothing below the lowest adapted block is differentiated.
 /// </summary>
 internal sealed unsafe class FastStep : IMicroStep, IDisposable
@@ -46,16 +47,16 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         {
             string name = names[layer];
             Parameter? Of(ParameterRole role) => factors[name].FirstOrDefault(p => p.Role == role)?.Parameter;
-            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), _k);
+            return new FastLinear(layer, Of(ParameterRole.A), Of(ParameterRole.B), scales.GetValueOrDefault(name, 1), Of(ParameterRole.Magnitude), Of(ParameterRole.Bias), _k);
         }
         var plain = model.PlainBlocks();
         var spec = model.Spec;
-        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size);
+        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size, adapter.Config.UseDora);
         _limit = limit ?? FastPlan.DefaultLimit(model.Bytes);
         _space = new Workspace(_k, new[] { spec.HiddenSize, _widths.Qkv, 2 * spec.FeedForward.Size }.Max(), Math.Max(16, _widths.Rank), Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), _widths.Mixed));
         _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
         _loss = new FastLoss(model, _space);
-        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsAdapted));
+        _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
 
     /// <summary>Why the step cannot be computed by hand; null if it can.</summary>
@@ -65,10 +66,10 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (model.Device.type != TorchSharp.DeviceType.CPU) return $"it runs on {model.Device}";
         if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
-        if (config.UseDora) return "use_dora is set";
+        if (model.Projections().FirstOrDefault(p => p.Module is { Transposed: true, Quantized: not null }) is { Name: { } turned }) return $"{turned} is quantised and stored turned over";
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
-        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
+        if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Magnitude or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
         return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
@@ -81,11 +82,14 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         var stacks = _blocks.SelectMany(b => b.Stacks).ToArray();
         foreach (var stack in stacks) stack.Look();
         Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
+        foreach (var stack in stacks) stack.Measure();
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
         int longest = batch.Documents?.Max() ?? batch.T;
         if (_plan is null || longest > _longest) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
-        foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight);
+        BlockInput.CheckLength(_model.Spec, longest);
+        try { foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight); }
+        finally { Workers.Run(_ => Kernels.Done()); }
         return sums;
     }
 
@@ -128,14 +132,17 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         var table = new FastWeight(_model.Embedding.Weight, _k);
         float scale = (float)_model.Embedding.OutputScale;
         int width = table.Columns;
+        var positions = _model.PositionEmbedding is { } learned ? new FastWeight(learned.Weight, _k) : null;
+        int[]? positionOf = positions is null ? null : [.. slice.Sequences.SelectMany(s => Enumerable.Range(0, s.Length).Select(p => Math.Min(p, positions.RowCount - 1)))]; // only the filling may be longer
         Workers.For(slice.Rows, (worker, row) =>
         {
             byte* target = to + (long)row * width * _k.Size, from = table.Rows(slice.Ids[row], 1, target);
             if (from != target) Buffer.MemoryCopy(from, target, (long)width * _k.Size, (long)width * _k.Size);
-            if (scale == 1) return;
+            if (scale == 1 && positions is null) return;
             float* wide = (float*)_space.Rows(worker);
             _k.Widen(target, wide, width, scale);
-            _k.Narrow(wide, target, width, 1);
+            if (positions is null) _k.Narrow(wide, target, width, 1);
+            else _k.StoreSum(wide, width, 1, width, target, width, 1, null, positions.Rows(positionOf![row], 1, (byte*)(wide + width)));
         });
     }
 

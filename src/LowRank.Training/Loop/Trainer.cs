@@ -54,7 +54,7 @@ public sealed class Trainer
     /// <summary>How steps are computed: `fast` (by hand) or `autograd`.</summary>
     public string Path => _fastRefusal is null ? "fast" : "autograd";
     /// <summary>Why.</summary>
-    public string PathReason => _fastRefusal ?? "llama's kind of blocks with LoRA on their projections";
+    public string PathReason => _fastRefusal ?? "a dense decoder with adapters on its projections";
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>

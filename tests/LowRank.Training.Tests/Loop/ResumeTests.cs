@@ -25,6 +25,22 @@ public class ResumeTests
     }
 
     [Theory]
+    [InlineData("float32", "adamw", null)]
+    [InlineData("bfloat16", "adamw", null)]
+    [InlineData("float32", "lion", "nf4")]
+    [InlineData("bfloat16", "adamw", "int8")]
+    public void So_does_one_computed_by_hand(string dtype, string optimizer, string? quantize)
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings(temporary, full: false) with { Dtype = dtype, Optim = optimizer, Quantize = quantize };
+        settings.Adapter!["lora_dropout"] = 0.0;
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), [], "fast");
+        Assert.Equal(whole, Result(settings, Path.Combine(temporary, "stopped"), [1, 5, 6, 11], "fast"));
+        Assert.Equal(Losses(Path.Combine(temporary, "whole")), Losses(Path.Combine(temporary, "stopped")));
+        Directory.Delete(temporary, recursive: true);
+    }
+
+    [Theory]
     [InlineData("packing", true)]
     [InlineData("packing", false)]
     [InlineData("padding_free", true)]
@@ -34,7 +50,7 @@ public class ResumeTests
         string temporary = Paths.Temporary();
         var settings = Settings(temporary, full: false) with { Packing = setting == "packing", PaddingFree = setting == "padding_free", GroupByLength = setting == "group_by_length", MaxLength = 48, BatchSize = 2, Dtype = "float32" };
         if (fast) settings.Adapter!["lora_dropout"] = 0.0;
-        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), []);
+        byte[] whole = Result(settings, Path.Combine(temporary, "whole"), [], fast ? "fast" : "autograd");
         Assert.Equal(whole, Result(settings, Path.Combine(temporary, "stopped"), [1, 4, 11]));
         Assert.Equal(Losses(Path.Combine(temporary, "whole")), Losses(Path.Combine(temporary, "stopped")));
         Directory.Delete(temporary, recursive: true);
@@ -117,13 +133,15 @@ public class ResumeTests
         BatchSize = 3, GradientAccumulationSteps = 2, MaxSteps = 14, WarmupSteps = 3, LearningRate = 1e-3, Seed = 11, LrSchedulerType = "cosine",
     };
 
-    private static byte[] Result(RunSettings settings, string folder, int[] stops)
+    private static byte[] Result(RunSettings settings, string folder, int[] stops, string? path = null)
     {
         for (int i = 0; ; i++)
         {
             using var run = new TestRun(settings, folder, resume: i > 0);
             using var stop = new CancellationTokenSource();
-            var outcome = run.Trainer(log => { if (i < stops.Length && log.Step == stops[i]) stop.Cancel(); }).Run(stop.Token);
+            var trainer = run.Trainer(log => { if (i < stops.Length && log.Step == stops[i]) stop.Cancel(); });
+            if (path is not null) Assert.Equal(path, trainer.Path);
+            var outcome = trainer.Run(stop.Token);
             if (outcome.Finished) return File.ReadAllBytes(Path.Combine(outcome.Result!, settings.Adapter is null ? "model.safetensors" : "adapter_model.safetensors"));
             Assert.Equal(stops[i], outcome.Step);
         }
