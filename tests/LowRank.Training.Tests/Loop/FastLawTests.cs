@@ -58,7 +58,7 @@ public class FastLawTests
             foreach (var (key, expected) in truth.Gradients)
             {
                 double norm = Norm(expected), error = Norm(expected.Zip(got.Gradients[key], (a, b) => a - b)), allowed = Norm(expected.Zip(plain.Gradients[key], (a, b) => a - b));
-                Assert.True(error <= 2 * allowed + 0.03 * norm + 0.01 * whole, $"{model}, {batch}, {key}: off by {error}, automatic differentiation by {allowed}, of {norm}, of all {whole}");
+                Assert.True(error <= 2 * allowed + 0.03 * norm + 0.02 * whole, $"{model}, {batch}, {key}: off by {error}, automatic differentiation by {allowed}, of {norm}, of all {whole}");
             }
         }
     }
