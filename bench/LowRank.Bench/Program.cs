@@ -8,8 +8,9 @@ switch (args)
     case ["tokenizer"]: TokenizerBench.Run(null); return 0;
     case ["tokenizer", var text]: TokenizerBench.Run(text); return 0;
     case ["render"]: RenderBench.Run(); return 0;
+    case ["kernels"]: KernelBench.Run(); return 0;
     default:
-        Console.Error.WriteLine("usage: packing [PASSES [MODEL]] | tokenizer [TEXT-FILE] | render");
+        Console.Error.WriteLine("usage: packing [PASSES [MODEL]] | tokenizer [TEXT-FILE] | render | kernels");
         return 2;
 }
 
