@@ -19,4 +19,6 @@ public interface IWeightSource : IDisposable
     Tensor Get(string name);
     /// <summary>The matrix in the blocks of few bits that it is stored in, a view of the file valid while this source lives; null where it is stored plainly.</summary>
     QuantizedWeight? Quantized(string name) => null;
+    /// <summary>Lets go of the memory that reading a tensor has filled; its views stay valid and are read from the file again.</summary>
+    void Release(string name) { }
 }

@@ -1,9 +1,10 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace LowRank.Tensors;
 
 /// <summary>A file mapped read-only into memory. Tensors that view it must not outlive it.</summary>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
@@ -43,6 +44,19 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>A span over part of the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Span(long offset, int length)
         => offset < 0 || length < 0 || offset > Length - length ? throw new ArgumentOutOfRangeException(nameof(offset)) : new(Start + offset, length);
+
+    /// <summary>Lets go of the memory that reading a part has filled, where the system can: read again, it comes from the file again.</summary>
+    public void Release(long offset, long length)
+    {
+        if (!OperatingSystem.IsLinux() || length <= 0) return;
+        nint page = Environment.SystemPageSize, from = (nint)(Start + offset) / page * page;
+        _ = madvise(from, (nuint)((nint)(Start + offset + length) - from), NotNeeded); // only advice
+    }
+
+    private const int NotNeeded = 4; // MADV_DONTNEED
+
+    [LibraryImport("libc")]
+    private static partial int madvise(nint address, nuint length, int advice);
 
     /// <summary>Unmaps the file.</summary>
     public void Dispose()

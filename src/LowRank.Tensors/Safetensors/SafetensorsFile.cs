@@ -47,6 +47,9 @@ public sealed unsafe class SafetensorsFile : IWeightSource
         return NativeTensors.View(_file.Start + _header.DataStart + entry.Begin, entry.Shape, dtype);
     }
 
+    /// <inheritdoc/>
+    public void Release(string name) => _file.Release(_header.DataStart + Entry(name).Begin, ByteLength(name));
+
     /// <summary>A tensor's bytes as they lie in the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Bytes(string name) => _file.Span(_header.DataStart + Entry(name).Begin, checked((int)ByteLength(name)));
 

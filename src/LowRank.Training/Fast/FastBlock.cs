@@ -30,6 +30,8 @@ internal sealed unsafe class FastBlock : IDisposable
     public FastStack Down { get; }
     public IEnumerable<FastStack> Stacks => [Qkv, Output, GateUp, Down];
     public RopeSpec? Rope => _block.Rope;
+    /// <summary>Bytes of the norms' factors and of the stacks' copies.</summary>
+    public long Held => _inputNorm.Bytes + _feedForwardNorm.Bytes + Stacks.Sum(s => s.Held);
 
     /// <summary>[N, H] -> [N, H].</summary>
     public void Forward(FastSlice slice, byte* input, byte* output, Saved s, Shared b, FastAttention attention, RopeRows? rope)
