@@ -8,9 +8,11 @@ namespace LowRank.Training;
 /// </summary>
 internal static class StepCosts
 {
-    private const double Forward = 0.84, Backward = 0.80, Attention = 0.52, OutputLayer = 0.88, AdapterGradients = 0.16, Lows = 0.5;
-    private const double Region = 8e-6; // seconds to hand work to the threads and wait for the last
-    private const int RegionsOfBlock = 40, TrafficOfBlock = 24; // passes over a row of hidden size that go to memory, forward and backward
+    private const double Forward = 0.845, Backward = 0.80, Attention = 0.595, OutputLayer = 0.81, LowRank = 0.76, AdapterGradients = 0.238; // of the tile product's rate
+    private const double Region = 3e-6; // seconds to hand work to the threads and wait for the last
+    private const int RegionsOfBlock = 40;
+    // Times that rows go between processor and memory, or as much time in other work: of hidden size in a block; of a head in attention; of all a block's inputs and outputs for the factors' gradients; of logits; of trained numbers.
+    private const double BlockTraffic = 24, HeadTraffic = 44, GradientTraffic = 1.6, LogitTraffic = 4.5, OptimizerBytes = 60;
     private const double Autograd = 0.62, AutogradTraffic = 2.2;
 
     /// <summary>Of a projection: its sizes and its adapter's rank.</summary>
@@ -38,20 +40,20 @@ internal static class StepCosts
     {
         double rate = rates.TileProduct, all = w.Spec.Layers.Count, again = (w.Blocks - w.KeptBlocks) / all, below = w.Blocks / all;
         double tokens = Math.Ceiling(w.Tokens / 64.0) * 64, weights = w.Layers.Sum(l => (double)l.In * l.Out), factors = w.Layers.Sum(l => (double)l.Rank * (l.In + l.Out));
-        double slices = Math.Ceiling(w.Tokens / (double)Math.Max(w.Length, w.SliceTokens / w.Length * w.Length));
-        double blocks = Math.Ceiling(w.Length / 64.0), tiles = AttentionTiles(w.Spec, blocks) * w.Rows * 2 * 64 * 64 * w.Spec.Attention.HeadSize * w.Spec.Attention.Heads;
-        double output = 2.0 * tokens * w.Spec.VocabularySize * w.Spec.HiddenSize;
-        // Panels are packed and weights read once a slice, forward and backward; quantised or narrower ones are expanded on the way.
+        double slices = Math.Ceiling(w.Rows / Math.Max(1, Math.Floor((double)w.SliceTokens / w.Length)));
+        double blocks = Math.Ceiling(w.Length / 64.0), heads = (double)w.Rows * w.Spec.Attention.Heads, tiles = AttentionTiles(w.Spec, blocks) * heads * 2 * 64 * 64 * w.Spec.Attention.HeadSize;
+        double output = 2.0 * tokens * w.Spec.VocabularySize * w.Spec.HiddenSize, adapted = w.Layers.Where(l => l.Rank > 0).Sum(l => (double)l.In + l.Out);
+        // Panels are packed once a slice, forward and backward; quantised or narrower weights are expanded on the way.
         double packing = slices * weights * w.Size * 3 * (1 + below + again) / rates.Bandwidth * (w.Expands ? 2 : 1);
-        double traffic = tokens * w.Spec.HiddenSize * w.Size * TrafficOfBlock * all * (1 + again / 2) / rates.Bandwidth;
+        double traffic = tokens * w.Spec.HiddenSize * w.Size * BlockTraffic * all * (1 + again / 2) / rates.Bandwidth;
         return
         [
             ("projections", 2 * tokens * weights * ((1 + again) / Forward + below / Backward) / rate + packing),
-            ("attention", tiles * (2 * (1 + again) + 5 * below) / Attention / rate),
-            ("adapter", 2 * tokens * factors * ((1 + again + below) / Lows + below / AdapterGradients) / rate),
-            ("output layer", 2 * output / OutputLayer / rate + tokens * w.Spec.VocabularySize * w.Size * 2 / rates.Bandwidth),
+            ("attention", tiles * (2 * (1 + again) + 5 * below) / Attention / rate + heads * all * blocks * 64 * w.Spec.Attention.HeadSize * w.Size * HeadTraffic * (1 + again / 2) / rates.Bandwidth),
+            ("adapter", 2 * tokens * factors * ((2 + again) / LowRank + 1 / AdapterGradients) / rate + tokens * adapted * w.Size * GradientTraffic / 2 / rates.Bandwidth),
+            ("output layer", 2 * output / OutputLayer / rate + tokens * w.Spec.VocabularySize * w.Size * LogitTraffic / rates.Bandwidth),
             ("passes", traffic + slices * all * RegionsOfBlock * (1 + again / 2) * Region),
-            ("optimiser", w.Trained * 28.0 / rates.Bandwidth + slices * factors * 4 * 4 / rates.Bandwidth),
+            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth),
         ];
     }
 
@@ -65,10 +67,10 @@ internal static class StepCosts
         [
             ("projections", 2 * tokens * weights * passes / rate),
             ("attention", attention * (3.5 + again) / rate),
-            ("adapter", 2 * tokens * factors * (3 + again) / rate / Lows),
+            ("adapter", 2 * tokens * factors * (3 + again) / rate / 0.5),
             ("output layer", 2 * tokens * w.Spec.VocabularySize * w.Spec.HiddenSize * (w.Full ? 3 : 2) / rate + tokens * w.Spec.VocabularySize * 30.0 / rates.Bandwidth),
             ("passes", tokens * row * all * AutogradTraffic * (1 + again / 2) * 3 / rates.Bandwidth + all * (1 + again / 2) * 150 * 12e-6),
-            ("optimiser", w.Trained * (w.Full ? 60.0 : 28.0) / rates.Bandwidth),
+            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth),
         ];
     }
 
