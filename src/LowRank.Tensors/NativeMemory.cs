@@ -32,6 +32,18 @@ internal static partial class NativeMemory
         catch (DllNotFoundException) { }
     }
 
+    /// <summary>Gives freed blocks back to the system, where it can.</summary>
+    internal static void GiveBack()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        try { _ = malloc_trim(0); }
+        catch (EntryPointNotFoundException) { } // musl
+        catch (DllNotFoundException) { }
+    }
+
+    [LibraryImport("libc")]
+    private static partial int malloc_trim(nuint pad);
+
     [LibraryImport("libc")]
     private static partial int mallopt(int parameter, int value);
 

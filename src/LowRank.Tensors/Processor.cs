@@ -100,6 +100,9 @@ public static class Processor
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // the figure then stays that of the whole process
     }
 
+    /// <summary>Gives memory that was freed back to the system, where it can: what loading a model left behind is of no use to what comes next.</summary>
+    public static void GiveBackMemory() => NativeMemory.GiveBack();
+
     /// <summary>Operations a second of a product of two square matrices, the best of several: the ceiling that shares are taken of.</summary>
     /// <param name="dtype">What is multiplied.</param>
     /// <param name="size">Rows and columns.</param>

@@ -52,6 +52,7 @@ public sealed class Trainer
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
         Plan = plan;
         if (plan is not null || settings.MemoryLimit() is not { } limit) return;
+        Processor.GiveBackMemory();
         var rows = MemoryRows.Of(data.Rows);
         int longest = settings.Packing ? settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
         Plan = Planner.Make(model, trainable.Adapter, new PlanRequest(settings, settings.BatchSize, longest) { Limit = limit, Runtime = Planner.RuntimeNow(model, settings, trainable), AllowFast = allowFast });
