@@ -117,7 +117,7 @@ internal sealed class TrainingRun : IDisposable
             Samples = Samples(),
             TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
-            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory, PlannedMemory = Trainer.Plan?.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
             Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
         });

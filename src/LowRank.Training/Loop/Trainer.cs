@@ -30,6 +30,7 @@ public sealed class Trainer
     private readonly Schedule _schedule;
     private readonly Tensor[] _trained;
     private readonly string? _fastRefusal;
+    private readonly bool _allowFast;
     private int? _sliceTokens;
     private (int Step, double Loss)? _best;
     private int _evaluationsWithoutGain;
@@ -48,14 +49,13 @@ public sealed class Trainer
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
         _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
         _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);
+        _allowFast = allowFast;
         _fastRefusal = allowFast ? FastStep.Refusal(model, trainable.Adapter, settings) : "asked for";
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
         Plan = plan;
         if (plan is not null || settings.MemoryLimit() is not { } limit) return;
         Processor.GiveBackMemory();
-        var rows = MemoryRows.Of(data.Rows);
-        int longest = settings.Packing ? settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
-        Plan = Planner.Make(model, trainable.Adapter, new PlanRequest(settings, settings.BatchSize, longest) { Limit = limit, Runtime = Planner.RuntimeNow(model, settings, trainable), AllowFast = allowFast });
+        Plan = Foresee(limit, Planner.RuntimeNow(model, settings, trainable));
         if (Plan.PeakBytes > limit)
             throw new BadInputException("the run needs more memory than that, however it is cut", settings.Memory, "memory", $"at least {ByteSize.Show(Plan.SmallestBytes * 1.02)} ({string.Join(", ", Plan.Memory.OrderByDescending(m => m.Bytes).Where(m => m.Bytes > 1e6).Select(m => $"{m.Part} {ByteSize.Show(m.Bytes)}"))})",
                 "Raise it, set quantize: nf4, or lower max_length or the adapter's rank; `lowrank plan` tells what each saves.");
@@ -71,6 +71,8 @@ public sealed class Trainer
     public string PathReason => _fastRefusal ?? "llama's kind of blocks with LoRA on their projections";
     /// <summary>How the step is fitted to the setting `memory`; null where there is none.</summary>
     public RunPlan? Plan { get; }
+    /// <summary>What the run is expected to take: the plan it follows, or one without a limit.</summary>
+    public RunPlan Foreseen => Plan ?? Foresee(null, null);
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -136,7 +138,8 @@ public sealed class Trainer
     {
         long start = Stopwatch.GetTimestamp();
         _trainable.SetTraining(false);
-        var log = new EvalLog(step, Evaluator.Run(_model, _evalData!.ForEvaluation(), stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
+        var batches = Plan is null ? _evalData!.ForEvaluation() : _evalData!.ForEvaluation(RowSet.SmallEvaluationBatch);
+        var log = new EvalLog(step, Evaluator.Run(_model, batches, stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
         _trainable.SetTraining(true);
         if (stop.IsCancellationRequested) return; // unfinished: a resume does it again
         _schedule.Observe(log.Loss);
@@ -144,6 +147,13 @@ public sealed class Trainer
         else _evaluationsWithoutGain++;
         _folder.Append(log.ToJson());
         OnEval?.Invoke(log);
+    }
+
+    private RunPlan Foresee(long? limit, long? runtime)
+    {
+        var rows = MemoryRows.Of(_data.Rows);
+        int longest = _settings.Packing ? _settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
+        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest) { Limit = limit, Runtime = runtime, AllowFast = _allowFast });
     }
 
     private bool Exhausted() => _settings.EarlyStoppingPatience is { } patience && _evaluationsWithoutGain >= patience;

@@ -26,9 +26,9 @@ public sealed record PlanRequest(RunSettings Settings, int Rows, int Length)
 public static class Planner
 {
     /// <summary>The program without model and step: .NET, libtorch and the code that is compiled on the way. Measured on Linux x64, CPU libtorch 2.10, two threads.</summary>
-    public const long Runtime = 225L << 20;
-    /// <summary>Of <see cref="Runtime"/>, what comes only with the first steps.</summary>
-    public const long CodeToCome = 44L << 20;
+    public const long Runtime = 195L << 20;
+    private const long CodeToCome = 32L << 20; // of it, what comes only with the first steps
+    private const long Leavings = 26L << 20; // the most that the factors' first values leave in .NET's heap
 
     /// <summary>The plan; where even the smallest does not fit the limit, that one (its peak tells).</summary>
     public static RunPlan Make(CausalLM model, Adapter? adapter, PlanRequest request)
@@ -42,9 +42,10 @@ public static class Planner
         bool expands = request.Quantize is not null || model.IsQuantized || model.Weights().Any(w => w.Parameter.dim() == 2 && w.Parameter.dtype != model.ComputeDType);
         List<(string, long)> memory =
         [
-            ("runtime", request.Runtime ?? Runtime), ("weights", WeightBytes(model, request.Quantize, tokens)), ("adapter", 8 * trained + held.Adapter), ("optimiser", OptimizerBytes(request.Settings, trained)),
+            ("runtime", request.Runtime ?? Runtime + Math.Min(4 * trained, Leavings)), ("weights", WeightBytes(model, request.Quantize, tokens)), ("adapter", 10 * trained + held.Adapter), ("optimiser", OptimizerBytes(request.Settings, trained)),
             ("output layer", held.Loss), ("scratch", held.Scratch + step.ScratchToCome(request.Quantize is not null)),
         ];
+        if (request.Settings.EvalData is not null) memory.Add(("evaluation", EvaluationBytes(model, request.Length)));
         long rest = memory.Sum(m => m.Item2), limit = request.Limit is { } all ? all - rest : FastPlan.DefaultLimit(model.Bytes);
         var plan = FastPlan.Make(step.Widths, model.Spec, step.Blocks, request.Length, limit, tokens);
         int rows = FastPlan.Rows(plan.SliceTokens, request.Length, tokens), kept = plan.Kept(step.Widths, model.Spec, rows, request.Length, step.Blocks);
@@ -66,7 +67,7 @@ public static class Planner
         long tables = full ? (long)model.Spec.VocabularySize * model.Spec.HiddenSize * (size + 4) : 0; // the output layer's gradient, in both dtypes, while it is added to the embedding's
         List<(string, long)> memory =
         [
-            ("runtime", request.Runtime ?? Runtime), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 8 * trained),
+            ("runtime", request.Runtime ?? Runtime + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
             ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
             ("output layer", Math.Min(TargetLoss.ChunkRows(model.Spec), (long)request.Rows * request.Length) * model.Spec.VocabularySize * (12 + 2 * size)),
         ];
@@ -91,6 +92,14 @@ public static class Planner
             long block = tokens * size * (8L * model.Spec.HiddenSize + 3L * (a.Heads + 2 * a.KeyHeads) * a.HeadSize + 5 * inner), states = tokens * size * model.Spec.HiddenSize;
             return again ? block * 3 / 2 + (blocks + 2) * states : blocks * block;
         }
+    }
+
+    // Evaluation goes through libtorch's operators while the step's own memory stays: logits of some rows, one block's states, and weights in the dtype computed in where they are stored in another.
+    private static long EvaluationBytes(CausalLM model, int length)
+    {
+        long size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
+        return TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * (8 + size) + tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
+            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size;
     }
 
     private static IEnumerable<int> Halves(int rows)
