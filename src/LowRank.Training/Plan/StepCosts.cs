@@ -8,11 +8,13 @@ namespace LowRank.Training;
 /// </summary>
 internal static class StepCosts
 {
-    private const double Forward = 0.845, Backward = 0.80, Attention = 0.595, OutputLayer = 0.81, LowRank = 0.76, AdapterGradients = 0.238; // of the tile product's rate
-    private const double Region = 3e-6; // seconds to hand work to the threads and wait for the last
+    private const double Projections = 0.95, Attention = 0.595, OutputLayer = 0.81, LowRank = 0.76, AdapterGradients = 0.238; // of the tile product's rate
+    private const double Region = 8e-6; // seconds to hand work to the threads and wait for the last
     private const int RegionsOfBlock = 40;
     // Times that rows go between processor and memory, or as much time in other work: of hidden size in a block; of a head in attention; of all a block's inputs and outputs for the factors' gradients; of logits; of trained numbers.
     private const double BlockTraffic = 24, HeadTraffic = 44, GradientTraffic = 1.6, LogitTraffic = 4.5, OptimizerBytes = 60;
+    private const double ForwardResult = 12.6, BackwardResult = 25; // bytes' worth of what is done with each number of a product, in bfloat16
+    private const double OptimizerTensor = 15e-6, Operators = 300, Operator = 20e-6; // seconds of a tensor; operators of a block and their seconds beside their work
     private const double Autograd = 0.62, AutogradTraffic = 2.2;
 
     /// <summary>Of a projection: its sizes and its adapter's rank.</summary>
@@ -30,6 +32,9 @@ internal static class StepCosts
         public required int Blocks { get; init; }
         public required int KeptBlocks { get; init; }
         public required long Trained { get; init; }
+        public required int Tensors { get; init; }
+        /// <summary>Widths of all blocks' inputs to projections, those that several share once.</summary>
+        public double Inputs => (double)Spec.Layers.Count * (2 * Spec.HiddenSize + Spec.Attention.Heads * Spec.Attention.HeadSize + Spec.FeedForward.Size);
         public bool Expands { get; init; }
         public bool Full { get; init; }
         public long Tokens => (long)Rows * Length;
@@ -45,15 +50,16 @@ internal static class StepCosts
         double output = 2.0 * tokens * w.Spec.VocabularySize * w.Spec.HiddenSize, adapted = w.Layers.Where(l => l.Rank > 0).Sum(l => (double)l.In + l.Out);
         // Panels are packed once a slice, forward and backward; quantised or narrower weights are expanded on the way.
         double packing = slices * weights * w.Size * 3 * (1 + below + again) / rates.Bandwidth * (w.Expands ? 2 : 1);
+        double results = tokens * (4 + w.Size) / 6 * (w.Layers.Sum(l => (double)l.Out) * ForwardResult * (1 + again) + w.Inputs * BackwardResult * below) / rates.Bandwidth;
         double traffic = tokens * w.Spec.HiddenSize * w.Size * BlockTraffic * all * (1 + again / 2) / rates.Bandwidth;
         return
         [
-            ("projections", 2 * tokens * weights * ((1 + again) / Forward + below / Backward) / rate + packing),
+            ("projections", 2 * tokens * weights * (1 + again + below) / Projections / rate + packing + results),
             ("attention", tiles * (2 * (1 + again) + 5 * below) / Attention / rate + heads * all * blocks * 64 * w.Spec.Attention.HeadSize * w.Size * HeadTraffic * (1 + again / 2) / rates.Bandwidth),
             ("adapter", 2 * tokens * factors * ((2 + again) / LowRank + 1 / AdapterGradients) / rate + tokens * adapted * w.Size * GradientTraffic / 2 / rates.Bandwidth),
             ("output layer", 2 * output / OutputLayer / rate + tokens * w.Spec.VocabularySize * w.Size * LogitTraffic / rates.Bandwidth),
             ("passes", traffic + slices * all * RegionsOfBlock * (1 + again / 2) * Region),
-            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth),
+            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth + w.Tensors * OptimizerTensor),
         ];
     }
 
@@ -69,8 +75,8 @@ internal static class StepCosts
             ("attention", attention * (3.5 + again) / rate),
             ("adapter", 2 * tokens * factors * (3 + again) / rate / 0.5),
             ("output layer", 2 * tokens * w.Spec.VocabularySize * w.Spec.HiddenSize * (w.Full ? 3 : 2) / rate + tokens * w.Spec.VocabularySize * 30.0 / rates.Bandwidth),
-            ("passes", tokens * row * all * AutogradTraffic * (1 + again / 2) * 3 / rates.Bandwidth + all * (1 + again / 2) * 150 * 12e-6),
-            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth),
+            ("passes", tokens * row * all * AutogradTraffic * (1 + again / 2) * 3 / rates.Bandwidth + all * (1 + again / 2) * Operators * Operator),
+            ("optimiser", w.Trained * OptimizerBytes / rates.Bandwidth + w.Tensors * OptimizerTensor),
         ];
     }
 
