@@ -82,6 +82,32 @@ public class MemoryTests
         Directory.Delete(temporary, recursive: true);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_resumed_run_keeps_its_slices_whatever_would_fit_by_then(bool fast)
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings("llama", "all-linear", TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 12, 256, seed: 8));
+        float[] Train(string folder, int slice, int? stopAfter, bool resume)
+        {
+            using var run = new TestRun(settings, Path.Combine(temporary, folder), resume);
+            using var stop = new CancellationTokenSource();
+            var room = Planner.Make(run.Model, run.Trainable.Adapter, new PlanRequest(settings, settings.BatchSize, 17) { AllowFast = fast });
+            var trainer = new Trainer(settings, run.Model, run.Trainable, RowSet.Load(settings.DataOptions(), run.Model.Spec.VocabularySize, null), null, run.Folder, fast, room with { SliceTokens = slice })
+            {
+                OnStep = log => { if (log.Step == stopAfter) stop.Cancel(); },
+            };
+            trainer.Run(stop.Token);
+            return [.. run.Trainable.Tensors.SelectMany(t => t.Tensor.detach().cpu().data<float>().ToArray())];
+        }
+        float[] whole = Train("whole", 20, null, resume: false), other = Train("other", 1024, null, resume: false);
+        Train("parts", 20, 2, resume: false);
+        Assert.Equal(whole, Train("parts", 1024, null, resume: true));
+        Assert.NotEqual(whole, other); // the order of sums shows, or this test would say nothing
+        Directory.Delete(temporary, recursive: true);
+    }
+
     [Fact]
     public void A_batch_is_cut_between_rows_and_between_documents()
     {

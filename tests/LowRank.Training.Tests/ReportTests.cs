@@ -35,7 +35,7 @@ public class ReportTests
     {
         string html = ReportHtml.Render(Example(300));
         foreach (string text in new[] { "921.6 k", "3.7 MB", "12 min 34 s", "1.23 M", "1.93 GB" }) Assert.Contains($"<b>{text}</b>", html);
-        foreach (string text in new[] { "0.6805 % of 135.44 M", "1637.4 per second", "at step 300", "1.87 GB planned, limit 2 GB" }) Assert.Contains($"<span>{text}</span>", html);
+        foreach (string text in new[] { "0.6805 % of 135.44 M", "1637.4 per second", "at step 300", "1.87 GB planned, limit 2.00 GB" }) Assert.Contains($"<span>{text}</span>", html);
         Assert.Contains("<dt>Before</dt>", html);
         Assert.Equal(2, html.Split("<dt>After</dt>").Length - 1);
     }

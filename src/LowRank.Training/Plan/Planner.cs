@@ -90,7 +90,8 @@ public static class Planner
             var a = model.Spec.Attention;
             long tokens = (long)rows * request.Length, inner = model.Spec.Experts is { } e ? e.Expert.Size * (long)e.PerToken : model.Spec.FeedForward.Size;
             long block = tokens * size * (8L * model.Spec.HiddenSize + 3L * (a.Heads + 2 * a.KeyHeads) * a.HeadSize + 5 * inner), states = tokens * size * model.Spec.HiddenSize;
-            return again ? block * 3 / 2 + (blocks + 2) * states : blocks * block;
+            double share = request.Limit is null ? 0.9 : 1.05; // runs of one configuration differ by a tenth, as the allocator has it; under a limit the upper end counts
+            return (long)(share * (again ? block * 3 / 2 + (blocks + 2) * states : blocks * block));
         }
     }
 
