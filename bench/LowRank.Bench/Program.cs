@@ -9,8 +9,11 @@ switch (args)
     case ["tokenizer", var text]: TokenizerBench.Run(text); return 0;
     case ["render"]: RenderBench.Run(); return 0;
     case ["kernels"]: KernelBench.Run(); return 0;
+    case ["plan", .. var names]: return PlanBench.Run([.. names.Where(n => !n.Contains('/'))], names.FirstOrDefault(n => n.Contains('/')));
+    case ["plan-of", var name, var model]: TorchThread.Shared.Run(() => PlanBench.PlanOf(name, model)); return 0;
+    case ["run-of", var name, var model]: TorchThread.Shared.Run(() => PlanBench.RunOf(name, model)); return 0;
     default:
-        Console.Error.WriteLine("usage: packing [PASSES [MODEL]] | tokenizer [TEXT-FILE] | render | kernels");
+        Console.Error.WriteLine("usage: packing [PASSES [MODEL]] | tokenizer [TEXT-FILE] | render | kernels | plan [NAME ... [FOLDER/]]");
         return 2;
 }
 

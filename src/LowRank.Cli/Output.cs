@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LowRank.Tensors;
 using Spectre.Console;
 
 namespace LowRank.Cli;
@@ -26,11 +27,5 @@ internal static class Output
     public static string Bytes(JsonNode? bytes) => bytes is null ? "-" : Bytes(double.Parse(bytes.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Bytes for people.</summary>
-    public static string Bytes(double bytes)
-    {
-        string[] units = ["B", "KB", "MB", "GB", "TB"];
-        int unit = 0;
-        while (bytes >= 1000 && unit < units.Length - 1) (bytes, unit) = (bytes / 1000, unit + 1);
-        return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes:0.##} {units[unit]}");
-    }
+    public static string Bytes(double bytes) => ByteSize.Show(bytes);
 }

@@ -83,7 +83,7 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).";
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true, bool save = true)
@@ -117,7 +117,7 @@ internal sealed class TrainingRun : IDisposable
             Samples = Samples(),
             TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
-            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory,
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
             Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
         });

@@ -192,6 +192,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
                 weight.Replace(pair.Fresh);
             }
         foreach (var (old, _) in made.Values) old.Dispose();
+        foreach (string name in _source?.Names ?? []) _source!.Release(name);
     }
 
     /// <inheritdoc/>

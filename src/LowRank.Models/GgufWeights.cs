@@ -37,6 +37,8 @@ internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, strin
         return new PermutedRows(blocks, blocks.Rows / count);
     }
 
+    public void Release(string name) => file.Release(Stored(name));
+
     public void Dispose() => file.Dispose();
 
     /// <summary>Rows of a head from interleaved pairs (x0, y0, x1, y1, ...) back to halves (x0, x1, ..., y0, y1, ...).</summary>

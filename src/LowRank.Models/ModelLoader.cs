@@ -54,6 +54,7 @@ public static class ModelLoader
             var tensor = source.Get(stored[name]);
             if (quantize != QuantizeChoice.None && source.Quantized(stored[name]) is not null) tensor = tensor.to(dtype); // expanded from blocks: no second, wider copy is kept
             if (device.type != TorchSharp.DeviceType.CPU) tensor = tensor.to(device);
+            source.Release(stored[name]); // of what was copied on the way, the file's own pages are not held as well
             return (Parameter)new Parameter(tensor, requires_grad: false).DetachFromDisposeScope();
         }
         quantize ??= source is QuantizedFolder ? QuantizeChoice.Keep : QuantizeChoice.None;
@@ -64,7 +65,7 @@ public static class ModelLoader
             if (quantize == QuantizeChoice.Keep) return null;
             using var inner = NewDisposeScope();
             var made = QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}");
-            source.Forget(); // the plain weight is not read again
+            source.Release(there);
             return (made, () => source.Get(there));
         }
         return new CausalLM(spec, new Parts(spec, dtype, Take, quantize == QuantizeChoice.None ? null : Quantized), source, config, device);

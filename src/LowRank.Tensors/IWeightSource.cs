@@ -15,10 +15,10 @@ public interface IWeightSource : IDisposable
     string DType(string name);
     /// <summary>Bytes the tensor takes in the file.</summary>
     long ByteLength(string name);
-    /// <summary>Lets go of the pages of the mapped file that were read so far; they are read again where they are needed again.</summary>
-    void Forget() { }
     /// <summary>The tensor: a read-only view of the file where its dtype allows (valid while this source lives), else a new float32 tensor. Registered in the current dispose scope.</summary>
     Tensor Get(string name);
     /// <summary>The matrix in the blocks of few bits that it is stored in, a view of the file valid while this source lives; null where it is stored plainly.</summary>
     QuantizedWeight? Quantized(string name) => null;
+    /// <summary>Lets go of the memory that reading a tensor has filled; its views stay valid and are read from the file again.</summary>
+    void Release(string name) { }
 }

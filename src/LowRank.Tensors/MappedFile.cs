@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace LowRank.Tensors;
 
@@ -44,14 +45,17 @@ public sealed unsafe partial class MappedFile : IDisposable
     public ReadOnlySpan<byte> Span(long offset, int length)
         => offset < 0 || length < 0 || offset > Length - length ? throw new ArgumentOutOfRangeException(nameof(offset)) : new(Start + offset, length);
 
-    /// <summary>Lets go of the pages read so far, where the system can; reading them again brings them back.</summary>
-    public void Forget()
+    /// <summary>Lets go of the memory that reading a part has filled, where the system can: read again, it comes from the file again.</summary>
+    public void Release(long offset, long length)
     {
-        const int dontNeed = 4; // MADV_DONTNEED: of a file's read-only mapping nothing is lost
-        if (OperatingSystem.IsLinux() && Length > 0) _ = madvise((nint)Start, (nuint)Length, dontNeed);
+        if (!OperatingSystem.IsLinux() || length <= 0) return;
+        nint page = Environment.SystemPageSize, from = (nint)(Start + offset) / page * page;
+        _ = madvise(from, (nuint)((nint)(Start + offset + length) - from), NotNeeded); // only advice
     }
 
-    [System.Runtime.InteropServices.LibraryImport("libc")]
+    private const int NotNeeded = 4; // MADV_DONTNEED
+
+    [LibraryImport("libc")]
     private static partial int madvise(nint address, nuint length, int advice);
 
     /// <summary>Unmaps the file.</summary>

@@ -56,10 +56,42 @@ public static class Processor
         get
         {
             if (!OperatingSystem.IsLinux()) return System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64;
-            string? line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("VmHWM", StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+            return Status("VmHWM");
         }
     }
+
+    /// <summary>The memory that the process holds now, bytes; 0 where the system does not tell.</summary>
+    public static long Memory => OperatingSystem.IsLinux() ? Status("VmRSS") : Environment.WorkingSet;
+
+    /// <summary>Of <see cref="Memory"/>, what is no part of a file; null where the system does not tell.</summary>
+    public static long? AnonymousMemory => OperatingSystem.IsLinux() && Status("RssAnon") is var bytes and > 0 ? bytes : null;
+
+    /// <summary>Bytes of the mapped files at or below <paramref name="path"/> that are in memory and count to <see cref="Memory"/>; 0 where the system does not tell.</summary>
+    public static long MemoryOfFiles(string path)
+    {
+        if (!OperatingSystem.IsLinux() || path.Length == 0) return 0;
+        long bytes = 0;
+        bool inside = false;
+        string full = Path.GetFullPath(path);
+        try
+        {
+            foreach (string line in File.ReadLines("/proc/self/smaps"))
+            {
+                if (line.Length > 0 && char.IsAsciiHexDigitLower(line[0])) inside = line.Contains(full, StringComparison.Ordinal); // a mapping's first line: addresses, then its file
+                else if (inside && line.StartsWith("Rss:", StringComparison.Ordinal)) bytes += Kilobytes(line);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // not told
+        return bytes;
+    }
+
+    private static long Status(string key)
+    {
+        string? line = File.Exists("/proc/self/status") ? File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal)) : null;
+        return line is null ? 0 : Kilobytes(line);
+    }
+
+    private static long Kilobytes(string line) => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
 
     /// <summary>Starts <see cref="PeakMemory"/> anew from what is held now, where the system can.</summary>
     public static void ResetPeakMemory()

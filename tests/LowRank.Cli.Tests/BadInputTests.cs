@@ -87,6 +87,8 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("targets that match nothing", Train("rows.jsonl", "--set", "adapter.target_modules=[q_porj, v_proj_]"), "q_porj", "'q_proj'"),
             new("settings unknown and wrong", Train("rows.jsonl", "--set", "learning_rat=1", "--set", "batch_size=many", "--set", "seed=-1", "--set", "nonsense", "--set", "lr_scheduler_type=cosin", "--set", "adapter.r=0"),
                 "'learning_rate'", "many", "batch_size", "seed", "nonsense", "'cosine'", "adapter: r"),
+            new("memory no amount", Train("rows.jsonl", "--memory", "much"), "much", "memory", "1.5GB"),
+            new("memory too little", Train("rows.jsonl", "--memory", "20MB"), "20MB", "at least", "runtime", "max_length"),
             new("method not known", Train("rows.jsonl", "--set", "adapter.peft_type=LORAX"), "LORAX"),
             new("settings file absent", Train("rows.jsonl", "--config", At("none.yaml")), "none.yaml"),
             new("settings file no YAML", Train("rows.jsonl", "--config", At("broken.yaml")), "broken.yaml"),

@@ -115,6 +115,34 @@ public class VerbTests(World world)
     }
 
     [Fact]
+    public void Plan_breaks_the_sums_up_and_tells_what_would_fit()
+    {
+        JsonNode Plan(params string[] more) => Program.Run(["plan", "--model", world.Model, "--set", "adapter.r=4", "--json", .. more]).Good().Json;
+        var roomy = Plan("--memory", "900GB");
+        World.HasKeys(roomy, "memory", "seconds", "slice_tokens", "kept_blocks", "blocks", "smallest_bytes", "available_bytes", "path");
+        Assert.Equal((long)roomy["peak_bytes"]!, roomy["memory"]!.AsObject().Sum(p => (long)p.Value!));
+        Assert.Equal((double)roomy["step_seconds"]!, roomy["seconds"]!.AsObject().Sum(p => (double)p.Value!), 1e-9);
+        Assert.Equal((900_000_000_000, (int)roomy["blocks"]!), ((long)roomy["available_bytes"]!, (int)roomy["kept_blocks"]!));
+        Assert.True((long)Plan("--set", "max_length=64")["peak_bytes"]! < (long)roomy["peak_bytes"]!);
+
+        var tight = Plan("--memory", "1MB");
+        Assert.False((bool)tight["fits"]!);
+        Assert.Equal(0, (int)tight["kept_blocks"]!);
+        Assert.Equal((long)tight["smallest_bytes"]!, (long)tight["peak_bytes"]!);
+        Assert.Contains(tight["advice"]!.AsArray(), a => ((string)a!).Contains("max_length: 512", StringComparison.Ordinal));
+        Assert.True((long)Plan("--set", "adapter=null")["peak_bytes"]! > (long)tight["peak_bytes"]!);
+    }
+
+    [Fact]
+    public void Training_says_what_it_chose_for_a_limit()
+    {
+        string output = world.Fresh("run");
+        var outcome = Program.Run("train", "--model", world.Model, "--data", world.Rows, "--output", output, "--set", "max_steps=1", "--set", "batch_size=4", "--memory", "6 GB").Good();
+        Assert.Matches(@"For memory 6 GB: [\d,]+ tokens at once, all \d+ blocks kept, expected peak [\d.]+ MB", outcome.Error);
+        Assert.Matches(@"Peak memory</span><b>[\d.]+ MB</b><span>[\d.]+ MB planned, limit 6.00 GB", File.ReadAllText(Path.Combine(output, "report.html")));
+    }
+
+    [Fact]
     public void Doctor_finds_this_machine_fit()
     {
         var json = Program.Run("doctor", "--json").Good().Json;

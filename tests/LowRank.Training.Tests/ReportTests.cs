@@ -11,7 +11,7 @@ public class ReportTests
     {
         Evaluations = [.. Enumerable.Range(0, 7).Select(i => new ReportEvaluation(i * steps / 6, 1.1 + 1.9 * Math.Exp(-i)))],
         Samples = [new("name : <b>Blue Spice</b>", "I am a model & <i>", "Blue Spice is a café.", "Blue Spice is a coffee shop."), new("near : x", null, "y")],
-        TrainableParameters = 921_600, TotalParameters = 135_436_608, AdapterBytes = 3_702_000, Seconds = 754, Tokens = 1_234_567, TokensPerSecond = 1637.4, PeakMemory = 1_930_000_000,
+        TrainableParameters = 921_600, TotalParameters = 135_436_608, AdapterBytes = 3_702_000, Seconds = 754, Tokens = 1_234_567, TokensPerSecond = 1637.4, PeakMemory = 1_930_000_000, PlannedMemory = 1_870_000_000, MemoryLimit = 2_000_000_000,
         Note = "fast path: LoRA on a llama",
     };
 
@@ -35,7 +35,7 @@ public class ReportTests
     {
         string html = ReportHtml.Render(Example(300));
         foreach (string text in new[] { "921.6 k", "3.7 MB", "12 min 34 s", "1.23 M", "1.93 GB" }) Assert.Contains($"<b>{text}</b>", html);
-        foreach (string text in new[] { "0.6805 % of 135.44 M", "1637.4 per second", "at step 300" }) Assert.Contains($"<span>{text}</span>", html);
+        foreach (string text in new[] { "0.6805 % of 135.44 M", "1637.4 per second", "at step 300", "1.87 GB planned, limit 2.00 GB" }) Assert.Contains($"<span>{text}</span>", html);
         Assert.Contains("<dt>Before</dt>", html);
         Assert.Equal(2, html.Split("<dt>After</dt>").Length - 1);
     }

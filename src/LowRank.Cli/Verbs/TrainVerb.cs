@@ -17,6 +17,7 @@ internal sealed class TrainVerb
     private readonly Option<string> _evalData = new("--eval-data") { Description = "held-out rows" };
     private readonly Option<string> _initAdapter = new("--init-adapter") { Description = "an adapter folder to start from" };
     private readonly Option<string> _output = new("--output") { Description = "the run folder" };
+    private readonly Option<string> _memory = new("--memory") { Description = "the most the whole process is to take, such as 1.5GB: slices, recomputation and micro-batches are chosen by it" };
     private readonly Option<bool> _resume = new("--resume") { Description = "continue the run in --output" };
     private readonly Option<bool> _force = new("--force") { Description = "replace an existing run" };
 
@@ -25,7 +26,7 @@ internal sealed class TrainVerb
         var options = new TrainVerb();
         var verb = new Command("train", "Fine-tunes an adapter, or all weights with `adapter: null`.")
         {
-            options._config, options._set, options._data, options._evalData, options._initAdapter, options._output, options._resume, options._force,
+            options._config, options._set, options._data, options._evalData, options._initAdapter, options._output, options._memory, options._resume, options._force,
         };
         options._common.AddTo(verb);
         verb.Options.Remove(options._common.Adapter);
@@ -67,7 +68,7 @@ internal sealed class TrainVerb
         List<BadInputException> errors = [];
         if (parsed.GetValue(_config) is { } file)
             foreach (var (key, value) in SettingsBinder.ReadYaml(file)) tree[key] = value?.DeepClone();
-        foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter")])
+        foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter"), (_memory, "memory")])
             if (parsed.GetValue(option) is { } value) tree[key] = value;
         if (parsed.GetResult(_common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(_common.Dtype);
         if (parsed.GetValue(_common.Quantize) is { } quantize) tree["quantize"] = quantize;

@@ -46,6 +46,11 @@ internal sealed class QuantizedFolder : IWeightSource
     public Tensor Get(string name) => _weights.TryGetValue(name, out var w) ? w.Dequantize(ScalarType.Float32) : _files.Get(name);
     /// <inheritdoc/>
     public QuantizedWeight? Quantized(string name) => _weights.GetValueOrDefault(name);
+    /// <inheritdoc/>
+    public void Release(string name)
+    {
+        if (!_weights.ContainsKey(name)) _files.Release(name);
+    }
 
     /// <summary>The weights of a folder; where its configuration names a way of quantising that is known, that key is taken out of it.</summary>
     /// <param name="files">The folder's tensors; owned by the result.</param>

@@ -51,6 +51,9 @@ public sealed unsafe class GgufFile : IWeightSource
     /// <inheritdoc/>
     public QuantizedWeight? Quantized(string name) => Entry(name) is { Type.BlockElements: > 1, Shape.Length: 2 } ? GgufWeight.Read(this, name) : null;
 
+    /// <inheritdoc/>
+    public void Release(string name) => _file.Release(Entry(name).Offset, Entry(name).Bytes);
+
     /// <summary>A tensor's values as a new float32 tensor, bit for bit what ggml computes.</summary>
     /// <exception cref="BadInputException">The file has no such tensor, or its type is not read.</exception>
     public Tensor Dequantize(string name)

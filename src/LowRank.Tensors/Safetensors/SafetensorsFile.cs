@@ -47,11 +47,11 @@ public sealed unsafe class SafetensorsFile : IWeightSource
         return NativeTensors.View(_file.Start + _header.DataStart + entry.Begin, entry.Shape, dtype);
     }
 
+    /// <inheritdoc/>
+    public void Release(string name) => _file.Release(_header.DataStart + Entry(name).Begin, ByteLength(name));
+
     /// <summary>A tensor's bytes as they lie in the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Bytes(string name) => _file.Span(_header.DataStart + Entry(name).Begin, checked((int)ByteLength(name)));
-
-    /// <inheritdoc/>
-    public void Forget() => _file.Forget();
 
     /// <summary>Unmaps the file: its tensors must not be used any more.</summary>
     public void Dispose() => _file.Dispose();

@@ -39,11 +39,10 @@ public sealed class SafetensorsFolder : IWeightSource
     public long ByteLength(string name) => FileOf(name).ByteLength(name);
     /// <inheritdoc/>
     public Tensor Get(string name) => FileOf(name).Get(name);
+    /// <inheritdoc/>
+    public void Release(string name) => FileOf(name).Release(name);
 
     /// <summary>Unmaps all files.</summary>
-    public void Forget() => _files.ForEach(f => f.Forget());
-
-    /// <inheritdoc/>
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
     private SafetensorsFile FileOf(string name)

@@ -25,6 +25,28 @@ public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
     /// <summary>Tokens without padding.</summary>
     public int Tokens => (int)Mask.Sum();
 
+    /// <summary>Cuts it into parts of whole rows, or documents, of at most <paramref name="tokens"/> tokens (padding counted), at least one in each. Where nothing has to be cut, it comes as it is.</summary>
+    public IEnumerable<Batch> Cut(int tokens)
+    {
+        if ((long)B * T <= tokens) return [this];
+        if (Documents is { } lengths) return Groups(lengths, tokens).Select(g => Part(g.From, g.Tokens, 1) with { Documents = g.Lengths });
+        int rows = Math.Max(1, tokens / T);
+        return Enumerable.Range(0, (B + rows - 1) / rows).Select(i => Part(i * rows * T, Math.Min(rows, B - i * rows) * T, Math.Min(rows, B - i * rows)));
+    }
+
+    private Batch Part(int from, int count, int rows) => new(Ids[from..(from + count)], Mask[from..(from + count)], Labels[from..(from + count)], rows, count / rows);
+
+    private static IEnumerable<(int From, int Tokens, int[] Lengths)> Groups(IReadOnlyList<int> lengths, int tokens)
+    {
+        for (int first = 0, from = 0, end; first < lengths.Count; first = end)
+        {
+            int sum = lengths[first];
+            for (end = first + 1; end < lengths.Count && sum + lengths[end] <= tokens; end++) sum += lengths[end];
+            yield return (from, sum, [.. lengths.Skip(first).Take(end - first)]);
+            from += sum;
+        }
+    }
+
     /// <summary>Pads the rows to the longest of them.</summary>
     /// <param name="rows">At least one.</param>
     /// <param name="padId">What fills up; it is masked, so any id of the vocabulary will do.</param>

@@ -38,6 +38,9 @@ internal sealed unsafe class FastAttention : IDisposable
         _backward = Each(BackwardScratch(_size, _longest, _k.Size));
     }
 
+    /// <summary>Bytes that it takes.</summary>
+    public long Held => _keys.Bytes + _values.Bytes + _keyGradients.Bytes + _valueGradients.Bytes + _forward.Concat(_backward).Sum(b => b.Bytes);
+
     /// <summary>Bytes that one of these takes.</summary>
     public static long Bytes(AttentionSpec spec, int size, long rows, long paddedRows, long longest)
         => 2 * paddedRows * spec.KeyHeads * spec.HeadSize * size + 2 * rows * spec.Heads * spec.HeadSize * sizeof(float)

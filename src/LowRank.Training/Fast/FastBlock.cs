@@ -40,6 +40,8 @@ internal sealed unsafe partial class FastBlock : IDisposable
     public bool KeepsAttentionOut => _attentionOutputNorm is not null || Output.HasGains;
     /// <summary>Whether the feed-forward part's output is kept.</summary>
     public bool KeepsFeedForwardOut => _feedForwardOutputNorm is not null || Down.HasGains;
+    /// <summary>Bytes of the norms' factors and of the stacks' copies.</summary>
+    public long Held => ((FastNorm?[])[_inputNorm, _queryNorm, _keyNorm, _attentionOutputNorm, _feedForwardNorm, _feedForwardOutputNorm]).Sum(n => n?.Bytes ?? 0) + Stacks.Sum(s => s.Held);
 
     /// <summary>[N, H] -> [N, H].</summary>
     public void Forward(FastSlice slice, byte* input, byte* output, Saved s, Shared b, FastAttention attention, RopeRows? rope)

@@ -42,11 +42,7 @@ internal sealed unsafe class FastLoss : IDisposable
     private static int Rows(int vocabulary, int size) => (int)Math.Clamp(LogitBytes / ((long)vocabulary * size) / Workspace.Width * Workspace.Width, 2 * Workspace.Width, 1024);
 
     /// <summary>Bytes that its buffers take.</summary>
-    public static long BufferBytes(DecoderSpec spec, int size)
-    {
-        long rows = Rows(spec.VocabularySize, size), width = spec.HiddenSize;
-        return rows * (spec.VocabularySize + 2 * width) * size + Workers.Count * (rows * width * sizeof(float) + VocabularyBlock * width * size);
-    }
+    public long Held => _norm.Bytes + _logits.Bytes + _hidden.Bytes + _normed.Bytes + _factors.Bytes + _losses.Bytes + _sums.Concat(_panels).Concat(_expanded).Sum(b => b.Bytes);
 
     /// <summary>The sum of the targets' losses; adds the gradient of weight times it to <paramref name="gradient"/> [N, H], given the last block's output <paramref name="hidden"/> [N, H].</summary>
     public double Run(FastSlice slice, byte* hidden, byte* gradient, double weight)

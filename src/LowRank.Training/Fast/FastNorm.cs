@@ -28,6 +28,8 @@ internal sealed unsafe class FastNorm : IDisposable
 
     /// <summary>Numbers in a row.</summary>
     public int Width { get; }
+    /// <summary>Bytes of its factors.</summary>
+    public long Bytes => _weight.Bytes + (_bias?.Bytes ?? 0);
 
     /// <summary>y = norm(x).</summary>
     public void Forward(byte* x, byte* y, int rows)

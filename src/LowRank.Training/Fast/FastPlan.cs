@@ -8,7 +8,7 @@ namespace LowRank.Training;
 /// instead of being kept. Every byte that the step takes is counted here, so that a plan can say it beforehand.
 /// </summary>
 /// <param name="SliceTokens">Tokens of a slice, unless one sequence has more.</param>
-/// <param name="Limit">Bytes that activations may take: everything of the step but packed adapters and the threads' own scratch.</param>
+/// <param name="Limit">Bytes that activations may take: everything of the step but packed adapters, the output layer's buffers and the threads' own scratch.</param>
 internal sealed record FastPlan(int SliceTokens, long Limit)
 {
     private static readonly int[] Slices = [1024, 768, 512, 384, 256];
@@ -16,16 +16,22 @@ internal sealed record FastPlan(int SliceTokens, long Limit)
     /// <summary>What activations may take where nothing is said: as much as the weights, and a gigabyte.</summary>
     public static long DefaultLimit(long weightBytes) => weightBytes + (1L << 30);
 
-    /// <summary>The plan for sequences of up to <paramref name="longest"/> tokens: the largest slices whose blocks can all be kept, or the smallest.</summary>
-    public static FastPlan Make(FastWidths widths, DecoderSpec spec, int keptBlocks, int longest, long limit)
+    /// <summary>The plan for sequences of up to <paramref name="longest"/> tokens, <paramref name="tokens"/> a batch: the largest slices whose blocks can all be kept, or the smallest.</summary>
+    public static FastPlan Make(FastWidths widths, DecoderSpec spec, int blocks, int longest, long limit, long tokens = int.MaxValue)
     {
         foreach (int slice in Slices)
-            if (Bytes(widths, spec, Rows(slice, longest), longest, keptBlocks, keptBlocks) <= limit) return new(slice, limit);
+            if (Bytes(widths, spec, Rows(slice, longest, tokens), longest, blocks, blocks) <= limit) return new(slice, limit);
         return new(Slices[^1], limit);
     }
 
-    /// <summary>Rows of a slice's buffers.</summary>
-    public static int Rows(int slice, int longest) => (Math.Max(slice, longest) + 63) / 64 * 64;
+    /// <summary>The least that any plan takes: the smallest slices, every block run again.</summary>
+    public static long Smallest(FastWidths widths, DecoderSpec spec, int blocks, int longest, long tokens) => Bytes(widths, spec, Rows(Slices[^1], longest, tokens), longest, blocks, 0);
+
+    /// <summary>Rows of a slice's buffers, where a batch has <paramref name="tokens"/> tokens.</summary>
+    public static int Rows(int slice, int longest, long tokens = int.MaxValue) => ((int)Math.Min(tokens, Math.Max(slice, longest)) + 63) / 64 * 64;
+
+    /// <summary>Rows once each sequence is filled up, where all are of the longest kind.</summary>
+    public static int PaddedRows(int rows, int longest) => rows + 64 * (rows / Math.Max(64, longest) + 1);
 
     /// <summary>Blocks, of <paramref name="blocks"/> that are differentiated, whose activations fit under the limit with all the rest.</summary>
     public int Kept(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks)
@@ -35,12 +41,12 @@ internal sealed record FastPlan(int SliceTokens, long Limit)
         return kept;
     }
 
-    /// <summary>Bytes of the activations' buffers.</summary>
+    /// <summary>Bytes of the activations' buffers, as the step takes them: attention's and everything else's.</summary>
     public static long Bytes(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks, int kept)
     {
         long passing = kept < spec.Layers.Count ? 1 : 0;
         return (kept + passing) * SavedBytes(widths, rows) + SharedBytes(widths, rows) + (blocks + 2) * InputBytes(widths, rows)
-            + FastAttention.Bytes(spec.Attention, widths.Size, rows, rows + 64L * Math.Max(1, rows / Math.Max(64, longest)), longest) + FastLoss.BufferBytes(spec, widths.Size);
+            + FastAttention.Bytes(spec.Attention, widths.Size, rows, PaddedRows(rows, longest), longest);
     }
 
     /// <summary>What one kept block takes.</summary>

@@ -76,6 +76,13 @@ internal sealed unsafe class FastStack : IDisposable
     /// <summary>Whether anything of it is trained.</summary>
     public bool IsTrained { get; }
 
+    /// <summary>Bytes of the factors' copies and biases.</summary>
+    public long Held => ((NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]).Sum(b => b?.Bytes ?? 0);
+    /// <summary>Bytes of the largest product's panels.</summary>
+    public long PackedBytes => Math.Max(_panels.Length * PanelBytes(In), _columns.Length * PanelBytes(Out));
+    /// <summary>Bytes of its weights once expanded; where none has to be, 0.</summary>
+    public long ExpandedBytes => _parts.Any(p => p.Weight.NeedsExpanding) ? (long)Out * In * _k.Size : 0;
+
     /// <summary>Looks up where the factors and their gradients lie; on the torch thread.</summary>
     public void Look()
     {

@@ -23,6 +23,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     private readonly long _limit;
     private readonly int _lowest;
     private readonly Dictionary<(RopeSpec, int), (float[], float[])> _tables = [];
+    private readonly bool _planned;
     private FastPlan? _plan;
     private int _rows, _longest;
     private FastAttention? _attention;
@@ -36,8 +37,10 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     /// <param name="model">The base.</param>
     /// <param name="adapter">What is trained.</param>
     /// <param name="limit">Bytes that activations may take; null: what <see cref="FastPlan.DefaultLimit"/> says.</param>
-    public FastStep(CausalLM model, Adapter adapter, long? limit = null)
+    /// <param name="plan">Made before, for the longest sequence of the run; null: made by <paramref name="limit"/> from the batches that come.</param>
+    public FastStep(CausalLM model, Adapter adapter, long? limit = null, FastPlan? plan = null)
     {
+        (_plan, _planned) = (plan, plan is not null);
         _model = model;
         _k = Kernels.Of(model.ComputeDType);
         var names = model.named_modules().Where(m => m.module is Projection).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).ToDictionary(m => (Projection)m.module, m => m.name, (IEqualityComparer<Projection>)ReferenceEqualityComparer.Instance);
@@ -58,6 +61,23 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         _loss = new FastLoss(model, _space);
         _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
+
+    /// <summary>Numbers of a row in its buffers.</summary>
+    public FastWidths Widths => _widths;
+    /// <summary>Blocks that are differentiated.</summary>
+    public int Blocks => _blocks.Count - _lowest;
+    /// <summary>Bytes held from the start: the adapter's copies and the norms' factors, the output layer's buffers, the threads' scratch.</summary>
+    public (long Adapter, long Loss, long Scratch) Held => (_blocks.Sum(b => b.Held), _loss.Held, _space.Held);
+    /// <summary>Bytes that scratch grows to: the largest product's panels, and the largest weights expanded (all would have to be where <paramref name="expanding"/>).</summary>
+    public long ScratchToCome(bool expanding = false)
+    {
+        var stacks = _blocks.SelectMany(b => b.Stacks).ToList();
+        return stacks.Max(s => s.PackedBytes) + stacks.Max(s => expanding ? (long)s.Out * s.In * _k.Size : s.ExpandedBytes);
+    }
+    /// <summary>Bytes of activations now.</summary>
+    public long Activations => (_memory?.Bytes ?? 0) + (_attention?.Held ?? 0);
+    /// <summary>Blocks whose activations are kept now.</summary>
+    public int KeptBlocks => _saved.Count(s => s is not null);
 
     /// <summary>Why the step cannot be computed by hand; null if it can.</summary>
     public static string? Refusal(CausalLM model, Adapter? adapter, RunSettings settings)
@@ -86,7 +106,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
         int longest = batch.Documents?.Max() ?? batch.T;
-        if (_plan is null || longest > _longest) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
+        if (_plan is null || (longest > _longest && !_planned)) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
         BlockInput.CheckLength(_model.Spec, longest);
         try { foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight); }
         finally { Workers.Run(_ => Kernels.Done()); }
@@ -154,7 +174,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         Free();
         int blocks = _blocks.Count - _lowest, kept = _plan!.Kept(_widths, _model.Spec, _rows, _longest, blocks);
         long saved = FastPlan.SavedBytes(_widths, _rows), shared = FastPlan.SharedBytes(_widths, _rows);
-        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, _rows + 64 * slice.Sequences.Count), _longest);
+        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, FastPlan.PaddedRows(_rows, _longest)), _longest);
         Processor.GiveBackMemory();
         int passing = kept < _blocks.Count ? 1 : 0;
         _inputs = (kept + passing) * saved + shared;

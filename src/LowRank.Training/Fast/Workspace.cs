@@ -37,12 +37,17 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>A thread's 64 rows of weights.</summary>
     public byte* Rows(int worker) => _rows[worker].Start;
 
-    /// <summary>A whole expanded weight; shared by all threads.</summary>
-    public byte* Expanded(long bytes) => Grown(ref _expanded, bytes);
-    /// <summary>All panels of a product; shared by all threads.</summary>
-    public byte* Packed(long bytes) => Grown(ref _packed, bytes);
+    /// <summary>Bytes of the threads' scratch, without what grows.</summary>
+    public long Held => _panels.Concat(_tiles).Concat(_rows).Sum(b => b.Bytes);
+    /// <summary>Bytes of what has grown so far.</summary>
+    public long Grown => (_expanded?.Bytes ?? 0) + (_packed?.Bytes ?? 0);
 
-    private static byte* Grown(ref NativeBlock? block, long bytes)
+    /// <summary>A whole expanded weight; shared by all threads.</summary>
+    public byte* Expanded(long bytes) => Grow(ref _expanded, bytes);
+    /// <summary>All panels of a product; shared by all threads.</summary>
+    public byte* Packed(long bytes) => Grow(ref _packed, bytes);
+
+    private static byte* Grow(ref NativeBlock? block, long bytes)
     {
         if (block is null || block.Bytes < bytes)
         {

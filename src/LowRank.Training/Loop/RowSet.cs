@@ -7,6 +7,8 @@ namespace LowRank.Training;
 public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerprint)
 {
     private const int EvaluationBatchTokens = 4096;
+    /// <summary>Tokens of an evaluation's batch where memory is limited.</summary>
+    internal const int SmallEvaluationBatch = 1024;
     private const long LargeBytes = 64 << 20;
     private const string NoTokenizer = "rows of ids only";
 
@@ -48,7 +50,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     }
 
     /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>
-    public IEnumerable<Batch> ForEvaluation() => EvaluationBatches.ByLength(Rows, EvaluationBatchTokens).Select(b => b.Batch);
+    /// <param name="tokens">Tokens of a batch at most, unless a single row has more.</param>
+    public IEnumerable<Batch> ForEvaluation(int tokens = EvaluationBatchTokens) => EvaluationBatches.ByLength(Rows, tokens).Select(b => b.Batch);
 
     /// <summary>The distinct prompts with all their completions, in the order of first appearance; rows that are no prompt with a completion are left out.</summary>
     /// <param name="rows">Only the first so many rows are looked at.</param>

@@ -20,6 +20,9 @@ internal static class TargetLoss
 {
     private const long LogitsPerChunk = 256 * 49152; // 50 MB of float32; 256 rows at this vocabulary measured fastest
 
+    /// <summary>Rows whose logits are made at once.</summary>
+    public static int ChunkRows(DecoderSpec spec) => (int)Math.Clamp(LogitsPerChunk / spec.VocabularySize, 16, 1 << 16);
+
     /// <summary>Where the targets of a batch are: flat positions whose next token counts, and that token.</summary>
     /// <param name="labels">[B * T], -100 is no target; the shift by one happens here.</param>
     /// <param name="rows">B.</param>
@@ -50,7 +53,7 @@ internal static class TargetLoss
         using var scope = NewDisposeScope();
         var rows = hidden.reshape(-1, hidden.size(-1)).index_select(0, tensor(positions, device: hidden.device));
         var leaf = backwardWeight is null ? rows : rows.detach().requires_grad_(rows.requires_grad);
-        int chunk = (int)Math.Clamp(LogitsPerChunk / model.Spec.VocabularySize, 16, 1 << 16);
+        int chunk = ChunkRows(model.Spec);
         TargetSums sums = default;
         for (int start = 0; start < positions.Length; start += chunk)
             sums += Chunk(model, leaf, targets, start, Math.Min(chunk, positions.Length - start), backwardWeight, perTarget);

@@ -30,11 +30,17 @@ public sealed class Trainer
     private readonly Schedule _schedule;
     private readonly Tensor[] _trained;
     private readonly string? _fastRefusal;
+    private readonly bool _allowFast;
+    private int? _sliceTokens;
     private (int Step, double Loss)? _best;
     private int _evaluationsWithoutGain;
 
-    /// <summary>Prepares a run; <paramref name="evalData"/> may be null; without <paramref name="allowFast"/> everything goes through automatic differentiation.</summary>
-    public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder, bool allowFast = true)
+    /// <summary>
+    /// Prepares a run; <paramref name="evalData"/> may be null; without <paramref name="allowFast"/> everything goes through automatic differentiation. Steps are computed as <paramref name="plan"/> says;
+    /// null: as the setting `memory` asks, if it is there.
+    /// </summary>
+    /// <exception cref="BadInputException">`memory` is too little for any way of computing a step.</exception>
+    public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder, bool allowFast = true, RunPlan? plan = null)
     {
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
         _batches = new Batcher(MemoryRows.Of(data.Rows), BatchOptions.Of(settings));
@@ -43,8 +49,16 @@ public sealed class Trainer
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
         _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
         _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);
+        _allowFast = allowFast;
         _fastRefusal = allowFast ? FastStep.Refusal(model, trainable.Adapter, settings) : "asked for";
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
+        Plan = plan;
+        if (plan is not null || settings.MemoryLimit() is not { } limit) return;
+        Processor.GiveBackMemory();
+        Plan = Foresee(limit, Planner.RuntimeNow(model, settings, trainable));
+        if (Plan.PeakBytes > limit)
+            throw new BadInputException("the run needs more memory than that, however it is cut", settings.Memory, "memory", $"at least {ByteSize.Show(Plan.SmallestBytes * 1.02)} ({string.Join(", ", Plan.Memory.OrderByDescending(m => m.Bytes).Where(m => m.Bytes > 1e6).Select(m => $"{m.Part} {ByteSize.Show(m.Bytes)}"))})",
+                "Raise it, set quantize: nf4, or lower max_length or the adapter's rank; `lowrank plan` tells what each saves.");
     }
 
     /// <summary>Optimiser steps of one pass over the data.</summary>
@@ -55,6 +69,10 @@ public sealed class Trainer
     public string Path => _fastRefusal is null ? "fast" : "autograd";
     /// <summary>Why.</summary>
     public string PathReason => _fastRefusal ?? "a dense decoder with adapters on its projections";
+    /// <summary>How the step is fitted to the setting `memory`; null where there is none.</summary>
+    public RunPlan? Plan { get; }
+    /// <summary>What the run is expected to take: the plan it follows, or one without a limit.</summary>
+    public RunPlan Foreseen => Plan ?? Foresee(null, null);
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -68,8 +86,9 @@ public sealed class Trainer
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
             Evaluate(step, stop); // the run was stopped during it
-        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!) : null;
-        IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing);
+        _sliceTokens ??= Plan?.SliceTokens;
+        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes)) : null;
+        IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing || Plan is { KeptBlocks: 0 }, _sliceTokens);
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
@@ -119,7 +138,8 @@ public sealed class Trainer
     {
         long start = Stopwatch.GetTimestamp();
         _trainable.SetTraining(false);
-        var log = new EvalLog(step, Evaluator.Run(_model, _evalData!.ForEvaluation(), stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
+        var batches = Plan is null ? _evalData!.ForEvaluation() : _evalData!.ForEvaluation(RowSet.SmallEvaluationBatch);
+        var log = new EvalLog(step, Evaluator.Run(_model, batches, stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
         _trainable.SetTraining(true);
         if (stop.IsCancellationRequested) return; // unfinished: a resume does it again
         _schedule.Observe(log.Loss);
@@ -127,6 +147,13 @@ public sealed class Trainer
         else _evaluationsWithoutGain++;
         _folder.Append(log.ToJson());
         OnEval?.Invoke(log);
+    }
+
+    private RunPlan Foresee(long? limit, long? runtime)
+    {
+        var rows = MemoryRows.Of(_data.Rows);
+        int longest = _settings.Packing ? _settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
+        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest) { Limit = limit, Runtime = runtime, AllowFast = _allowFast });
     }
 
     private bool Exhausted() => _settings.EarlyStoppingPatience is { } patience && _evaluationsWithoutGain >= patience;
@@ -144,6 +171,7 @@ public sealed class Trainer
         {
             ["step"] = step, ["schedule"] = _schedule.State(), ["data_sha256"] = _data.Fingerprint,
             ["best_step"] = _best?.Step, ["best_loss"] = _best?.Loss, ["evaluations_without_gain"] = _evaluationsWithoutGain,
+            ["slice_tokens"] = _sliceTokens, // the order of sums goes by it: a resumed run keeps it, whatever else is in memory then
         });
         _folder.Prune(_settings.SaveTotalLimit, _settings.LoadBestModelAtEnd ? _best?.Step : null);
     }
@@ -161,6 +189,7 @@ public sealed class Trainer
         _schedule.Restore(state["schedule"]!.AsObject());
         if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
         _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;
+        _sliceTokens = (int?)state["slice_tokens"];
         _folder.TruncateLog(step);
         return step;
     }

@@ -9,10 +9,23 @@ namespace LowRank.Training;
 /// Forward and backward of one micro-batch. Randomness (dropout) is a function of seed, step, micro-batch and block, so that recomputing a block or resuming a run
 /// draws the same numbers.
 /// </summary>
-internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing) : IMicroStep
+/// <param name="model">The model, adapter attached.</param>
+/// <param name="seed">The run's.</param>
+/// <param name="checkpointing">Whether blocks are run again in the backward pass.</param>
+/// <param name="tokens">Tokens that go through the model at once, whole rows at least; null: a batch.</param>
+internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing, int? tokens = null) : IMicroStep
 {
     /// <inheritdoc/>
     public TargetSums Run(Batch batch, double weight, long microStep)
+    {
+        if (tokens is not { } most) return One(batch, weight, microStep);
+        TargetSums sums = default;
+        long part = 0;
+        foreach (var piece in batch.Cut(most)) sums += One(piece, weight, microStep ^ part++ << 40); // dropout draws anew in each
+        return sums;
+    }
+
+    private TargetSums One(Batch batch, double weight, long microStep)
     {
         using var scope = NewDisposeScope();
         var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);

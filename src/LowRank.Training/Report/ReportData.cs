@@ -44,6 +44,10 @@ public sealed record ReportData(string Title, IReadOnlyList<ReportStep> Steps, I
     public double? TokensPerSecond { get; init; }
     /// <summary>The process's highest resident memory, bytes.</summary>
     public long? PeakMemory { get; init; }
+    /// <summary>What the plan expected of it, bytes.</summary>
+    public long? PlannedMemory { get; init; }
+    /// <summary>The setting `memory`, bytes.</summary>
+    public long? MemoryLimit { get; init; }
     /// <summary>Which computation ran and why, one sentence.</summary>
     public string? Note { get; init; }
 }

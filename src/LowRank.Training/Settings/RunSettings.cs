@@ -97,6 +97,9 @@ public sealed record RunSettings
     /// <summary>Recompute each block in the backward pass: less memory, a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 
+    /// <summary>The most memory that the whole process is to take, such as 1.5GB: slices, recomputation and micro-batches are chosen by it, and the results stay the same. Null: no limit.</summary>
+    public string? Memory { get; init; }
+
     /// <summary>Steps between evaluations; 0: none.</summary>
     [Range(0, int.MaxValue)] public int EvalSteps { get; init; }
     /// <summary>Steps between checkpoints; 0: only when stopped by Ctrl-C.</summary>
@@ -113,6 +116,9 @@ public sealed record RunSettings
     /// <summary>What <see cref="Quantize"/> comes to: a quantised file is kept so under an adapter, where expanding it is cheap (on other devices it would be sent there each time).</summary>
     public string? QuantizeOn(TorchSharp.torch.Device device)
         => Quantize ?? (Adapter is null && InitAdapter is null ? Models.QuantizeChoice.None : device.type == TorchSharp.DeviceType.CPU ? Models.QuantizeChoice.Keep : null);
+
+    /// <summary>Bytes of <see cref="Memory"/>.</summary>
+    public long? MemoryLimit() => Memory is null ? null : Tensors.ByteSize.Parse(Memory, "memory");
 
     /// <summary>Rules that tie several settings together; each broken one is an error. All files are looked at before any work.</summary>
     internal IEnumerable<Tensors.BadInputException> Check()
@@ -145,6 +151,7 @@ public sealed record RunSettings
             catch (Tensors.BadInputException e) { errors.Add(e); }
         }
         if (Quantize is not null) Try(() => Models.QuantizeChoice.Check(Quantize, "quantize"));
+        Try(() => MemoryLimit());
         if (Adapter is not null && InitAdapter is null) Try(() => LoraConfig.FromJson(Adapter));
         Try(() => Schedule.Create(LrSchedulerType, LearningRate, 0, 1, LrSchedulerKwargs.ToOptions()));
         using var scope = TorchSharp.torch.NewDisposeScope();

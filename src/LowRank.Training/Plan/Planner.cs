@@ -1,0 +1,153 @@
+using LowRank.Models;
+using LowRank.Tensors;
+using static TorchSharp.torch;
+
+namespace LowRank.Training;
+
+/// <summary>What a plan is made for, beside model and adapter.</summary>
+/// <param name="Settings">The run's.</param>
+/// <param name="Rows">Rows of a micro-batch.</param>
+/// <param name="Length">Tokens of the longest row.</param>
+public sealed record PlanRequest(RunSettings Settings, int Rows, int Length)
+{
+    /// <summary>The most the process may take; null: as it comes.</summary>
+    public long? Limit { get; init; }
+    /// <summary>For the time; null: none is counted.</summary>
+    public MachineRates? Rates { get; init; }
+    /// <summary>A kind of <see cref="QuantizedKinds"/> that the projections are counted in, though the model holds them otherwise; null: as it holds them.</summary>
+    public string? Quantize { get; init; }
+    /// <summary>Bytes of the program itself, libtorch's and .NET's; null: what was measured (<see cref="Planner.Runtime"/>).</summary>
+    public long? Runtime { get; init; }
+    /// <summary>False: automatic differentiation even where the step could be computed by hand.</summary>
+    public bool AllowFast { get; init; } = true;
+}
+
+/// <summary>Foresees memory and time of a run's steps, and chooses slices, recomputation and micro-batches so that they fit a limit.</summary>
+public static class Planner
+{
+    /// <summary>The program without model and step: .NET, libtorch and the code that is compiled on the way. Measured on Linux x64, CPU libtorch 2.10, two threads.</summary>
+    public const long Runtime = 195L << 20;
+    private const long CodeToCome = 32L << 20; // of it, what comes only with the first steps
+    private const long Leavings = 26L << 20; // the most that the factors' first values leave in .NET's heap
+
+    /// <summary>The plan; where even the smallest does not fit the limit, that one (its peak tells).</summary>
+    public static RunPlan Make(CausalLM model, Adapter? adapter, PlanRequest request)
+        => request.AllowFast && FastStep.Refusal(model, adapter, request.Settings) is null ? ByHand(model, adapter!, request) : ByAutograd(model, adapter, request);
+
+    private static RunPlan ByHand(CausalLM model, Adapter adapter, PlanRequest request)
+    {
+        using var step = new FastStep(model, adapter, 0);
+        long tokens = (long)request.Rows * request.Length, trained = adapter.ParameterCount;
+        var held = step.Held;
+        bool expands = request.Quantize is not null || model.IsQuantized || model.Weights().Any(w => w.Parameter.dim() == 2 && w.Parameter.dtype != model.ComputeDType);
+        List<(string, long)> memory =
+        [
+            ("runtime", request.Runtime ?? Runtime + Math.Min(4 * trained, Leavings)), ("weights", WeightBytes(model, request.Quantize, tokens)), ("adapter", 10 * trained + held.Adapter), ("optimiser", OptimizerBytes(request.Settings, trained)),
+            ("output layer", held.Loss), ("scratch", held.Scratch + step.ScratchToCome(request.Quantize is not null)),
+        ];
+        if (request.Settings.EvalData is not null) memory.Add(("evaluation", EvaluationBytes(model, request.Length)));
+        long rest = memory.Sum(m => m.Item2), limit = request.Limit is { } all ? all - rest : FastPlan.DefaultLimit(model.Bytes);
+        var plan = FastPlan.Make(step.Widths, model.Spec, step.Blocks, request.Length, limit, tokens);
+        int rows = FastPlan.Rows(plan.SliceTokens, request.Length, tokens), kept = plan.Kept(step.Widths, model.Spec, rows, request.Length, step.Blocks);
+        memory.Add(("activations", FastPlan.Bytes(step.Widths, model.Spec, rows, request.Length, step.Blocks, kept)));
+        return new()
+        {
+            Path = "fast", Memory = memory, SliceTokens = Math.Max(plan.SliceTokens, request.Length), Blocks = step.Blocks, KeptBlocks = kept, Limit = request.Limit,
+            SmallestBytes = rest + FastPlan.Smallest(step.Widths, model.Spec, step.Blocks, request.Length, tokens),
+            Time = request.Rates is { } rates ? StepCosts.ByHand(WorkOf(model, adapter, request, plan.SliceTokens, step.Blocks, kept, expands), rates) : [],
+        };
+    }
+
+    private static RunPlan ByAutograd(CausalLM model, Adapter? adapter, PlanRequest request)
+    {
+        bool full = adapter is null;
+        int blocks = model.BlockCount, size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4;
+        long parameters = model.ParameterCount, trained = adapter?.ParameterCount ?? parameters;
+        long copies = full ? size < 4 ? size * parameters : 0 : model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size;
+        long tables = full ? (long)model.Spec.VocabularySize * model.Spec.HiddenSize * (size + 4) : 0; // the output layer's gradient, in both dtypes, while it is added to the embedding's
+        List<(string, long)> memory =
+        [
+            ("runtime", request.Runtime ?? Runtime + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
+            ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
+            ("output layer", Math.Min(TargetLoss.ChunkRows(model.Spec), (long)request.Rows * request.Length) * model.Spec.VocabularySize * (12 + 2 * size)),
+        ];
+        long rest = memory.Sum(m => m.Item2);
+        bool given = request.Settings.GradientCheckpointing;
+        var choices = (given ? [true] : (bool[])[false, true]).SelectMany(again => Halves(request.Rows).Select(rows => (Rows: rows, Again: again))).ToList();
+        var chosen = request.Limit is not { } limit ? (request.Rows, given)
+            : choices.Where(c => rest + Activations(c.Rows, c.Again) <= limit).Concat([choices[^1]]).First();
+        memory.Add(("activations", Activations(chosen.Item1, chosen.Item2)));
+        int kept = chosen.Item2 ? 0 : blocks;
+        return new()
+        {
+            Path = "autograd", Memory = memory, SliceTokens = chosen.Item1 * request.Length, Blocks = blocks, KeptBlocks = kept, Limit = request.Limit, SmallestBytes = rest + Activations(1, true),
+            Time = request.Rates is { } rates ? StepCosts.ByAutograd(WorkOf(model, adapter, request, chosen.Item1 * request.Length, blocks, kept, false), rates) : [],
+        };
+
+        // What graphs keep of a token: the inputs of projections and norms and what lies between, fitted on GPT-2's and SmolLM2's shapes.
+        long Activations(int rows, bool again)
+        {
+            var a = model.Spec.Attention;
+            long tokens = (long)rows * request.Length, inner = model.Spec.Experts is { } e ? e.Expert.Size * (long)e.PerToken : model.Spec.FeedForward.Size;
+            long block = tokens * size * (8L * model.Spec.HiddenSize + 3L * (a.Heads + 2 * a.KeyHeads) * a.HeadSize + 5 * inner), states = tokens * size * model.Spec.HiddenSize;
+            double share = request.Limit is null ? 0.9 : 1.05; // runs of one configuration differ by a tenth, as the allocator has it; under a limit the upper end counts
+            return (long)(share * (again ? block * 3 / 2 + (blocks + 2) * states : blocks * block));
+        }
+    }
+
+    // Evaluation goes through libtorch's operators while the step's own memory stays: logits of some rows, one block's states, and weights in the dtype computed in where they are stored in another.
+    private static long EvaluationBytes(CausalLM model, int length)
+    {
+        long size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
+        return TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * (8 + size) + tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
+            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size;
+    }
+
+    private static IEnumerable<int> Halves(int rows)
+    {
+        for (; rows > 1; rows = (rows + 1) / 2) yield return rows;
+        yield return 1;
+    }
+
+    /// <summary>Bytes of the weights that steps read: as the model holds them, or with its projections in another kind. Of an embedding that is no output layer, only rows that occur.</summary>
+    private static long WeightBytes(CausalLM model, string? kind, long tokens)
+    {
+        long bytes = model.Bytes;
+        if (!model.IsTied && model.Embedding.Weight is { } table)
+            bytes -= Math.Max(0, table.size(0) - tokens) * table.size(1) * table.ElementSize;
+        if (kind is null) return bytes;
+        using var scope = NewDisposeScope();
+        using var sample = QuantizedKinds.Quantize(kind, zeros(16, 4096));
+        foreach (var (_, layer) in model.Projections())
+            if (!layer.IsOutputEmbedding) bytes += (long)(layer.InputSize * layer.OutputSize * (sample.Bytes / (16.0 * 4096))) - (layer.Quantized?.Bytes ?? layer.InputSize * layer.OutputSize * layer.Weight.ElementSize);
+        return bytes;
+    }
+
+    private static long OptimizerBytes(RunSettings settings, long trained)
+        => trained * (settings.Optim.StartsWith("adamw", StringComparison.Ordinal) ? 8 : settings.Optim.StartsWith("lion", StringComparison.Ordinal) || settings.OptimArgs?["momentum"] is not null ? 4 : 0);
+
+    private static StepCosts.Work WorkOf(CausalLM model, Adapter? adapter, PlanRequest request, int sliceTokens, int blocks, int kept, bool expands)
+    {
+        var ranks = adapter?.Modules.ToDictionary(m => m.Module, m => m.Rank) ?? [];
+        return new()
+        {
+            Spec = model.Spec, Layers = [.. model.Projections().Where(p => !p.Module.IsOutputEmbedding).Select(p => new StepCosts.Layer(p.Module.InputSize, p.Module.OutputSize, ranks.GetValueOrDefault(p.Name)))],
+            Rows = request.Rows, Length = request.Length, Size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, SliceTokens = sliceTokens, Blocks = blocks, KeptBlocks = kept,
+            Trained = adapter?.ParameterCount ?? model.ParameterCount, Tensors = adapter?.Parameters.Count ?? model.Weights().Count(), Expands = expands, Full = adapter is null,
+        };
+    }
+
+    /// <summary>The program's own part of what the process holds now, where a model is loaded, and what is trained with its optimiser made, but no step done; and the code to come.</summary>
+    internal static long RuntimeNow(CausalLM model, RunSettings settings, ITrainable trainable)
+    {
+        long trained = trainable.Tensors.Sum(t => t.Tensor.NumberOfElements), own = 4 * trained + OptimizerBytes(settings, trained);
+        long mapped = Processor.MemoryOfFiles(model.Source);
+        if (trainable.Adapter is not null)
+        {
+            bool ours = settings.Quantize is not (null or QuantizeChoice.Keep or QuantizeChoice.None), gguf = File.Exists(model.Source);
+            if (ours) own += model.QuantizedWeights().Sum(w => w.Weight.Bytes);
+            if (gguf) own += model.Weights().Sum(w => w.Parameter.NumberOfElements * w.Parameter.ElementSize);
+        }
+        return Math.Max(Processor.Memory - own - mapped, 0) + CodeToCome;
+    }
+}
