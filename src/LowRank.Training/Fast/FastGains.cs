@@ -29,6 +29,9 @@ internal sealed unsafe class FastGains : IDisposable
     public static FastGains? Of(FastLinear[] parts, int[] outAt, int[] rankAt, int rank, Workspace space)
         => parts.Any(p => p.HasMagnitude) ? new(parts, outAt, rankAt, rank, space) : null;
 
+    /// <summary>Bytes of its buffers.</summary>
+    public long Held => ((NativeBlock?[])[_gains, _squares, _gram, .. _gramPanels]).Sum(b => b?.Bytes ?? 0);
+
     /// <summary>Makes the gains from the factors as they are packed now: A [rank, in] and its panel, B [out, r] of each part.</summary>
     public void Measure(byte* a, byte* aPanel, NativeBlock?[] b)
     {

@@ -77,7 +77,7 @@ internal sealed unsafe class FastStack : IDisposable
     public bool IsTrained { get; }
 
     /// <summary>Bytes of the factors' copies and biases.</summary>
-    public long Held => ((NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]).Sum(b => b?.Bytes ?? 0);
+    public long Held => ((NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]).Sum(b => b?.Bytes ?? 0) + (_gains?.Held ?? 0);
     /// <summary>Bytes of the largest product's panels.</summary>
     public long PackedBytes => Math.Max(_panels.Length * PanelBytes(In), _columns.Length * PanelBytes(Out));
     /// <summary>Bytes of its weights once expanded; where none has to be, 0.</summary>
