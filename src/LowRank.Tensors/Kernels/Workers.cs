@@ -47,16 +47,39 @@ public static unsafe class Workers
         }
     }
 
-    /// <summary>Hands jobs 0 .. <paramref name="jobs"/> - 1 out to the threads as they become free: <paramref name="body"/>(thread, job).</summary>
+    /// <summary>
+    /// Does jobs 0 .. <paramref name="jobs"/> - 1 on all threads: <paramref name="body"/>(thread, job). Each thread has its own stretch of them, from the first on, so that passes over the same rows find
+    /// them where the thread before left them - cores need not share a cache; who is done takes the last jobs of others.
+    /// </summary>
     public static void For(int jobs, Action<int, int> body)
     {
         if (jobs <= 0) return;
         if (jobs == 1) { body(0, 0); return; }
-        int next = 0;
+        int count = Count;
+        long[] stretches = new long[count * Apart]; // first and end of what is left, in one word
+        for (int w = 0; w < count; w++) stretches[w * Apart] = Stretch((int)((long)jobs * w / count), (int)((long)jobs * (w + 1) / count));
         Run(worker =>
         {
-            for (int job; (job = Interlocked.Increment(ref next) - 1) < jobs;) body(worker, job);
+            for (int job; (job = Take(ref stretches[worker * Apart], fromEnd: false)) >= 0;) body(worker, job);
+            for (int other = 1; other < count; other++)
+                for (int job; (job = Take(ref stretches[(worker + other) % count * Apart], fromEnd: true)) >= 0;) body(worker, job);
         });
+    }
+
+    private const int Apart = 16; // words between stretches: none shares a cache line with another
+
+    private static long Stretch(int first, int end) => (long)first << 32 | (uint)end;
+
+    private static int Take(ref long stretch, bool fromEnd)
+    {
+        while (true)
+        {
+            long seen = Volatile.Read(ref stretch);
+            int first = (int)(seen >> 32), end = (int)seen;
+            if (first >= end) return -1;
+            long left = fromEnd ? Stretch(first, end - 1) : Stretch(first + 1, end);
+            if (Interlocked.CompareExchange(ref stretch, left, seen) == seen) return fromEnd ? end - 1 : first;
+        }
     }
 
     // An exception must not reach the native frames below.

@@ -68,7 +68,6 @@ internal sealed unsafe class FastAttention : IDisposable
             _k.PackTransposed(key, _pitch, rows, _size, _keys.Start + to, Block, Block);
             _k.PackRows(value, _pitch, rows, _size, _values.Start + to, Block, _size);
         });
-        Array.Sort(blocks, (a, b) => b.Block.CompareTo(a.Block)); // the longest work first
         Workers.For(blocks.Length * _heads, (worker, job) =>
         {
             var (sequence, block) = blocks[job / _heads];
@@ -110,8 +109,8 @@ internal sealed unsafe class FastAttention : IDisposable
     /// <summary>Given d(mixed): d(qkv), still turned.</summary>
     public void Backward(FastSlice slice, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
     {
-        var sequences = slice.Sequences.OrderByDescending(s => s.Length).ToArray();
-        Workers.For(sequences.Length * _heads, (worker, job) => Head(slice.Rows, worker, sequences[job / _heads], job % _heads, qkv, mixed, dmixed, lse, dqkv, window));
+        var sequences = slice.Sequences;
+        Workers.For(sequences.Count * _heads, (worker, job) => Head(slice.Rows, worker, sequences[job / _heads], job % _heads, qkv, mixed, dmixed, lse, dqkv, window));
         int groups = _heads / _keyHeads;
         Workers.For(slice.Rows / Block, (_, job) =>
         {
