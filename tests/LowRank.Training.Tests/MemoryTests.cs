@@ -82,6 +82,27 @@ public class MemoryTests
         Directory.Delete(temporary, recursive: true);
     }
 
+    [Fact]
+    public void Gradient_checkpointing_runs_every_block_again_in_the_step_by_hand_too()
+    {
+        string temporary = Paths.Temporary();
+        var settings = Settings("llama", "all-linear", TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 12, 256, seed: 6));
+        var plain = Run(settings, Path.Combine(temporary, "plain"), true, out _);
+        var again = Run(settings with { GradientCheckpointing = true }, Path.Combine(temporary, "again"), true, out _);
+        for (int i = 0; i < plain.Count; i++) Assert.Equal((plain[i].Loss, plain[i].GradNorm), (again[i].Loss, again[i].GradNorm)); // the same sums in the same order
+
+        using var run = new TestRun(settings, Path.Combine(temporary, "run"));
+        var host = run.Trainable.Adapter!;
+        using FastStep kept = new(run.Model, host), none = new(run.Model, host, allAgain: true);
+        int[] ids = [.. Enumerable.Range(1, 20)];
+        var batch = Batch.Of([new Row(ids, ids)], 0);
+        Assert.Equal(kept.Run(batch, 1, 0).Loss, none.Run(batch, 1, 0).Loss);
+        Assert.Equal(kept.Blocks, kept.KeptBlocks);
+        Assert.Equal(0, none.KeptBlocks);
+        Assert.True(none.Activations < kept.Activations);
+        Directory.Delete(temporary, recursive: true);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -9,7 +9,8 @@ namespace LowRank.Training;
 /// </summary>
 /// <param name="SliceTokens">Tokens of a slice, unless one sequence has more.</param>
 /// <param name="Limit">Bytes that activations may take: everything of the step but packed adapters, the output layer's buffers and the threads' own scratch.</param>
-internal sealed record FastPlan(int SliceTokens, long Limit)
+/// <param name="AllAgain">Whether every block is run again, room or not (`gradient_checkpointing`).</param>
+internal sealed record FastPlan(int SliceTokens, long Limit, bool AllAgain = false)
 {
     private static readonly int[] Slices = [1024, 768, 512, 384, 256];
     // Measured on SmolLM2-135M's shape: slices of 512 tokens take a tenth more time than slices of 1,024, and running all blocks again a quarter more.
@@ -19,9 +20,9 @@ internal sealed record FastPlan(int SliceTokens, long Limit)
     public static long DefaultLimit(long weightBytes) => weightBytes + (1L << 30);
 
     /// <summary>The plan for sequences of up to <paramref name="longest"/> tokens, <paramref name="tokens"/> a batch: of all that fit the one that should take the least time; the smallest where none fits.</summary>
-    public static FastPlan Make(FastWidths widths, DecoderSpec spec, int blocks, int longest, long limit, long tokens = int.MaxValue)
+    public static FastPlan Make(FastWidths widths, DecoderSpec spec, int blocks, int longest, long limit, long tokens = int.MaxValue, bool allAgain = false)
     {
-        FastPlan Of(int slice) => new(slice, limit);
+        FastPlan Of(int slice) => new(slice, limit, allAgain);
         double Time(int slice)
         {
             int rows = Rows(slice, longest, tokens), kept = Of(slice).Kept(widths, spec, rows, longest, blocks);
@@ -45,7 +46,7 @@ internal sealed record FastPlan(int SliceTokens, long Limit)
     /// <summary>Blocks, of <paramref name="blocks"/> that are differentiated, whose activations fit under the limit with all the rest.</summary>
     public int Kept(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks)
     {
-        int kept = blocks;
+        int kept = AllAgain ? 0 : blocks;
         while (kept > 0 && Bytes(widths, spec, rows, longest, blocks, kept) > Limit) kept--;
         return kept;
     }

@@ -23,7 +23,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     private readonly long _limit;
     private readonly int _lowest;
     private readonly Dictionary<(RopeSpec, int), (float[], float[])> _tables = [];
-    private readonly bool _planned;
+    private readonly bool _planned, _allAgain;
     private FastPlan? _plan;
     private int _rows, _longest;
     private FastAttention? _attention;
@@ -38,9 +38,10 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     /// <param name="adapter">What is trained.</param>
     /// <param name="limit">Bytes that activations may take; null: what <see cref="FastPlan.DefaultLimit"/> says.</param>
     /// <param name="plan">Made before, for the longest sequence of the run; null: made by <paramref name="limit"/> from the batches that come.</param>
-    public FastStep(CausalLM model, Adapter adapter, long? limit = null, FastPlan? plan = null)
+    /// <param name="allAgain">Whether every block is run again in the backward pass, without a plan.</param>
+    public FastStep(CausalLM model, Adapter adapter, long? limit = null, FastPlan? plan = null, bool allAgain = false)
     {
-        (_plan, _planned) = (plan, plan is not null);
+        (_plan, _planned, _allAgain) = (plan, plan is not null, allAgain);
         _model = model;
         _k = Kernels.Of(model.ComputeDType);
         var names = model.named_modules().Where(m => m.module is Projection).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).ToDictionary(m => (Projection)m.module, m => m.name, (IEqualityComparer<Projection>)ReferenceEqualityComparer.Instance);
@@ -106,7 +107,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
         int longest = batch.Documents?.Max() ?? batch.T;
-        if (_plan is null || (longest > _longest && !_planned)) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit);
+        if (_plan is null || (longest > _longest && !_planned)) _plan = FastPlan.Make(_widths, _model.Spec, _blocks.Count - _lowest, longest, _limit, allAgain: _allAgain);
         BlockInput.CheckLength(_model.Spec, longest);
         try { foreach (var slice in FastSlice.Of(batch, _plan.SliceTokens)) sums += Run(slice, weight); }
         finally { Workers.Run(_ => Kernels.Done()); }

@@ -87,7 +87,7 @@ public sealed class Trainer
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
             Evaluate(step, stop); // the run was stopped during it
         _sliceTokens ??= Plan?.SliceTokens;
-        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes)) : null;
+        using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes, _settings.GradientCheckpointing), allAgain: _settings.GradientCheckpointing) : null;
         IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing || Plan is { KeptBlocks: 0 }, _sliceTokens);
         while (step < TotalSteps && !Exhausted())
         {

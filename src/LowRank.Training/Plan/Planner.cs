@@ -47,7 +47,7 @@ public static class Planner
         ];
         if (request.Settings.EvalData is not null) memory.Add(("evaluation", EvaluationBytes(model, request.Length)));
         long rest = memory.Sum(m => m.Item2), limit = request.Limit is { } all ? all - rest : FastPlan.DefaultLimit(model.Bytes);
-        var plan = FastPlan.Make(step.Widths, model.Spec, step.Blocks, request.Length, limit, tokens);
+        var plan = FastPlan.Make(step.Widths, model.Spec, step.Blocks, request.Length, limit, tokens, request.Settings.GradientCheckpointing);
         int rows = FastPlan.Rows(plan.SliceTokens, request.Length, tokens), kept = plan.Kept(step.Widths, model.Spec, rows, request.Length, step.Blocks);
         memory.Add(("activations", FastPlan.Bytes(step.Widths, model.Spec, rows, request.Length, step.Blocks, kept)));
         return new()
