@@ -76,13 +76,13 @@ internal sealed unsafe partial class FastStack
             {
                 OverTokens(worker, n, eT, Rank, x + (long)from * _k.Size, In, count, sums);
                 for (int p = 0; p < _parts.Length; p++)
-                    for (int r = 0; r < _parts[p].TrueRank; r++) _k.Add(sums + (_rankAt[p] + r) * Wide, _parts[p].GradientA + (long)r * In + from, count);
+                    for (int r = 0; r < _parts[p].TrueRank; r++) _k.Add(sums + (_rankAt[p] + r) * Workspace.Wide, _parts[p].GradientA + (long)r * In + from, count);
                 return;
             }
             int rank = _parts[part].TrueRank;
             OverTokens(worker, n, lowT + (long)_rankAt[part] * n * _k.Size, _parts[part].Rank, dy + (long)(_outAt[part] + from) * _k.Size, Out, count, sums);
             float* turned = (float*)_space.Panel(worker);
-            _k.TransposeSingles(sums, Wide, rank, count, turned, rank);
+            _k.TransposeSingles(sums, Workspace.Wide, rank, count, turned, rank);
             _k.Add(turned, _parts[part].GradientB + (long)from * rank, count * rank);
         });
     }
@@ -94,8 +94,8 @@ internal sealed unsafe partial class FastStack
         for (int t = 0; t < n; t += Workspace.TileRows)
         {
             int rows = Math.Min(Workspace.TileRows, n - t);
-            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Wide);
-            _k.Multiply(m, Wide, rows, left + (long)t * _k.Size, n, panel, Wide, sums, Wide, t > 0);
+            _k.PackRows(y + (long)t * pitch * _k.Size, pitch, rows, count, panel, rows, Workspace.Wide);
+            _k.Multiply(m, Workspace.Wide, rows, left + (long)t * _k.Size, n, panel, Workspace.Wide, sums, Workspace.Wide, t > 0);
         }
     }
 }

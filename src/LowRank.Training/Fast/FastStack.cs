@@ -24,8 +24,6 @@ internal sealed record Panel(FastLinear Part, int Row, int Columns, int At, Fast
 /// </summary>
 internal sealed unsafe partial class FastStack : IDisposable
 {
-    private const int Wide = 2 * Workspace.Width; // columns of a gradient's panel: longer stretches of a row are read than of a product's
-
     private readonly FastLinear[] _parts;
     private readonly Workspace _space;
     private readonly Kernels _k;
@@ -51,7 +49,7 @@ internal sealed unsafe partial class FastStack : IDisposable
         IsTrained = parts.Any(p => p.IsTrained);
         Rank = (Rank + 15) / 16 * 16;
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
-        _gradients = [.. IsAdapted ? Columns(In, Wide).Select(c => (-1, c.From, c.Count)) : [], .. Enumerable.Range(0, parts.Count).Where(p => parts[p].Rank > 0).SelectMany(p => Columns(parts[p].Out, Wide).Select(c => (p, c.From, c.Count)))];
+        _gradients = [.. IsAdapted ? Columns(In, Workspace.Wide).Select(c => (-1, c.From, c.Count)) : [], .. Enumerable.Range(0, parts.Count).Where(p => parts[p].Rank > 0).SelectMany(p => Columns(parts[p].Out, Workspace.Wide).Select(c => (p, c.From, c.Count)))];
         _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
         if (IsAdapted)
         {

@@ -8,6 +8,8 @@ internal sealed unsafe class Workspace : IDisposable
 {
     /// <summary>Columns of a product's panel and tile.</summary>
     public const int Width = 64;
+    /// <summary>Columns of a gradient's panel: longer stretches of a row are read than of a product's.</summary>
+    public const int Wide = 2 * Width;
     /// <summary>Rows of a product's tile.</summary>
     public const int TileRows = 256;
     /// <summary>Depth of one product: its part of a panel stays in the second-level cache.</summary>
@@ -23,8 +25,9 @@ internal sealed unsafe class Workspace : IDisposable
     {
         Kernels = kernels;
         NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
-        _panels = Each((long)(Math.Max(depth, 2 * TileRows) + 2 * rank) * Width * kernels.Size);
-        _tiles = Each((long)Math.Max(TileRows, rank + Width) * Math.Max(2 * Width, rank) * sizeof(float));
+        long panel = (long)(Math.Max(depth, Wide / Width * TileRows) + 2 * rank) * Width * kernels.Size, turned = (long)rank * Wide * sizeof(float); // a product's right side; a gradient's sums, turned
+        _panels = Each(Math.Max(panel, turned));
+        _tiles = Each((long)Math.Max(TileRows, rank + Width) * Math.Max(Wide, rank) * sizeof(float));
         _rows = Each((long)Width * Math.Max(columns, rank) * sizeof(float));
     }
 

@@ -18,11 +18,13 @@ internal sealed class FastLawRow : IDisposable
     private readonly Adapter _adapter;
     private readonly AdapterTrainable _trainable;
 
-    public FastLawRow(string model, string adapter, ScalarType dtype, bool rounded = false)
+    public FastLawRow(string model, string adapter, ScalarType dtype, bool rounded = false, int? rank = null)
     {
         _model = FastLaw.Load(model, dtype, rounded);
+        var config = (JsonObject)FastLaw.Adapters[adapter].DeepClone();
+        if (rank is not null) (config["r"], config["lora_alpha"]) = (rank, 1);
         _host = AdapterHost.Attach(_model);
-        _adapter = _host.Add("a", LoraConfig.FromJson((JsonObject)FastLaw.Adapters[adapter].DeepClone()), 3, _model.Spec.ModelType);
+        _adapter = _host.Add("a", LoraConfig.FromJson(config), 3, _model.Spec.ModelType);
         _host.Activate(("a", 1));
         _trainable = new AdapterTrainable(_model, _adapter);
         _trainable.SetTraining(true);

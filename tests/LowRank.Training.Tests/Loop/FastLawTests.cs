@@ -84,6 +84,25 @@ public class FastLawTests
         finally { NativeBlock.Guarded = false; }
     }
 
+    /// <summary>The same for adapters wider than the model.</summary>
+    [Theory]
+    [InlineData("dora")]
+    [InlineData("few targets")]
+    public void Nor_with_a_rank_beyond_the_widths(string adapter)
+    {
+        NativeBlock.Guarded = true;
+        try
+        {
+            foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+            {
+                using FastLawRow row = new("llama", adapter, dtype, rank: 600);
+                using var byHand = row.ByHand();
+                foreach (var (_, batch, _) in FastLaw.Batches(row.Spec, large: false)) Assert.True(double.IsFinite(row.Run(byHand, batch).Loss));
+            }
+        }
+        finally { NativeBlock.Guarded = false; }
+    }
+
     private static void Near(Pass expected, Pass got, string what)
     {
         Assert.Equal(expected.Loss, got.Loss, 3e-6 * expected.Loss);
