@@ -24,6 +24,9 @@ internal sealed unsafe partial class Kernels<TE, TL>
         {
             float* g = gate + r * pitch, u = up + r * pitch;
             TE* kg = keptGate + r * keptPitch, ku = keptUp + r * keptPitch, a = act + r * actPitch;
+            Fetch(kg, keptPitch, columns, rows - r);
+            Fetch(ku, keptPitch, columns, rows - r);
+            Fetch(a, actPitch, columns, rows - r);
             GateRow<TA, Lanes1>(g, u, kg, ku, a, GateRow<TA, TL>(g, u, kg, ku, a, 0, columns), columns);
         }
     }
@@ -60,6 +63,9 @@ internal sealed unsafe partial class Kernels<TE, TL>
         {
             float* d = dact + r * pitch;
             TE* g = gate + r * keptPitch, u = up + r * keptPitch, a = act + r * actPitch;
+            Fetch(g, keptPitch, columns, rows - r);
+            Fetch(u, keptPitch, columns, rows - r);
+            Fetch(a, actPitch, columns, rows - r);
             GateBackRow<TA, Lanes1>(d, g, u, a, GateBackRow<TA, TL>(d, g, u, a, 0, columns), columns);
         }
     }

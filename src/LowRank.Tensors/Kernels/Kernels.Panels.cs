@@ -14,6 +14,17 @@ internal sealed unsafe partial class Kernels<TE, TL>
         else TileProduct.Multiply(m, n, k, (ushort*)a, lda, (ushort*)b, ldb, c, ldc, add);
     }
 
+    private const int RowsAhead = 8, PackedAhead = 16;
+
+    // Asks for the row some rows further on: a tile of a matrix is a short stretch of each of its rows, which no processor foresees.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(TE* row, long pitch, int columns, int rowsLeft, int ahead = RowsAhead)
+    {
+        if (!Sse.IsSupported || TL.Count == 1 || rowsLeft <= ahead) return;
+        byte* at = (byte*)(row + ahead * pitch), end = at + columns * sizeof(TE);
+        for (; at < end; at += 64) Sse.Prefetch0(at);
+    }
+
     // A pair of bfloat16 numbers moves as one word, so both kinds are a transposition of words.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void PackTransposed(void* x, long pitch, int rows, int depth, void* panel, int columns, int width)
@@ -46,6 +57,15 @@ internal sealed unsafe partial class Kernels<TE, TL>
     private static void TransposeWords(byte* x, long pitchBytes, int rows, int words, uint* y, long pitch)
     {
         int r = 0;
+        if (Avx512F.IsSupported && TL.Count == 16)
+            for (; r + 16 <= rows; r += 16)
+            {
+                byte* from = x + r * pitchBytes;
+                int w = 0;
+                for (; w + 16 <= words; w += 16) Transpose16((uint*)from + w, pitchBytes, y + w * pitch + r, pitch);
+                for (; w < words; w++)
+                    for (int i = 0; i < 16; i++) y[w * pitch + r + i] = Unsafe.ReadUnaligned<uint>(from + i * pitchBytes + w * 4);
+            }
         if (Avx2.IsSupported && TL.Count > 1)
             for (; r + 8 <= rows; r += 8)
             {
@@ -57,6 +77,41 @@ internal sealed unsafe partial class Kernels<TE, TL>
             }
         for (; r < rows; r++)
             for (int w = 0; w < words; w++) y[w * pitch + r] = Unsafe.ReadUnaligned<uint>(x + r * pitchBytes + w * 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Transpose16(uint* x, long pitchBytes, uint* y, long pitch)
+    {
+        var (a0, a1, a2, a3) = Quarter(x, pitchBytes, 0);
+        var (b0, b1, b2, b3) = Quarter(x, pitchBytes, 4);
+        var (c0, c1, c2, c3) = Quarter(x, pitchBytes, 8);
+        var (d0, d1, d2, d3) = Quarter(x, pitchBytes, 12);
+        Columns(a0, b0, c0, d0, y, pitch);
+        Columns(a1, b1, c1, d1, y + pitch, pitch);
+        Columns(a2, b2, c2, d2, y + 2 * pitch, pitch);
+        Columns(a3, b3, c3, d3, y + 3 * pitch, pitch);
+    }
+
+    // Four rows, 16 words each: the j-th result holds words j, 4 + j, 8 + j and 12 + j of all of them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) Quarter(uint* x, long pitchBytes, int row)
+    {
+        byte* at = (byte*)x + row * pitchBytes;
+        Vector512<float> r0 = Vector512.Load((float*)at), r1 = Vector512.Load((float*)(at + pitchBytes)), r2 = Vector512.Load((float*)(at + 2 * pitchBytes)), r3 = Vector512.Load((float*)(at + 3 * pitchBytes));
+        Vector512<double> low01 = Avx512F.UnpackLow(r0, r1).AsDouble(), high01 = Avx512F.UnpackHigh(r0, r1).AsDouble(), low23 = Avx512F.UnpackLow(r2, r3).AsDouble(), high23 = Avx512F.UnpackHigh(r2, r3).AsDouble();
+        return (Avx512F.UnpackLow(low01, low23).AsSingle(), Avx512F.UnpackHigh(low01, low23).AsSingle(), Avx512F.UnpackLow(high01, high23).AsSingle(), Avx512F.UnpackHigh(high01, high23).AsSingle());
+    }
+
+    // Columns 0, 4, 8 and 12 from there on: each is one lane of each quarter.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Columns(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, uint* y, long pitch)
+    {
+        const byte Even = 0x88, Odd = 0xdd;
+        Vector512<float> even0 = Avx512F.Shuffle4x128(a, b, Even), even1 = Avx512F.Shuffle4x128(c, d, Even), odd0 = Avx512F.Shuffle4x128(a, b, Odd), odd1 = Avx512F.Shuffle4x128(c, d, Odd);
+        Avx512F.Shuffle4x128(even0, even1, Even).AsUInt32().Store(y);
+        Avx512F.Shuffle4x128(odd0, odd1, Even).AsUInt32().Store(y + 4 * pitch);
+        Avx512F.Shuffle4x128(even0, even1, Odd).AsUInt32().Store(y + 8 * pitch);
+        Avx512F.Shuffle4x128(odd0, odd1, Odd).AsUInt32().Store(y + 12 * pitch);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -95,6 +150,8 @@ internal sealed unsafe partial class Kernels<TE, TL>
             if (k < rows)
             {
                 TE* first = (TE*)x + k * pitch;
+                Fetch(first, pitch, columns, rows - k, PackedAhead);
+                if (TE.Pair > 1) Fetch(first + pitch, pitch, columns, rows - k - 1, PackedAhead);
                 if (TE.Pair == 1) Buffer.MemoryCopy(first, to, width * 4L, columns * 4L);
                 else Interleave((ushort*)first, k + 1 < rows ? (ushort*)(first + pitch) : null, to, columns);
                 done = columns;
@@ -112,13 +169,23 @@ internal sealed unsafe partial class Kernels<TE, TL>
             for (; i < count; i++) to[i] = first[i];
             return;
         }
+        if (Avx512BW.IsSupported && TL.Count == 16)
+        {
+            Vector512<ushort> lower = Vector512.Create(0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, (ushort)47), upper = lower + Vector512.Create((ushort)16);
+            for (; i + 32 <= count; i += 32)
+            {
+                Vector512<ushort> a = Vector512.Load(first + i), b = Vector512.Load(second + i);
+                Avx512BW.PermuteVar32x16x2(a, lower, b).AsUInt32().Store(to + i);
+                Avx512BW.PermuteVar32x16x2(a, upper, b).AsUInt32().Store(to + i + 16);
+            }
+        }
         if (TL.Count > 1)
             for (; i + 16 <= count; i += 16)
             {
-                var (lower, upper) = Vector256.Widen(Vector256.Load(first + i));
-                var (lower2, upper2) = Vector256.Widen(Vector256.Load(second + i));
-                (lower | lower2 << 16).Store(to + i);
-                (upper | upper2 << 16).Store(to + i + 8);
+                var (near, far) = Vector256.Widen(Vector256.Load(first + i));
+                var (near2, far2) = Vector256.Widen(Vector256.Load(second + i));
+                (near | near2 << 16).Store(to + i);
+                (far | far2 << 16).Store(to + i + 8);
             }
         for (; i < count; i++) to[i] = first[i] | (uint)second[i] << 16;
     }
