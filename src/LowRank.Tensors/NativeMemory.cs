@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -12,6 +13,7 @@ namespace LowRank.Tensors;
 internal static partial class NativeMemory
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMaximum = -8;
+    private const int NotNeeded = 4; // MADV_DONTNEED
 
 #pragma warning disable CA2255 // must run before libtorch loads, whoever loads it
     [ModuleInitializer]
@@ -36,17 +38,29 @@ internal static partial class NativeMemory
         catch (DllNotFoundException) { }
     }
 
-    /// <summary>Gives freed blocks back to the system, where it can.</summary>
+    /// <summary>Gives freed blocks back to the system, where it can, and libtorch's code: loading it runs through most of it once, and what is needed later comes back from the file.</summary>
     internal static void GiveBack()
     {
         if (!OperatingSystem.IsLinux()) return;
-        try { _ = malloc_trim(0); }
-        catch (EntryPointNotFoundException) { } // musl
-        catch (DllNotFoundException) { }
+        try
+        {
+            _ = malloc_trim(0);
+            foreach (string line in File.ReadLines("/proc/self/maps"))
+            {
+                string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries); // addresses, rights, offset, device, file number, path
+                if (parts.Length < 6 || parts[1] != "r-xp" || !Path.GetFileName(parts[5]).StartsWith("libtorch", StringComparison.Ordinal)) continue;
+                nint[] range = [.. parts[0].Split('-').Select(a => nint.Parse(a, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+                _ = madvise(range[0], (nuint)(range[1] - range[0]), NotNeeded); // never written to, so nothing is lost
+            }
+        }
+        catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException or IOException or UnauthorizedAccessException) { } // musl has no malloc_trim; a system without /proc
     }
 
     [LibraryImport("libc")]
     private static partial int malloc_trim(nuint pad);
+
+    [LibraryImport("libc")]
+    private static partial int madvise(nint address, nuint length, int advice);
 
     [LibraryImport("libc")]
     private static partial int mallopt(int parameter, int value);
