@@ -74,7 +74,7 @@ internal sealed unsafe class Saved
 internal sealed unsafe class Shared
 {
     private readonly byte* _start;
-    private readonly long _x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _products, _above;
+    private readonly long _x, _act, _low, _lowT, _gradient, _mixedGradient, _qkvGradient, _turned, _products;
 
     /// <summary>Lays the parts out from <paramref name="start"/> on (null: only to learn <see cref="Bytes"/>).</summary>
     public Shared(FastWidths widths, int rows, byte* start)
@@ -91,12 +91,13 @@ internal sealed unsafe class Shared
         _qkvGradient = Part(widths.Qkv);
         _turned = layout.Add((rows + 64L) * widths.Turned * widths.Size);
         _products = layout.Add((long)rows / Workspace.Width * widths.Products * sizeof(float));
-        _above = Part(widths.Hidden);
-        Bytes = layout.Bytes;
+        Bytes = Math.Max(layout.Bytes, widths.Loss);
     }
 
-    /// <summary>Bytes of all parts.</summary>
+    /// <summary>Bytes of all parts, or of the output layer's buffers, which lie here while no block works.</summary>
     public long Bytes { get; }
+    /// <summary>The first byte.</summary>
+    public byte* Start => _start;
     /// <summary>[N, H] a norm's output.</summary>
     public byte* X => _start + _x;
     /// <summary>[N, I] what goes into the down projection.</summary>
@@ -115,8 +116,6 @@ internal sealed unsafe class Shared
     public byte* Turned => _start + _turned;
     /// <summary>[N / 64, 2·I] sums of gates and ups times their gradients, where they have DoRA's gains.</summary>
     public float* Products => (float*)(_start + _products);
-    /// <summary>[N, H] the gradient of a block's output.</summary>
-    public byte* Above => _start + _above;
 }
 
 /// <summary>Cosines and sines of each row of a slice, [N, half] float32.</summary>

@@ -32,11 +32,16 @@ internal sealed unsafe class FastGains : IDisposable
     /// <summary>Bytes of its buffers.</summary>
     public long Held => ((NativeBlock?[])[_gains, _squares, _gram, .. _gramPanels]).Sum(b => b?.Bytes ?? 0);
 
-    /// <summary>Makes the gains from the factors as they are packed now: A [rank, in] and its panel, B [out, r] of each part.</summary>
-    public void Measure(byte* a, byte* aPanel, NativeBlock?[] b)
+    /// <summary>Makes the gains from the factors as they are now, and the panel of all A together.</summary>
+    public void Measure(byte* aPanel)
     {
         float* gram = (float*)_gram.Start, squares = (float*)_squares.Start, gains = (float*)_gains.Start;
-        _space.Multiply(_rank, _rank, _in, a, _in, aPanel, gram, _rank, false);
+        for (int p = 0; p < _parts.Length; p++)
+            for (int r = 0; r < _parts[p].Rank; r += Workspace.Width)
+            {
+                int count = Math.Min(Workspace.Width, _parts[p].Rank - r);
+                _space.Multiply(count, _rank, _in, _parts[p].RowsOfA(r, count, 0, _in, _space.Rows(0)), _in, aPanel, gram + (long)(_rankAt[p] + r) * _rank, _rank, false);
+            }
         List<(int Part, int Row)> jobs = [];
         for (int p = 0; p < _parts.Length; p++)
         {
@@ -52,10 +57,10 @@ internal sealed unsafe class FastGains : IDisposable
             var (p, first) = jobs[job];
             var part = _parts[p];
             int count = Math.Min(Workspace.Width, part.Out - first), r = part.Rank;
-            byte* w = part.Weight.Rows(first, count, _space.Rows(worker));
             float* cross = _space.Tile(worker), quadratic = cross + Workspace.Width * _rank;
+            _k.Multiply(count, r, r, part.RowsOfB(first, count, _space.Rows(worker)), r, _gramPanels[p]!.Start, r, quadratic, r, false);
+            byte* w = part.Weight.Rows(first, count, _space.Rows(worker));
             _space.Multiply(count, _rank, _in, w, _in, aPanel, cross, _rank, false);
-            _k.Multiply(count, r, r, b[p]!.Start + (long)first * r * _k.Size, r, _gramPanels[p]!.Start, r, quadratic, r, false);
             for (int i = 0; i < count; i++)
             {
                 int row = first + i, at = _outAt[p] + row;

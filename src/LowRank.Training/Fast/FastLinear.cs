@@ -12,11 +12,12 @@ namespace LowRank.Training;
 internal sealed unsafe class FastLinear
 {
     private readonly Parameter? _a, _b, _bias, _magnitude;
+    private readonly Kernels _kernels;
 
     /// <summary>Opens a projection with the factors A [r, in] and B [out, r], float32, or none, DoRA's magnitude [out] or none, and the bias that is trained instead of the base's, or none.</summary>
     public FastLinear(Projection layer, Parameter? a, Parameter? b, double scale, Parameter? magnitude, Parameter? bias, Kernels kernels)
     {
-        Weight = FastWeight.Of(layer, kernels);
+        (Weight, _kernels) = (FastWeight.Of(layer, kernels), kernels);
         (_a, _b, Scale, _magnitude, _bias) = (a, b, (float)scale, magnitude, bias);
         Rank = a is null ? 0 : ((int)a.size(0) + 1) / 2 * 2; // even, for pairs
         if (layer.Bias is { } own)
@@ -79,6 +80,31 @@ internal sealed unsafe class FastLinear
         B = (float*)NativeTensors.DataPointer(_b!);
         GradientA = Gradient(_a);
         GradientB = Gradient(_b!);
+    }
+
+    /// <summary>A's rows from <paramref name="first"/> on, <paramref name="count"/> of them, columns from <paramref name="from"/> on, in the compute dtype; those beyond the true rank are 0.</summary>
+    public byte* RowsOfA(int first, int count, int from, int columns, byte* to)
+    {
+        for (int r = 0; r < count; r++)
+        {
+            byte* row = to + (long)r * columns * _kernels.Size;
+            if (first + r < TrueRank) _kernels.Narrow(A + (long)(first + r) * In + from, row, columns, 1);
+            else new Span<byte>(row, columns * _kernels.Size).Clear();
+        }
+        return to;
+    }
+
+    /// <summary>B's rows from <paramref name="first"/> on, <see cref="Rank"/> numbers each, in the compute dtype; those beyond the true rank are 0.</summary>
+    public byte* RowsOfB(int first, int count, byte* to)
+    {
+        int rank = TrueRank;
+        if (rank == Rank) _kernels.Narrow(B + (long)first * rank, to, (long)count * rank, 1);
+        else
+        {
+            new Span<byte>(to, count * Rank * _kernels.Size).Clear();
+            for (int o = 0; o < count; o++) _kernels.Narrow(B + (long)(first + o) * rank, to + (long)o * Rank * _kernels.Size, rank, 1);
+        }
+        return to;
     }
 
     private static float* Gradient(Parameter parameter)

@@ -55,7 +55,7 @@ internal sealed record FastPlan(int SliceTokens, long Limit, bool AllAgain = fal
     public static long Bytes(FastWidths widths, DecoderSpec spec, int rows, int longest, int blocks, int kept)
     {
         long passing = kept < spec.Layers.Count ? 1 : 0;
-        return (kept + passing) * SavedBytes(widths, rows) + SharedBytes(widths, rows) + (blocks + 2) * InputBytes(widths, rows)
+        return (kept + passing) * SavedBytes(widths, rows) + SharedBytes(widths, rows) + States(spec, blocks) * InputBytes(widths, rows)
             + FastAttention.Bytes(spec.Attention, widths.Size, rows, PaddedRows(rows, longest), longest);
     }
 
@@ -63,6 +63,8 @@ internal sealed record FastPlan(int SliceTokens, long Limit, bool AllAgain = fal
     public static unsafe long SavedBytes(FastWidths widths, int rows) => new Saved(widths, rows, null).Bytes;
     /// <summary>What all blocks share.</summary>
     public static unsafe long SharedBytes(FastWidths widths, int rows) => new Shared(widths, rows, null).Bytes;
+    /// <summary>Inputs and outputs of blocks that lie in memory at once: those of each block that is differentiated, one more where others lie below, and the gradient.</summary>
+    public static int States(DecoderSpec spec, int blocks) => blocks + (blocks < spec.Layers.Count ? 3 : 2);
     /// <summary>One block's input.</summary>
     public static long InputBytes(FastWidths widths, int rows) => (long)rows * widths.Hidden * widths.Size;
 }

@@ -30,8 +30,8 @@ internal sealed unsafe partial class FastStack : IDisposable
     private readonly int[] _outAt, _rankAt;
     private readonly Panel[] _panels, _columns;
     private readonly (int Part, int From, int Count)[] _gradients; // the jobs of Gradients; part -1 is all A together
-    private readonly NativeBlock? _a, _aPanel;
-    private readonly NativeBlock?[] _b, _bPanels;
+    private readonly NativeBlock? _aPanel;
+    private readonly NativeBlock?[] _bPanels;
     private readonly FastGains? _gains;
 
     /// <summary>Stacks projections; <paramref name="gated"/>: two halves of the output are a gate and its up.</summary>
@@ -51,13 +51,8 @@ internal sealed unsafe partial class FastStack : IDisposable
         _panels = [.. gated ? Pairs() : Enumerable.Range(0, parts.Count).SelectMany(p => Columns(parts[p].Out).Select(c => new Panel(parts[p], c.From, c.Count, _outAt[p] + c.From)))];
         _gradients = [.. IsAdapted ? Columns(In, Workspace.Wide).Select(c => (-1, c.From, c.Count)) : [], .. Enumerable.Range(0, parts.Count).Where(p => parts[p].Rank > 0).SelectMany(p => Columns(parts[p].Out, Workspace.Wide).Select(c => (p, c.From, c.Count)))];
         _columns = [.. Columns(In).Select(c => new Panel(parts[0], 0, c.Count, c.From))];
-        if (IsAdapted)
-        {
-            _a = new NativeBlock((long)Rank * In * _k.Size);
-            _aPanel = new NativeBlock((long)Rank * In * _k.Size);
-        }
+        _aPanel = IsAdapted ? new NativeBlock((long)Rank * In * _k.Size) : null;
         _gains = FastGains.Of(_parts, _outAt, _rankAt, Rank, space);
-        _b = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
         _bPanels = [.. parts.Select(p => p.Rank > 0 ? new NativeBlock((long)p.Rank * p.Out * _k.Size) : null)];
     }
 
@@ -75,7 +70,7 @@ internal sealed unsafe partial class FastStack : IDisposable
     public bool IsTrained { get; }
 
     /// <summary>Bytes of the factors' copies and biases.</summary>
-    public long Held => ((NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]).Sum(b => b?.Bytes ?? 0) + (_gains?.Held ?? 0);
+    public long Held => ((NativeBlock?[])[_aPanel, .. _bPanels, .. _parts.Select(p => p.Bias)]).Sum(b => b?.Bytes ?? 0) + (_gains?.Held ?? 0);
     /// <summary>Bytes of the largest product's panels.</summary>
     public long PackedBytes => Math.Max(_panels.Length * PanelBytes(In), _columns.Length * PanelBytes(Out));
     /// <summary>Bytes of its weights once expanded; where none has to be, 0.</summary>
@@ -87,22 +82,28 @@ internal sealed unsafe partial class FastStack : IDisposable
         foreach (var part in _parts) part.Begin();
     }
 
-    /// <summary>Packs the factors as they are now; on any thread.</summary>
-    public void Begin()
+    /// <summary>Packs the factors as they are now; on thread <paramref name="worker"/>.</summary>
+    public void Begin(int worker)
     {
+        byte* rows = _space.Rows(worker);
         for (int p = 0; p < _parts.Length; p++)
         {
             var part = _parts[p];
-            if (part.Rank == 0) continue;
-            _k.Narrow(part.A, _a!.Start + (long)_rankAt[p] * In * _k.Size, (long)part.TrueRank * In, 1);
-            for (int o = 0; o < part.Out; o++) _k.Narrow(part.B + (long)o * part.TrueRank, _b[p]!.Start + (long)o * part.Rank * _k.Size, part.TrueRank, 1);
-            _k.PackRows(_b[p]!.Start, part.Rank, part.Out, part.Rank, _bPanels[p]!.Start, part.Out, part.Rank);
+            for (int r = 0; r < part.Rank; r += Workspace.Width)
+            {
+                int count = Math.Min(Workspace.Width, part.Rank - r);
+                _k.PackTransposed(part.RowsOfA(r, count, 0, In, rows), In, count, In, _aPanel!.Start + (long)(_rankAt[p] + r) * sizeof(uint), count, Rank);
+            }
+            for (int o = 0; part.Rank > 0 && o < part.Out; o += Workspace.Width)
+            {
+                int count = Math.Min(Workspace.Width, part.Out - o);
+                _k.PackRows(part.RowsOfB(o, count, rows), part.Rank, count, part.Rank, _bPanels[p]!.Start + (long)o * part.Rank * _k.Size, count, part.Rank);
+            }
         }
-        if (IsAdapted) _k.PackTransposed(_a!.Start, In, Rank, In, _aPanel!.Start, Rank, Rank);
     }
 
-    /// <summary>Makes DoRA's gains, where it has any, from the packed factors.</summary>
-    public void Measure() => _gains?.Measure(_a!.Start, _aPanel!.Start, _b);
+    /// <summary>Makes DoRA's gains, where it has any, from the factors.</summary>
+    public void Measure() => _gains?.Measure(_aPanel!.Start);
 
     /// <summary>y = g∘(x·Wᵀ + low·Bᵀ), tile by tile, without biases.</summary>
     public void Forward(int n, byte* x, byte* low, TileSink sink)
@@ -127,13 +128,22 @@ internal sealed unsafe partial class FastStack : IDisposable
         var weights = Expand();
         long stride = PanelBytes(Out);
         byte* packed = _space.Packed(_columns.Length * stride);
-        Workers.For(_columns.Length, (_, p) =>
+        Workers.For(_columns.Length, (worker, p) =>
         {
             var panel = _columns[p];
             byte* right = packed + p * stride;
             for (int part = 0; part < _parts.Length; part++)
                 _k.PackRows((byte*)weights[part] + (long)panel.At * _k.Size, In, _parts[part].Out, panel.Columns, right + (long)_outAt[part] * Workspace.Width * _k.Size, _parts[part].Out, Workspace.Width);
-            if (IsAdapted) _k.PackRows(_a!.Start + (long)panel.At * _k.Size, In, Rank, panel.Columns, right + (long)Out * Workspace.Width * _k.Size, Rank, Workspace.Width);
+            if (!IsAdapted) return;
+            byte* low = right + (long)Out * Workspace.Width * _k.Size;
+            for (int part = 0; part < _parts.Length; part++)
+                for (int r = 0; r < _parts[part].Rank; r += Workspace.Width)
+                {
+                    int count = Math.Min(Workspace.Width, _parts[part].Rank - r);
+                    _k.PackRows(_parts[part].RowsOfA(r, count, panel.At, panel.Columns, _space.Rows(worker)), panel.Columns, count, panel.Columns, low, count, Workspace.Width);
+                    low += (long)count * Workspace.Width * _k.Size;
+                }
+            new Span<byte>(low, (int)(right + (long)(Out + Rank) * Workspace.Width * _k.Size - low)).Clear(); // the ranks' rounding up
         });
         Tiles(n, Out, dy, packed, stride, _columns, sink, (panel, row, rows, right, tile) =>
         {
@@ -169,7 +179,7 @@ internal sealed unsafe partial class FastStack : IDisposable
         {
             _k.PackTransposed(part.Weight.Rows(row, panel.Columns, _space.Rows(worker)), In, panel.Columns, In, to, columns, Workspace.Width);
             if (part.Rank == 0) return;
-            _k.PackTransposed(_b[Array.IndexOf(_parts, part)]!.Start + (long)row * part.Rank * _k.Size, part.Rank, panel.Columns, part.Rank, low, lowWidth, lowWidth);
+            _k.PackTransposed(part.RowsOfB(row, panel.Columns, _space.Rows(worker)), part.Rank, panel.Columns, part.Rank, low, lowWidth, lowWidth);
             low += (long)part.Rank * lowWidth * _k.Size;
         }
         int first = panel.Second is null ? Workspace.Width : Panel.Half;
@@ -213,6 +223,6 @@ internal sealed unsafe partial class FastStack : IDisposable
     public void Dispose()
     {
         _gains?.Dispose();
-        foreach (var block in (NativeBlock?[])[_a, _aPanel, .. _b, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
+        foreach (var block in (NativeBlock?[])[_aPanel, .. _bPanels, .. _parts.Select(p => p.Bias)]) block?.Dispose();
     }
 }

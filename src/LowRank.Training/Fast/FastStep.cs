@@ -55,11 +55,11 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         }
         var plain = model.PlainBlocks();
         var spec = model.Spec;
-        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size, adapter.Config.UseDora);
+        _loss = new FastLoss(model, _k);
+        _widths = FastWidths.Of(spec, plain, p => factors[names[p]].Where(f => f.Role == ParameterRole.A).Sum(f => (int)f.Parameter.size(0)), _k.Size, _loss.Bytes, adapter.Config.UseDora);
         _limit = limit ?? FastPlan.DefaultLimit(model.Bytes);
         _space = new Workspace(_k, new[] { spec.HiddenSize, _widths.Qkv, 2 * spec.FeedForward.Size }.Max(), Math.Max(16, _widths.Rank), Math.Max(Math.Max(spec.HiddenSize, spec.FeedForward.Size), _widths.Mixed));
         _blocks = [.. plain.Select(b => new FastBlock(b, spec, _space, Open))];
-        _loss = new FastLoss(model, _space);
         _lowest = _blocks.FindIndex(b => b.Stacks.Any(s => s.IsTrained));
     }
 
@@ -67,8 +67,8 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     public FastWidths Widths => _widths;
     /// <summary>Blocks that are differentiated.</summary>
     public int Blocks => _blocks.Count - _lowest;
-    /// <summary>Bytes held from the start: the adapter's copies and the norms' factors, the output layer's buffers, the threads' scratch.</summary>
-    public (long Adapter, long Loss, long Scratch) Held => (_blocks.Sum(b => b.Held), _loss.Held, _space.Held);
+    /// <summary>Bytes held from the start: the adapter's copies and the norms' factors, the threads' scratch.</summary>
+    public (long Adapter, long Scratch) Held => (_blocks.Sum(b => b.Held) + _loss.Held, _space.Held);
     /// <summary>Bytes that scratch grows to: the largest product's panels, and the largest weights expanded (all would have to be where <paramref name="expanding"/>).</summary>
     public long ScratchToCome(bool expanding = false)
     {
@@ -102,7 +102,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         long t = StepClock.Start();
         var stacks = _blocks.SelectMany(b => b.Stacks).ToArray();
         foreach (var stack in stacks) stack.Look();
-        Workers.For(stacks.Length, (_, i) => stacks[i].Begin());
+        Workers.For(stacks.Length, (worker, i) => stacks[i].Begin(worker));
         foreach (var stack in stacks) stack.Measure();
         StepClock.Tick("packing adapters", t);
         TargetSums sums = default;
@@ -126,9 +126,9 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         {
             Embed(slice, Input(0));
             for (int i = 0; i < _blocks.Count; i++) _blocks[i].Forward(slice, Input(i), Input(i + 1), _saved[i] ?? _passing!, _shared!, _attention!, RopeOf(_blocks[i]));
-            byte* gradient = _shared!.Above;
+            byte* gradient = _memory!.Start + _inputs;
             NativeMemory.Clear(gradient, (nuint)((long)n * _widths.Hidden * _k.Size));
-            double loss = _loss.Run(slice, Input(_blocks.Count), gradient, weight);
+            double loss = _loss.Run(slice, Input(_blocks.Count), gradient, weight, _shared!.Start, _space);
             if (slice.Targets.Count == 0 || _lowest < 0) return default;
             for (int i = _blocks.Count - 1; i >= _lowest; i--)
             {
@@ -145,8 +145,8 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         finally { foreach (var rope in ropes.Values) rope.Dispose(); }
     }
 
-    // Blocks below the lowest adapted one hand their output on through two buffers in turn.
-    private byte* Input(int block) => _memory!.Start + _inputs + (block <= _lowest ? block % 2 : block - _lowest + 1) * FastPlan.InputBytes(_widths, _rows);
+    // The gradient comes first. Blocks below the lowest adapted one hand their output on through two buffers in turn.
+    private byte* Input(int block) => _memory!.Start + _inputs + (1 + (block <= _lowest ? block % 2 : block - _lowest + Math.Min(_lowest, 1))) * FastPlan.InputBytes(_widths, _rows);
 
     private void Embed(FastSlice slice, byte* to)
     {
@@ -179,7 +179,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         Processor.GiveBackMemory();
         int passing = kept < _blocks.Count ? 1 : 0;
         _inputs = (kept + passing) * saved + shared;
-        _memory = new NativeBlock(_inputs + (blocks + 2) * FastPlan.InputBytes(_widths, _rows));
+        _memory = new NativeBlock(_inputs + FastPlan.States(_model.Spec, blocks) * FastPlan.InputBytes(_widths, _rows));
         _passing = passing > 0 ? new Saved(_widths, _rows, _memory.Start + kept * saved) : null;
         _saved = [.. _blocks.Select((_, i) => i >= _blocks.Count - kept ? new Saved(_widths, _rows, _memory.Start + (_blocks.Count - 1 - i) * saved) : null)];
         _shared = new Shared(_widths, _rows, _memory.Start + (kept + passing) * saved);

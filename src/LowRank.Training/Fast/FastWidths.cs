@@ -14,17 +14,18 @@ namespace LowRank.Training;
 /// <param name="AttentionOut">H where <see cref="FastBlock.KeepsAttentionOut"/>, else 0.</param>
 /// <param name="FeedForwardOut">H where <see cref="FastBlock.KeepsFeedForwardOut"/>, else 0.</param>
 /// <param name="Products">As GateUp, for 64 rows together, where gates or ups have DoRA's gains, else 0.</param>
+/// <param name="Loss">Bytes of the output layer's buffers (<see cref="FastLoss"/>), whatever the rows.</param>
 /// <param name="RankQkv">Of query, key and value.</param>
 /// <param name="RankOutput">Of attention's output.</param>
 /// <param name="RankGateUp">Of gate and up.</param>
 /// <param name="RankDown">Of down.</param>
-internal sealed record FastWidths(int Size, int Hidden, int Inner, int GateUp, int Heads, int Mixed, int Qkv, int Turned, int AttentionOut, int FeedForwardOut, int Products, int RankQkv, int RankOutput, int RankGateUp, int RankDown)
+internal sealed record FastWidths(int Size, int Hidden, int Inner, int GateUp, int Heads, int Mixed, int Qkv, int Turned, int AttentionOut, int FeedForwardOut, int Products, long Loss, int RankQkv, int RankOutput, int RankGateUp, int RankDown)
 {
     /// <summary>The largest rank.</summary>
     public int Rank => new[] { RankQkv, RankOutput, RankGateUp, RankDown }.Max();
 
-    /// <summary>The widths of a model's blocks; <paramref name="rankOf"/> gives a projection's rank, 0 without an adapter; <paramref name="dora"/>: adapters have magnitudes.</summary>
-    public static FastWidths Of(DecoderSpec spec, IReadOnlyList<PlainBlock> blocks, Func<Projection, int> rankOf, int size, bool dora = false)
+    /// <summary>The widths of a model's blocks; <paramref name="rankOf"/> gives a projection's rank, 0 without an adapter; <paramref name="loss"/>: what the output layer's buffers take; <paramref name="dora"/>: adapters have magnitudes.</summary>
+    public static FastWidths Of(DecoderSpec spec, IReadOnlyList<PlainBlock> blocks, Func<Projection, int> rankOf, int size, long loss, bool dora = false)
     {
         int Largest(Func<PlainBlock, IEnumerable<Projection>> stack) => blocks.Max(b => (stack(b).Sum(p => (rankOf(p) + 1) / 2 * 2) + 15) / 16 * 16);
         var a = spec.Attention;
@@ -33,6 +34,6 @@ internal sealed record FastWidths(int Size, int Hidden, int Inner, int GateUp, i
         bool Scaled(int rank) => dora && rank > 0;
         return new(size, spec.HiddenSize, spec.FeedForward.Size, gateUp, a.Heads, a.Heads * a.HeadSize, qkv,
             a.QkNorm != QkNorm.None || Scaled(rankQkv) ? qkv : 0, spec.Names.AttentionOutputNorm is not null || Scaled(rankOutput) ? spec.HiddenSize : 0,
-            spec.Names.FeedForwardOutputNorm is not null || Scaled(rankDown) ? spec.HiddenSize : 0, Scaled(rankGateUp) ? gateUp : 0, rankQkv, rankOutput, rankGateUp, rankDown);
+            spec.Names.FeedForwardOutputNorm is not null || Scaled(rankDown) ? spec.HiddenSize : 0, Scaled(rankGateUp) ? gateUp : 0, loss, rankQkv, rankOutput, rankGateUp, rankDown);
     }
 }

@@ -43,7 +43,7 @@ public static class Planner
         List<(string, long)> memory =
         [
             ("runtime", request.Runtime ?? Runtime + Math.Min(4 * trained, Leavings)), ("weights", WeightBytes(model, request.Quantize, tokens)), ("adapter", 10 * trained + held.Adapter), ("optimiser", OptimizerBytes(request.Settings, trained)),
-            ("output layer", held.Loss), ("scratch", held.Scratch + step.ScratchToCome(request.Quantize is not null)),
+            ("scratch", held.Scratch + step.ScratchToCome(request.Quantize is not null)),
         ];
         if (request.Settings.EvalData is not null) memory.Add(("evaluation", EvaluationBytes(model, request.Length)));
         long rest = memory.Sum(m => m.Item2), limit = request.Limit is { } all ? all - rest : FastPlan.DefaultLimit(model.Bytes);
