@@ -10,13 +10,13 @@ namespace LowRank.Training;
 internal sealed unsafe class FastLoss : IDisposable
 {
     private const long LogitBytes = 25 << 20;
-    private const int VocabularyBlock = 256;
+    private const int Line = 64; // bytes of the processor's caches
 
     private readonly Kernels _k;
     private readonly FastWeight _head;
     private readonly FastNorm _norm;
     private readonly float _scale, _cap;
-    private readonly int _width, _vocabulary, _pitch, _chunk;
+    private readonly int _width, _vocabulary, _filled, _pitch, _chunk, _block;
     private readonly long _logitsAt, _hiddenAt, _normedAt, _factorsAt, _lossesAt;
     private readonly long[] _sumsAt, _panelsAt, _expandedAt;
     private byte* _memory;
@@ -28,7 +28,10 @@ internal sealed unsafe class FastLoss : IDisposable
         _norm = FastNorm.Of(model.LastNorm, _k)!;
         (_width, _vocabulary, _scale) = (_head.Columns, _head.RowCount, (float)model.Spec.LogitScale);
         _cap = (float)(model.Spec.LogitSoftCap ?? 0);
-        _pitch = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
+        _filled = (_vocabulary + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
+        _pitch = (_filled * _k.Size / Line | 1) * (Line / _k.Size); // rows an odd number of lines apart fall on all sets of a cache
+        _block = Math.Min(_filled, _head.NeedsExpanding ? 4 * Workspace.Width : Workspace.Depth);
+        while (_block > Workspace.Width && _filled < _block * Workers.Count) _block = (_block / 2 + Workspace.Width - 1) / Workspace.Width * Workspace.Width;
         _chunk = Rows(_vocabulary, _k.Size);
         var layout = new Layout();
         long[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => layout.Add(bytes))];
@@ -36,8 +39,8 @@ internal sealed unsafe class FastLoss : IDisposable
         (_hiddenAt, _normedAt) = (layout.Add((long)_chunk * _width * _k.Size), layout.Add((long)_chunk * _width * _k.Size));
         (_factorsAt, _lossesAt) = (layout.Add(_chunk * sizeof(float)), layout.Add(_chunk * sizeof(float)));
         _sumsAt = Each((long)_chunk * _width * sizeof(float));
-        _panelsAt = Each((long)VocabularyBlock * _width * _k.Size);
-        _expandedAt = Each(_head.NeedsExpanding ? (long)VocabularyBlock * _width * sizeof(float) : 0);
+        _panelsAt = Each((long)_block * Workspace.Width * _k.Size);
+        _expandedAt = Each(_head.NeedsExpanding ? (long)_block * _width * _k.Size : 0);
         Bytes = layout.Bytes;
     }
 
@@ -98,7 +101,7 @@ internal sealed unsafe class FastLoss : IDisposable
         return sum;
     }
 
-    private void Logits(int rows) => Workers.For(_pitch / Workspace.Width, (worker, job) =>
+    private void Logits(int rows) => Workers.For(_filled / Workspace.Width, (worker, job) =>
     {
         int from = job * Workspace.Width, columns = Math.Min(Workspace.Width, _vocabulary - from);
         byte* panel = _space.Panel(worker);
@@ -112,22 +115,26 @@ internal sealed unsafe class FastLoss : IDisposable
         }
     });
 
-    // Each thread sums over its own part of the vocabulary, so that a panel of the weight is read once for all rows.
+    // Each thread sums over its own part of the vocabulary: of a block of it, some columns of the weight at a time meet all rows.
     private void Gradient(int rows)
     {
-        int blocks = (_vocabulary + VocabularyBlock - 1) / VocabularyBlock, parts = _sumsAt.Length;
+        int blocks = (_filled + _block - 1) / _block, parts = _sumsAt.Length;
         Workers.For(parts, (worker, part) =>
         {
-            float* sums = Sums(part, 0);
             byte* panel = _memory + _panelsAt[worker];
             int begin = (int)((long)blocks * part / parts), end = (int)((long)blocks * (part + 1) / parts);
-            if (begin == end) new Span<float>(sums, rows * _width).Clear();
+            if (begin == end) new Span<float>(Sums(part, 0), rows * _width).Clear();
             for (int block = begin; block < end; block++)
             {
-                int from = block * VocabularyBlock, count = Math.Min(VocabularyBlock, _vocabulary - from), depth = Math.Min(VocabularyBlock, _pitch - from);
-                _k.PackRows(_head.Rows(from, count, Expanded(worker)), _width, count, _width, panel, depth, _width);
-                for (int row = 0; row < rows; row += Workspace.Width)
-                    _k.Multiply(Workspace.Width, _width, depth, Logit(row, from), _pitch, panel, _width, sums + (long)row * _width, _width, block > begin);
+                int from = block * _block, count = Math.Min(_block, _vocabulary - from), depth = Math.Min(_block, _filled - from);
+                byte* weight = _head.Rows(from, count, Expanded(worker));
+                for (int column = 0; column < _width; column += Workspace.Width)
+                {
+                    int columns = Math.Min(Workspace.Width, _width - column);
+                    _k.PackRows(weight + (long)column * _k.Size, _width, count, columns, panel, depth, columns);
+                    for (int row = 0; row < rows; row += Workspace.TileRows)
+                        _k.Multiply(Math.Min(Workspace.TileRows, rows - row), columns, depth, Logit(row, from), _pitch, panel, columns, Sums(part, row) + column, _width, block > begin);
+                }
             }
         });
     }
