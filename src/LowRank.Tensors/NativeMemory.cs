@@ -38,7 +38,10 @@ internal static partial class NativeMemory
         catch (DllNotFoundException) { }
     }
 
-    /// <summary>Gives freed blocks back to the system, where it can, and libtorch's code: loading it runs through most of it once, and what is needed later comes back from the file.</summary>
+    /// <summary>
+    /// Gives freed blocks back to the system, where it can, and pages of files: loading libtorch runs through most of its code once, and around what is read of a model's file lies what is not.
+    /// What is needed later comes back from the files.
+    /// </summary>
     internal static void GiveBack()
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -48,7 +51,7 @@ internal static partial class NativeMemory
             foreach (string line in File.ReadLines("/proc/self/maps"))
             {
                 string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries); // addresses, rights, offset, device, file number, path
-                if (parts.Length < 6 || parts[1] != "r-xp" || !Path.GetFileName(parts[5]).StartsWith("libtorch", StringComparison.Ordinal)) continue;
+                if (parts.Length < 6 || !(parts[1] == "r--s" || (parts[1] == "r-xp" && Path.GetFileName(parts[5]).StartsWith("libtorch", StringComparison.Ordinal)))) continue; // mapped files; code
                 nint[] range = [.. parts[0].Split('-').Select(a => nint.Parse(a, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
                 _ = madvise(range[0], (nuint)(range[1] - range[0]), NotNeeded); // never written to, so nothing is lost
             }

@@ -32,6 +32,8 @@ public sealed partial class BenchTests : IDisposable
             World.HasKeys(parts, "batches", "optimiser", "other");
             Assert.All(parts, p => Assert.InRange((double)p.Value!, 0, seconds));
             Assert.Equal(seconds, parts.Sum(p => (double)p.Value!), 1e-3 * seconds);
+            if (mode == "full") Assert.Null(figures["share_outside_products"]);
+            else Assert.Equal(1 - parts.Where(p => p.Key is "projections forward" or "projections backward" or "attention forward" or "attention backward" or "output layer forward" or "output layer backward" or "adapter gradients").Sum(p => (double)p.Value!) / seconds, (double)figures["share_outside_products"]!, 1e-9);
         }
         Assert.Equal(("fast", "autograd"), ((string?)json["lora"]!["path"], (string?)json["full"]!["path"]));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_temporary));

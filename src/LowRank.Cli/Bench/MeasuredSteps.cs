@@ -9,6 +9,7 @@ namespace LowRank.Cli.Bench;
 internal static class MeasuredSteps
 {
     private const string Other = "other";
+    private static readonly string[] Products = ["projections", "attention", "output layer", "adapter gradients"]; // parts that are matrix products with what is done to their results
 
     /// <summary>Trains by a settings file; the first step warms up. The figures of the best one of the rest.</summary>
     /// <param name="config">run.yaml with max_steps of at least 2.</param>
@@ -29,11 +30,13 @@ internal static class MeasuredSteps
         int best = Enumerable.Range(1, run.Steps.Count - 1).MaxBy(i => run.Steps[i].TokensPerSecond);
         var step = run.Steps[best];
         var shown = new JsonObject([.. parts[best].Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))]);
+        double products = parts[best].Where(p => Products.Any(part => p.Key.StartsWith(part, StringComparison.Ordinal))).Sum(p => p.Value);
         shown[Other] = Math.Max(0, step.Seconds - parts[best].Values.Sum());
         return new()
         {
             ["tokens_per_second"] = step.TokensPerSecond, ["step_seconds"] = step.Seconds, ["first_step_seconds"] = run.Steps[0].Seconds, ["share_of_ceiling"] = null, ["peak_bytes"] = run.Steps.Max(s => s.PeakMemory),
             ["path"] = run.Trainer.Path, ["path_reason"] = run.Trainer.PathReason, ["parameters"] = run.Parameters, ["trained_parameters"] = run.TrainedParameters, ["parts"] = shown,
+            ["share_outside_products"] = products > 0 ? 1 - products / step.Seconds : null,
         };
     }
 }

@@ -23,6 +23,8 @@ internal static class TrainBenchTable
         Row("seconds a step", f => $"{(double)f["step_seconds"]!:0.000}");
         Row("the first step", f => $"{(double)f["first_step_seconds"]!:0.000}");
         Row("share of the product", f => $"{(double)f["share_of_ceiling"]! * 100:0.0} %");
+        if (measured.Any(m => m.Figures["share_outside_products"] is not null))
+            Row("outside products", f => f["share_outside_products"] is { } share ? (FormattableString)$"{(double)share * 100:0.0} %" : $"-");
         Row("peak memory, process", f => $"{Output.Bytes(f["peak_bytes"])}");
         Row("path", f => $"{(string)f["path"]!}");
         foreach (string part in measured.SelectMany(m => m.Figures["parts"]!.AsObject().Select(p => p.Key)).Distinct().OrderBy(p => p == "other"))

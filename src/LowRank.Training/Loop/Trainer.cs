@@ -53,8 +53,8 @@ public sealed class Trainer
         _fastRefusal = allowFast ? FastStep.Refusal(model, trainable.Adapter, settings) : "asked for";
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
         Plan = plan;
-        if (plan is not null || settings.MemoryLimit() is not { } limit) return;
         Processor.GiveBackMemory();
+        if (plan is not null || settings.MemoryLimit() is not { } limit) return;
         Plan = Foresee(limit, Planner.RuntimeNow(model, settings, trainable));
         if (Plan.PeakBytes > limit)
             throw new BadInputException("the run needs more memory than that, however it is cut", settings.Memory, "memory", $"at least {ByteSize.Show(Plan.SmallestBytes * 1.02)} ({string.Join(", ", Plan.Memory.OrderByDescending(m => m.Bytes).Where(m => m.Bytes > 1e6).Select(m => $"{m.Part} {ByteSize.Show(m.Bytes)}"))})",
