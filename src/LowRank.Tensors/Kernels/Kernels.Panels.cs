@@ -63,20 +63,21 @@ internal sealed unsafe partial class Kernels<TE, TL>
                 byte* from = x + r * pitchBytes;
                 int w = 0;
                 for (; w + 16 <= words; w += 16) Transpose16((uint*)from + w, pitchBytes, y + w * pitch + r, pitch);
-                for (; w < words; w++)
-                    for (int i = 0; i < 16; i++) y[w * pitch + r + i] = Unsafe.ReadUnaligned<uint>(from + i * pitchBytes + w * 4);
+                for (int half = 0; half < 16; half += 8) TransposeRows8(from + half * pitchBytes, pitchBytes, w, words, y + r + half, pitch);
             }
         if (Avx2.IsSupported && TL.Count > 1)
-            for (; r + 8 <= rows; r += 8)
-            {
-                byte* from = x + r * pitchBytes;
-                int w = 0;
-                for (; w + 8 <= words; w += 8) Transpose8((uint*)from + w, pitchBytes, y + w * pitch + r, pitch);
-                for (; w < words; w++)
-                    for (int i = 0; i < 8; i++) y[w * pitch + r + i] = Unsafe.ReadUnaligned<uint>(from + i * pitchBytes + w * 4);
-            }
+            for (; r + 8 <= rows; r += 8) TransposeRows8(x + r * pitchBytes, pitchBytes, 0, words, y + r, pitch);
         for (; r < rows; r++)
             for (int w = 0; w < words; w++) y[w * pitch + r] = Unsafe.ReadUnaligned<uint>(x + r * pitchBytes + w * 4);
+    }
+
+    // Eight rows from word w on.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeRows8(byte* x, long pitchBytes, int w, int words, uint* y, long pitch)
+    {
+        for (; w + 8 <= words; w += 8) Transpose8((uint*)x + w, pitchBytes, y + w * pitch, pitch);
+        for (; w < words; w++)
+            for (int i = 0; i < 8; i++) y[w * pitch + i] = Unsafe.ReadUnaligned<uint>(x + i * pitchBytes + w * 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
