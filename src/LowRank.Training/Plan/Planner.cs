@@ -26,7 +26,7 @@ public sealed record PlanRequest(RunSettings Settings, int Rows, int Length)
 public static class Planner
 {
     /// <summary>The program without model and step: .NET, libtorch and the code that is compiled on the way. Measured on Linux x64, CPU libtorch 2.10, two threads.</summary>
-    public const long Runtime = 195L << 20;
+    public const long Runtime = 157L << 20;
     private const long CodeToCome = 38L << 20; // of it, what comes only with the first steps
     private const long Leavings = 26L << 20; // the most that the factors' first values leave in .NET's heap
 
