@@ -65,7 +65,8 @@ public static class ModelLoader
             if (source.Quantized(there) is { } blocks && (table || quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
             if (table || quantize == QuantizeChoice.Keep) return null;
             using var inner = NewDisposeScope();
-            var made = QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}");
+            string place = $"{path}: {there}";
+            var made = source.Quantized(there) is { } others ? QuantizedKinds.Quantize(quantize, others, place) : QuantizedKinds.Quantize(quantize, source.Get(there), place);
             source.Release(there);
             return (made, () => source.Get(there));
         }
@@ -76,7 +77,7 @@ public static class ModelLoader
     {
         if (File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
         {
-            var (config, weights, _) = GgufModel.Open(path);
+            var (config, weights, _) = GgufModel.Open(path, lists: false);
             return (config, weights);
         }
         if (!Directory.Exists(path))

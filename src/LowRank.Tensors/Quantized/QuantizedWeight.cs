@@ -34,6 +34,12 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
         });
     }
 
+    /// <summary>Expands the whole matrix to float32, on all cores.</summary>
+    internal void ExpandAll(float* destination)
+        => Parallel.For(0, (int)((Rows + Portion - 1) / Portion), p => Expand(p * Portion, Math.Min(Rows, (p + 1) * Portion), destination + p * Portion * Columns));
+
+    private const long Portion = 64; // rows
+
     private delegate void Expansion(long from, long to, float* destination);
 
     // Of bfloat16 a few rows at a time are expanded and rounded while they are in the first cache: the matrix is never there in float32.
@@ -44,10 +50,9 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
         var result = empty(count, Columns, narrow ? dtype : ScalarType.Float32);
         byte* data = NativeTensors.DataPointer(result);
         var kernels = narrow ? Kernels.Of(dtype) : null;
-        const long portion = 64;
-        Parallel.For(0, (int)((count + portion - 1) / portion), p =>
+        Parallel.For(0, (int)((count + Portion - 1) / Portion), p =>
         {
-            long from = p * portion, to = Math.Min(count, from + portion);
+            long from = p * Portion, to = Math.Min(count, from + Portion);
             if (kernels is null) expand(from, to, (float*)data + from * Columns);
             else Narrowed(kernels, from, to, expand, data);
         });
