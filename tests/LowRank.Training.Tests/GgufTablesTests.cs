@@ -11,10 +11,10 @@ public class GgufTablesTests
 {
     private static readonly (string Table, string? Head)[] Tables = [("Q8_0", null), ("Q6_K", null), ("Q4_K", "Q6_K"), ("Q4_1", "Q8_0")];
 
-    public static TheoryData<string, string?, bool> Runs => [.. from t in Tables from fast in (bool[])[true, false] select (t.Table, t.Head, fast)];
+    public static TheoryData<string, string?, bool, string> Runs => [.. from t in Tables from fast in (bool[])[true, false] from dtype in (string[])["float32", "bfloat16"] select (t.Table, t.Head, fast, dtype)];
 
     [Theory, MemberData(nameof(Runs))]
-    public void A_run_gives_the_expanded_model_s_bits(string table, string? head, bool fast)
+    public void A_run_gives_the_expanded_model_s_bits(string table, string? head, bool fast, string dtype)
     {
         string path = GgufLlama.Save(table, head), temporary = Paths.Temporary(), rows = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 8, GgufLlama.Vocabulary, 3);
         var kept = Run(QuantizeChoice.Keep);
@@ -25,7 +25,7 @@ public class GgufTablesTests
 
         (List<(double, double)> Log, List<float[]> Weights, long Bytes) Run(string quantize)
         {
-            RunSettings settings = new() { Model = path, Data = rows, EvalData = rows, Quantize = quantize, BatchSize = 4, MaxSteps = 4, LearningRate = 0.01, Dtype = "float32", Shuffle = false };
+            RunSettings settings = new() { Model = path, Data = rows, EvalData = rows, Quantize = quantize, BatchSize = 4, MaxSteps = 4, LearningRate = 0.01, Dtype = dtype, Shuffle = false };
             using var run = new TestRun(settings, Path.Combine(temporary, quantize));
             List<(double, double)> log = [];
             var trainer = run.Trainer(l => log.Add((l.Loss, l.GradNorm)), allowFast: fast);
