@@ -35,7 +35,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
             list.register_module($"{i}", _blocks[i] = new DecoderBlock($"{i}", inner.Under(names.Layers).Under($"{i}"), i));
         model.register_module(names.FinalNorm, _finalNorm = inner.Norm(names.FinalNorm, spec.HiddenSize));
         _head = spec.Tied
-            ? new Projection(names.Head, _embedding.Weight, null, parts.ComputeDType, isOutput: true)
+            ? _embedding.Quantized is { } table ? new Projection(names.Head, table, null, parts.ComputeDType, isOutput: true) : new Projection(names.Head, _embedding.Weight, null, parts.ComputeDType, isOutput: true)
             : parts.Linear(names.Head, spec.HiddenSize, spec.VocabularySize, bias: false, isOutput: true);
         register_module(names.Head, _head);
         if (spec.Tied) _embedding.TiedOutput = _head;
@@ -55,7 +55,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     public long ParameterCount => Stored().Sum(w => w.Weight.Elements);
     /// <summary>Bytes its weights take as stored, in memory or in the mapped file, shared ones once.</summary>
     public long Bytes => Stored().Sum(w => w.Weight.Bytes);
-    /// <summary>Whether any of its projections is quantised.</summary>
+    /// <summary>Whether any of its matrices is quantised.</summary>
     public bool IsQuantized => Stored().Any(w => w.Weight.Quantized is not null);
     /// <summary>Blocks.</summary>
     public int BlockCount => _blocks.Length;
@@ -150,8 +150,12 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>Every weight that is a parameter, so no quantised one, by its full name in the order of the modules, a shared one once, under the embedding's name.</summary>
     public IEnumerable<(string Name, Parameter Parameter)> Weights() => Stored().Where(w => w.Weight.Quantized is null).Select(w => (w.Name, w.Weight.Parameter));
 
-    /// <summary>The projections whose weight is quantised, by the weight's full name, in the order of the modules.</summary>
+    /// <summary>The matrices held in blocks, by the weight's full name, in the order of the modules: projections, and embedding and output layer where the file holds them so (a shared one once).</summary>
     public IEnumerable<(string Name, QuantizedWeight Weight)> QuantizedWeights() => Stored().Where(w => w.Weight.Quantized is not null).Select(w => (w.Name, w.Weight.Quantized!));
+
+    /// <summary>Whether a weight is an embedding's or the output layer's, which no quantised folder holds in blocks.</summary>
+    internal bool IsTable(StoredWeight weight)
+        => ((StoredModule?[])[_embedding, _positions, _head]).Any(m => m is not null && m.StoredWeights.Any(w => ReferenceEquals(w.Weight.Identity, weight.Identity)));
 
     /// <summary>Every weight, of either sort.</summary>
     internal IEnumerable<(string Name, StoredWeight Weight)> Stored()

@@ -11,9 +11,12 @@ public static class GgufModel
 {
     /// <summary>Opens a model; the weights own the file. Metadata are the file's key-value pairs, in file order.</summary>
     /// <exception cref="BadInputException">No GGUF file, an architecture or setting that is not known, or tensors of types that are not read.</exception>
-    public static (JsonObject Config, IWeightSource Weights, IReadOnlyDictionary<string, object> Metadata) Open(string path)
+    public static (JsonObject Config, IWeightSource Weights, IReadOnlyDictionary<string, object> Metadata) Open(string path) => Open(path, lists: true);
+
+    /// <summary>The same; without <paramref name="lists"/> the metadata lack the vocabulary's lists of texts.</summary>
+    internal static (JsonObject Config, IWeightSource Weights, IReadOnlyDictionary<string, object> Metadata) Open(string path, bool lists)
     {
-        var file = GgufFile.Open(path);
+        var file = GgufFile.Open(path, lists);
         try
         {
             var metadata = new GgufMetadata(file);

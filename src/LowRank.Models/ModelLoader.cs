@@ -15,7 +15,7 @@ public static class ModelLoader
     /// <param name="device">Where to compute; null: CPU.</param>
     /// <param name="quantize">
     /// How the projections' weights are held: `keep` as the file's own blocks, `none` expanded, or a kind of <see cref="QuantizedKinds"/> that they are quantised to, layer by layer. Null:
-    /// `keep` for a quantised folder, `none` for a GGUF file.
+    /// `keep` for a quantised folder, `none` for a GGUF file. Embedding and output layer stay in the file's blocks, if they are in blocks there, but with `none`.
     /// </param>
     /// <exception cref="BadInputException">The configuration or the weights do not fit; every mistake is listed.</exception>
     public static CausalLM Load(string path, ScalarType dtype = ScalarType.Float32, Device? device = null, string? quantize = null)
@@ -58,13 +58,15 @@ public static class ModelLoader
             return (Parameter)new Parameter(tensor, requires_grad: false).DetachFromDisposeScope();
         }
         quantize ??= source is QuantizedFolder ? QuantizeChoice.Keep : QuantizeChoice.None;
-        (QuantizedWeight, Func<Tensor>?)? Quantized(string name, long[] shape)
+        (QuantizedWeight, Func<Tensor>?)? Quantized(string name, bool table)
         {
             string there = stored[name];
-            if (source.Quantized(there) is { } blocks && (quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
-            if (quantize == QuantizeChoice.Keep) return null;
+            if (table && device.type != TorchSharp.DeviceType.CPU) return null; // blocks are expanded on the CPU: there the tables would be copied over at every step
+            if (source.Quantized(there) is { } blocks && (table || quantize == QuantizeChoice.Keep || blocks.Kind == quantize)) return (blocks, null);
+            if (table || quantize == QuantizeChoice.Keep) return null;
             using var inner = NewDisposeScope();
-            var made = QuantizedKinds.Quantize(quantize, source.Get(there), $"{path}: {there}");
+            string place = $"{path}: {there}";
+            var made = source.Quantized(there) is { } others ? QuantizedKinds.Quantize(quantize, others, place) : QuantizedKinds.Quantize(quantize, source.Get(there), place);
             source.Release(there);
             return (made, () => source.Get(there));
         }
@@ -75,7 +77,7 @@ public static class ModelLoader
     {
         if (File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
         {
-            var (config, weights, _) = GgufModel.Open(path);
+            var (config, weights, _) = GgufModel.Open(path, lists: false);
             return (config, weights);
         }
         if (!Directory.Exists(path))

@@ -34,7 +34,7 @@ public static class ModelWriter
             using var plain = no_grad();
             List<(string Name, ScalarType DType, long[] Shape, Func<Tensor> Read)> tensors = [];
             foreach (var (name, weight) in model.Stored())
-                if (quantized && weight.Quantized is { } blocks) tensors.AddRange(BnbFolder.Tensors(name, blocks));
+                if (quantized && BnbFolder.IsInBlocks(model, weight)) tensors.AddRange(BnbFolder.Tensors(name, weight.Quantized!));
                 else tensors.Add(Plain(name, weight, dtype));
             Dictionary<string, string> notes = new(metadata ?? new Dictionary<string, string>()) { ["format"] = "pt" };
             SafetensorsWriter.Write(Path.Combine(place, "model.safetensors"), tensors, notes);
@@ -63,7 +63,7 @@ public static class ModelWriter
         var config = (JsonObject)model.Config.DeepClone();
         if (model.Spec.Tied && !model.IsTied) config["tie_word_embeddings"] = false;
         // Transformers loads in the dtype that the config names: the one most elements have; of a quantised model, most of those that are not quantised.
-        var stored = model.Stored().Where(w => sample is null || w.Weight.Quantized is null);
+        var stored = model.Stored().Where(w => sample is null || !BnbFolder.IsInBlocks(model, w.Weight));
         string? name = Name(dtype ?? stored.GroupBy(w => w.Weight.Quantized is null ? w.Weight.Parameter.dtype : ScalarType.Float32).MaxBy(g => g.Sum(w => w.Weight.Elements))!.Key);
         if (name is not null) config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = name;
         if (sample is not null) config["quantization_config"] = QuantizationConfig.Write(sample, Name(model.ComputeDType)!);

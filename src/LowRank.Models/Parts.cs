@@ -8,9 +8,12 @@ namespace LowRank.Models;
 /// <param name="spec">What is built.</param>
 /// <param name="computeDType">The dtype it computes in.</param>
 /// <param name="take">A parameter by name and shape.</param>
-/// <param name="quantized">A projection's weight by name and shape, and how to read what it was quantised from (null: not known); nothing where it is to be a plain parameter. Null: all are.</param>
+/// <param name="quantized">
+/// A matrix in blocks by its name and whether it is a table (an embedding, the output layer), and how to read what it was quantised from (null: not known); nothing where it is to be a plain
+/// parameter. Null: all are.
+/// </param>
 /// <param name="prefix">The path of the module whose parts these are.</param>
-internal sealed class Parts(DecoderSpec spec, ScalarType computeDType, Func<string, long[], Parameter> take, Func<string, long[], (QuantizedWeight Weight, Func<Tensor>? Original)?>? quantized = null, string prefix = "")
+internal sealed class Parts(DecoderSpec spec, ScalarType computeDType, Func<string, long[], Parameter> take, Func<string, bool, (QuantizedWeight Weight, Func<Tensor>? Original)?>? quantized = null, string prefix = "")
 {
     public DecoderSpec Spec => spec;
     public ScalarType ComputeDType => computeDType;
@@ -23,13 +26,16 @@ internal sealed class Parts(DecoderSpec spec, ScalarType computeDType, Func<stri
         string weight = $"{prefix}{name}.weight";
         long[] shape = transposed ? [inputs, outputs] : [outputs, inputs];
         Parameter? Bias() => bias ? take($"{prefix}{name}.bias", [outputs]) : null;
-        return !isOutput && quantized?.Invoke(weight, shape) is var (blocks, original)
-            ? new(name, blocks, Bias(), computeDType, transposed, original)
+        return quantized?.Invoke(weight, isOutput) is var (blocks, original)
+            ? new(name, blocks, Bias(), computeDType, transposed, isOutput, original)
             : new(name, take(weight, shape), Bias(), computeDType, transposed, isOutput);
     }
 
     public TokenEmbedding Embedding(string name, long rows, double scale = 1)
-        => new(name, take($"{prefix}{name}.weight", [rows, spec.HiddenSize]), computeDType, scale);
+    {
+        string weight = $"{prefix}{name}.weight";
+        return quantized?.Invoke(weight, true) is var (blocks, _) ? new(name, blocks, computeDType, scale) : new(name, take(weight, [rows, spec.HiddenSize]), computeDType, scale);
+    }
 
     public StoredModule Norm(string name, long size)
         => spec.Norm.IsLayerNorm

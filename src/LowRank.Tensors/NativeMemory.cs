@@ -59,6 +59,29 @@ internal static partial class NativeMemory
         catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException or IOException or UnauthorizedAccessException) { } // musl has no malloc_trim; a system without /proc
     }
 
+    /// <summary>
+    /// Pages of their own for what lives as long as a model; null where the system has none to give (not Linux) or the block is small. Blocks that stay among such as come and go
+    /// leave holes in the heap, which cost as much again while a model is quantised matrix by matrix.
+    /// </summary>
+    internal static unsafe byte* TakePages(long length)
+    {
+        const int ReadWrite = 3, PrivateAnonymous = 0x22;
+        if (!OperatingSystem.IsLinux() || length < LeastPages) return null;
+        void* pages = mmap(null, (nuint)length, ReadWrite, PrivateAnonymous, -1, 0);
+        return pages == (void*)-1 ? null : (byte*)pages;
+    }
+
+    /// <summary>Gives pages back.</summary>
+    internal static unsafe void FreePages(byte* pages, long length) => _ = munmap(pages, (nuint)length);
+
+    private const long LeastPages = 128 << 10; // below, the last page's unused rest would be a few hundredths of it
+
+    [LibraryImport("libc")]
+    private static unsafe partial void* mmap(void* address, nuint length, int protection, int flags, int file, nint offset);
+
+    [LibraryImport("libc")]
+    private static unsafe partial int munmap(void* address, nuint length);
+
     [LibraryImport("libc")]
     private static partial int malloc_trim(nuint pad);
 

@@ -11,13 +11,21 @@ public class GgufKeptTests
 {
     private const string Name = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-    [Fact]
-    public void A_small_llama_of_several_block_types_gives_the_same_logits_and_gradients()
+    /// <summary>Types of block of the embedding and of an output layer of its own (null: the embedding's).</summary>
+    public static TheoryData<string, string?> Tables => new() { { "Q8_0", null }, { "Q6_K", null }, { "Q4_K", null }, { "Q4_1", null }, { "Q4_K", "Q6_K" }, { "Q5_0", "Q8_0" }, { "Q2_K", "Q3_K" } };
+
+    [Theory, MemberData(nameof(Tables))]
+    public void A_small_llama_of_several_block_types_gives_the_same_logits_and_gradients(string table, string? head)
     {
-        string path = Small();
+        string path = GgufLlama.Save(table, head);
         using CausalLM kept = ModelLoader.Load(path, quantize: "keep"), expanded = ModelLoader.Load(path);
-        Assert.Equal(7, kept.QuantizedWeights().Count());
-        Assert.Equal(["q4_0", "q5_1", "q8_0"], kept.QuantizedWeights().Select(w => w.Weight.Kind).Distinct().Order());
+        string[] tables = head is null ? ["model.embed_tokens.weight"] : ["model.embed_tokens.weight", "lm_head.weight"];
+        Assert.Equal(7 + tables.Length, kept.QuantizedWeights().Count());
+        Assert.Equal(((string[])[table, head ?? table, "q4_0", "q5_1", "q8_0"]).Select(k => k.ToLowerInvariant()).Distinct().Order(), kept.QuantizedWeights().Select(w => w.Weight.Kind).Distinct().Order());
+        Assert.Equal([table, head ?? table], [kept.Embedding.Quantized!.Kind.ToUpperInvariant(), kept.Head.Quantized!.Kind.ToUpperInvariant()]);
+        Assert.Equal(ModelLoader.Describe(path).Bytes, kept.Bytes); // nothing is held but what the file holds
+        Assert.All(kept.Weights(), w => Assert.Equal(1, w.Parameter.dim()));
+        Assert.Equal(head is null, kept.IsTied);
         Assert.False(expanded.IsQuantized);
         Assert.Equal(expanded.ParameterCount, kept.ParameterCount);
         var wide = expanded.Weights().ToDictionary(w => w.Name, w => w.Parameter);
@@ -28,20 +36,56 @@ public class GgufKeptTests
             var part = blocks.Dequantize(ScalarType.Float32);
             Assert.Equal(part[3..5].reshape(-1).data<float>().ToArray(), Rows(blocks, 3, 5));
         }
-        var ids = tensor(new long[] { 1, 5, 9, 2, 0, 7, 3, 3 }, [2, 4]);
-        using (no_grad()) Same(expanded.call(ids), kept.call(ids));
+        var ids = tensor(new long[] { 1, 5, 144, 2, 0, 7, 3, 3 }, [2, 4]);
+        using (no_grad())
+        {
+            Same(expanded.Embedding.call(ids), kept.Embedding.call(ids));
+            Same(expanded.call(ids), kept.call(ids));
+        }
         Same(Gradient(expanded), Gradient(kept));
+        Same(HeadGradient(expanded), HeadGradient(kept));
+    }
+
+    [Theory, MemberData(nameof(Tables))]
+    public void In_bfloat16_tables_in_blocks_give_what_rounding_them_whole_gives(string table, string? head)
+    {
+        string path = GgufLlama.Save(table, head);
+        using CausalLM kept = ModelLoader.Load(path, ScalarType.BFloat16, quantize: "keep"), expanded = ModelLoader.Load(path, ScalarType.BFloat16);
+        Assert.Equal(ModelLoader.Describe(path).Bytes, kept.Bytes);
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        var ids = tensor(new long[] { 1, 5, 144, 2 }, [1, 4]);
+        Same(expanded.Embedding.call(ids).to(ScalarType.Float32), kept.Embedding.call(ids).to(ScalarType.Float32));
+        Same(expanded.call(ids).to(ScalarType.Float32), kept.call(ids).to(ScalarType.Float32));
     }
 
     [Fact]
-    public void An_embedding_in_blocks_is_held_once_in_the_dtype_computed_in()
+    public void A_token_beyond_a_table_in_blocks_is_refused_not_read()
     {
-        using var model = ModelLoader.Load(Small(), ScalarType.BFloat16, quantize: "keep");
+        using var model = ModelLoader.Load(GgufLlama.Save(), quantize: "keep");
         using var scope = NewDisposeScope();
-        Assert.Equal(ScalarType.BFloat16, model.Weights().Single(w => w.Name == "model.embed_tokens.weight").Parameter.dtype);
-        using CausalLM expanded = ModelLoader.Load(Small(), ScalarType.BFloat16);
-        var ids = tensor(new long[] { 1, 5, 9, 2 }, [1, 4]);
-        using (no_grad()) Same(expanded.call(ids).to(ScalarType.Float32), model.call(ids).to(ScalarType.Float32));
+        foreach (long id in (long[])[-1, GgufLlama.Vocabulary])
+            Assert.Contains($"{id}", Assert.Throws<BadInputException>(() => model.call(tensor(new[] { 1, id }, [1, 2]))).Message);
+    }
+
+    [Fact]
+    public void Quantising_the_projections_anew_leaves_the_tables_in_the_file_s_blocks()
+    {
+        string path = GgufLlama.Save("Q4_K", "Q6_K");
+        using var model = ModelLoader.Load(path, quantize: "nf4");
+        Assert.Equal(["q4_k", "q6_k"], model.QuantizedWeights().Select(w => w.Weight.Kind).Where(k => k != "nf4"));
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        var ids = tensor(new long[] { 1, 5, 144, 2 }, [1, 4]);
+        var expected = model.call(ids);
+        foreach (bool quantized in (bool[])[true, false])
+        {
+            string folder = Path.Combine(Paths.Temporary(), "written");
+            ModelWriter.Save(model, folder, quantized: quantized); // the folder's tables are plain, as Transformers reads them
+            using var again = ModelLoader.Load(folder);
+            Assert.Equal(quantized ? 7 : 0, again.QuantizedWeights().Count());
+            Same(expected, again.call(ids));
+        }
     }
 
     [Fact]
@@ -49,8 +93,8 @@ public class GgufKeptTests
     {
         string path = Paths.Shared(Name);
         using CausalLM kept = ModelLoader.Load(path, quantize: "keep"), expanded = ModelLoader.Load(path);
-        Assert.Equal(210, kept.QuantizedWeights().Count());
-        Assert.InRange(kept.QuantizedWeights().Sum(w => w.Weight.Bytes), 1, 67_000_000); // 106 million numbers of 5 bits
+        Assert.Equal(211, kept.QuantizedWeights().Count());
+        Assert.Equal(new FileInfo(path).Length, kept.Bytes, 3_000_000.0); // all but the vocabulary's texts
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         var ids = tensor(new long[] { 504, 2365, 314, 253, 1123, 282, 260, 905 }, [1, 8]);
@@ -60,10 +104,10 @@ public class GgufKeptTests
     [Fact]
     public void Graphs_keep_no_expanded_weight()
     {
-        using var model = ModelLoader.Load(Small(), quantize: "keep");
+        using var model = ModelLoader.Load(GgufLlama.Save(), quantize: "keep");
         using var scope = NewDisposeScope();
         var projection = (Projection)model.named_modules().First(m => m.name.EndsWith("gate_proj", StringComparison.Ordinal)).module;
-        var x = randn(2, 64).requires_grad_(true);
+        var x = randn(2, 256).requires_grad_(true);
         long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var y = projection.call(x);
         Assert.Equal(1, DisposeScopeManager.Statistics.ThreadTotalLiveCount - before); // the result
@@ -75,7 +119,7 @@ public class GgufKeptTests
     [Fact]
     public void A_failing_backward_pass_is_told_by_the_next_forward_pass()
     {
-        using var model = ModelLoader.Load(Small(), quantize: "keep");
+        using var model = ModelLoader.Load(GgufLlama.Save(), quantize: "keep");
         using var scope = NewDisposeScope();
         var projection = (Projection)model.named_modules().First(m => m.name.EndsWith("down_proj", StringComparison.Ordinal)).module;
         var x = randn(2, 96).requires_grad_(true);
@@ -98,6 +142,17 @@ public class GgufKeptTests
         return hidden.grad!;
     }
 
+    // d(sum of squares of the logits)/d(the states behind the norm).
+    private static Tensor HeadGradient(CausalLM model)
+    {
+        Tensor hidden;
+        using (no_grad()) hidden = model.Hidden(tensor(new long[] { 1, 5, 9, 2, 0, 7, 3, 3 }, [2, 4]));
+        hidden = hidden.detach().requires_grad_(true);
+        var logits = model.Logits(hidden);
+        logits.mul(logits).sum().backward();
+        return hidden.grad!;
+    }
+
     private static void Same(Tensor a, Tensor b) => Assert.Equal(a.reshape(-1).data<float>().ToArray(), b.reshape(-1).data<float>().ToArray());
 
     private static unsafe float[] Rows(QuantizedWeight blocks, long from, long to)
@@ -105,35 +160,5 @@ public class GgufKeptTests
         var result = new float[(to - from) * blocks.Columns];
         fixed (float* at = result) blocks.Expand(from, to, at);
         return result;
-    }
-
-    /// <summary>A llama of one block: hidden size 64, 4 heads of 16, 2 key/value heads, tied; every matrix in blocks.</summary>
-    private static string Small()
-    {
-        var builder = new GgufBuilder().Set("general.architecture", "llama");
-        foreach (var (key, value) in new (string, object)[]
-        {
-            ("block_count", 1u), ("context_length", 64u), ("embedding_length", 64u), ("feed_forward_length", 96u), ("attention.head_count", 4u), ("attention.head_count_kv", 2u),
-            ("attention.layer_norm_rms_epsilon", 1e-5f), ("rope.freq_base", 10000f),
-        })
-            builder.Set($"llama.{key}", value);
-        var random = new Random(7);
-        float[] Values(long count) => [.. Enumerable.Range(0, (int)count).Select(_ => (float)(random.NextDouble() - 0.5))];
-        void Matrix(string name, int type, long rows, long columns)
-        {
-            using var scope = NewDisposeScope();
-            using var blocks = GgufWeight.Quantize(GgufType.Of(type)!, tensor(Values(rows * columns), [rows, columns]));
-            unsafe { builder.Raw(name, blocks.Type.Id, [rows, columns], new ReadOnlySpan<byte>(blocks.Blocks, (int)blocks.Bytes).ToArray()); }
-        }
-        Matrix("token_embd.weight", 8, 10, 64);
-        foreach (string norm in (string[])["output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"]) builder.Tensor(norm + ".weight", [64], Values(64));
-        Matrix("blk.0.attn_q.weight", 2, 64, 64);
-        Matrix("blk.0.attn_k.weight", 7, 32, 64);
-        Matrix("blk.0.attn_v.weight", 7, 32, 64);
-        Matrix("blk.0.attn_output.weight", 8, 64, 64);
-        Matrix("blk.0.ffn_gate.weight", 2, 96, 64);
-        Matrix("blk.0.ffn_up.weight", 2, 96, 64);
-        Matrix("blk.0.ffn_down.weight", 8, 64, 96);
-        return builder.Save();
     }
 }

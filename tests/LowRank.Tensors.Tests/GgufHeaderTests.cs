@@ -10,6 +10,7 @@ public class GgufHeaderTests
         File.WriteAllBytes(path, bytes);
         var e = Assert.Throws<BadInputException>(() => GgufFile.Open(path));
         Assert.Equal(path, e.Place);
+        Assert.Equal(e.Message, Assert.Throws<BadInputException>(() => GgufFile.Open(path, lists: false)).Message);
         return e;
     }
 
@@ -31,6 +32,21 @@ public class GgufHeaderTests
             Assert.Equal(values[i].GetType(), file.Metadata[$"key.{i}"].GetType());
             Assert.Equal(values[i], file.Metadata[$"key.{i}"]);
         }
+    }
+
+    [Fact]
+    public void Lists_of_texts_can_be_passed_over_and_are_checked_all_the_same()
+    {
+        GgufBuilder Builder() => OneTensor().Set("a", new[] { "x", "", "ß" }).Set("b", new[] { 1, 2 }).Set("c", Array.Empty<string>()).Set("d", "text");
+        using var file = GgufFile.Open(Builder().Save(), lists: false);
+        Assert.Equal(["b", "d"], file.Metadata.Keys);
+        Assert.Equal(new[] { 1, 2 }, file.Metadata["b"]);
+        Assert.Equal(8f, BitConverter.ToSingle(file.Bytes("w")[28..]));
+        Assert.Contains("names a key twice", Refused(Builder().Set("a", 1)).Message);
+        Assert.Contains("names a key twice", Refused(Builder().Set("b", new[] { "x" })).Message);
+        byte[] noText = [9, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 255], tooLong = [9, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0];
+        Assert.Contains("is not UTF-8", Refused(new GgufBuilder().Set("raw:k", noText)).Message);
+        Assert.Contains("length of the value of 'k'", Refused(new GgufBuilder().Set("raw:k", tooLong)).Message);
     }
 
     [Fact]

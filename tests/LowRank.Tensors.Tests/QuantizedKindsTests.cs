@@ -32,6 +32,33 @@ public unsafe class QuantizedKindsTests
         }
     }
 
+    public static TheoryData<string> Names => [.. QuantizedKinds.Names];
+
+    [Theory, MemberData(nameof(Names))]
+    public void Rows_bfloat16_and_quantising_anew_are_what_the_whole_matrix_gives(string kind)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(5);
+        using var weight = QuantizedKinds.Quantize(kind, randn(150, 256));
+        var wide = weight.Dequantize(ScalarType.Float32);
+        Same(wide.to(ScalarType.BFloat16), weight.Dequantize(ScalarType.BFloat16));
+        Same(wide.to(ScalarType.Float64), weight.Dequantize(ScalarType.Float64));
+        foreach (long[] rows in (long[][])[[149, 0, 7, 7], [], [.. Enumerable.Range(0, 300).Select(i => i * 7L % 150)]])
+            foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+                Same(wide.index_select(0, tensor(rows, ScalarType.Int64)).to(dtype), weight.Dequantize(rows, dtype));
+        foreach (long row in (long[])[-1, 150])
+            Assert.Equal($"{row}", Assert.Throws<BadInputException>(() => weight.Dequantize([0, row], ScalarType.Float32)).Value);
+        using QuantizedWeight again = QuantizedKinds.Quantize("nf4", weight), direct = QuantizedKinds.Quantize("nf4", wide);
+        Same(direct.Dequantize(ScalarType.Float32), again.Dequantize(ScalarType.Float32));
+    }
+
+    private static void Same(Tensor expected, Tensor actual)
+    {
+        Assert.Equal(expected.dtype, actual.dtype);
+        Assert.Equal(expected.shape, actual.shape);
+        Assert.Equal(expected.to(ScalarType.Float32).reshape(-1).data<float>().ToArray(), actual.to(ScalarType.Float32).reshape(-1).data<float>().ToArray());
+    }
+
     [Fact]
     public void An_unknown_kind_and_columns_that_do_not_fit_are_refused()
     {

@@ -22,12 +22,12 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
         (Transposed, IsOutputEmbedding) = (transposed, isOutput);
     }
 
-    internal Projection(string name, QuantizedWeight weight, Parameter? bias, ScalarType computeDType, bool transposed, Func<Tensor>? original) : base(name)
+    internal Projection(string name, QuantizedWeight weight, Parameter? bias, ScalarType computeDType, bool transposed = false, bool isOutput = false, Func<Tensor>? original = null) : base(name)
     {
         _computeDType = computeDType;
         _weight = Keep("weight", weight, computeDType);
         if (bias is not null) _bias = Keep("bias", bias, computeDType);
-        (Transposed, Original) = (transposed, original);
+        (Transposed, IsOutputEmbedding, Original) = (transposed, isOutput, original);
     }
 
     /// <inheritdoc/>

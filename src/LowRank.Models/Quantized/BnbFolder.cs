@@ -11,7 +11,7 @@ internal static class BnbFolder
     public static QuantizedWeight Check(CausalLM model)
     {
         const string Remedy = "Write it expanded, or load the plain model with quantize: nf4.";
-        var all = model.QuantizedWeights().ToList();
+        var all = model.Stored().Where(w => IsInBlocks(model, w.Weight)).Select(w => (w.Name, Weight: w.Weight.Quantized!)).ToList();
         if (all.Count == 0) throw new BadInputException("the model is not quantised", place: model.Source, remedy: "Load it with quantize: nf4, or write it plainly.");
         if (model.Spec.TransposedLinear) throw new BadInputException("bitsandbytes stores this family's projections turned over, which is not written", model.Spec.ModelType, model.Source, remedy: "Write it expanded.");
         foreach (var (name, weight) in all)
@@ -22,6 +22,9 @@ internal static class BnbFolder
             throw new BadInputException("some projections are not quantised, which a quantised folder would lose", plain.Name, model.Source, remedy: "Merge with --requantize, or write it expanded.");
         return all[0].Weight;
     }
+
+    /// <summary>Whether a weight is written in its blocks: not the tables, which Transformers reads plain whatever the projections are in.</summary>
+    public static bool IsInBlocks(CausalLM model, StoredWeight weight) => weight.Quantized is not null && !model.IsTable(weight);
 
     /// <summary>The tensors of one weight.</summary>
     public static IEnumerable<(string Name, ScalarType DType, long[] Shape, Func<Tensor> Read)> Tensors(string name, QuantizedWeight weight)

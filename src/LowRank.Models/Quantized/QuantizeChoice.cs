@@ -2,7 +2,7 @@ using LowRank.Tensors;
 
 namespace LowRank.Models;
 
-/// <summary>What `quantize` may say about a model's projections, beside the kinds of <see cref="QuantizedKinds"/>. Embeddings, norms and the output layer are never quantised here.</summary>
+/// <summary>What `quantize` may say about a model's projections, beside the kinds of <see cref="QuantizedKinds"/>. Embeddings, norms and the output layer are never quantised here: what of them the file holds in blocks stays so, but with `none`.</summary>
 public static class QuantizeChoice
 {
     /// <summary>What the file holds in blocks stays in blocks and is expanded where it is used.</summary>

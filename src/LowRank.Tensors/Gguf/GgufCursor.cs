@@ -43,6 +43,19 @@ internal sealed class GgufCursor(MappedFile file)
         catch (DecoderFallbackException) { throw Bad($"the {what} is not UTF-8 text"); }
     }
 
+    /// <summary>Passes over a list of texts, which is checked as it is when read.</summary>
+    public void PassTexts(string what)
+    {
+        for (int left = Count(what, 8); left > 0; left--)
+        {
+            int length = Count(what, 1);
+            var bytes = file.Span(Position, length);
+            Position += length;
+            try { _ = Utf8.GetCharCount(bytes); }
+            catch (DecoderFallbackException) { throw Bad($"the {what} is not UTF-8 text"); }
+        }
+    }
+
     public bool Flag(string what)
         => Read<byte>(what) switch { 0 => false, 1 => true, var other => throw Bad($"the {what} is no truth value", $"{other}", "0 or 1") };
 

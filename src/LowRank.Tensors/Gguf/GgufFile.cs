@@ -9,20 +9,22 @@ public sealed unsafe class GgufFile : IWeightSource
     private readonly MappedFile _file;
     private readonly Dictionary<string, GgufTensor> _byName;
 
-    private GgufFile(MappedFile file)
+    private GgufFile(MappedFile file, bool lists)
     {
         _file = file;
-        (Version, var metadata, var tensors) = GgufHeader.Read(file);
+        (Version, var metadata, var tensors) = GgufHeader.Read(file, lists);
         (Metadata, Tensors) = (metadata, tensors);
         _byName = tensors.ToDictionary(t => t.Name, StringComparer.Ordinal);
     }
 
     /// <summary>Opens and checks a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="lists">False: lists of texts are checked, but not among the <see cref="Metadata"/>. A vocabulary takes megabytes, and no weight needs it.</param>
     /// <exception cref="BadInputException">It does not exist or is not a well-formed, little-endian GGUF file of version 2 or 3.</exception>
-    public static GgufFile Open(string path)
+    public static GgufFile Open(string path, bool lists = true)
     {
         var file = new MappedFile(path);
-        try { return new GgufFile(file); }
+        try { return new GgufFile(file, lists); }
         catch { file.Dispose(); throw; }
     }
 

@@ -9,19 +9,25 @@ internal static class GgufHeader
     private const int MaximumDimensions = 4;
     private const int LeastPair = 13, LeastTensor = 24; // name length + type + one byte; name length + dimensions + type + offset
 
+    private const int ArrayType = 9, TextType = 8;
+
     /// <summary>Reads and checks the header of a mapped file.</summary>
-    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors) Read(MappedFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="lists">False: lists of texts are checked, but left out.</param>
+    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors) Read(MappedFile file, bool lists = true)
     {
         var cursor = new GgufCursor(file);
         int version = Version(cursor);
         int tensorCount = cursor.Count("tensor list", LeastTensor), pairCount = cursor.Count("key list", LeastPair);
 
         OrderedDictionary<string, object> metadata = new(StringComparer.Ordinal);
+        HashSet<string> left = new(StringComparer.Ordinal);
         for (int i = 0; i < pairCount; i++)
         {
             string key = cursor.Text("key");
-            if (metadata.ContainsKey(key)) throw cursor.Bad("the metadata names a key twice", key);
-            metadata.Add(key, Value(cursor, key));
+            if (metadata.ContainsKey(key) || left.Contains(key)) throw cursor.Bad("the metadata names a key twice", key);
+            if (Value(cursor, key, lists) is { } value) metadata.Add(key, value);
+            else left.Add(key);
         }
 
         List<GgufTensor> tensors = [];
@@ -46,30 +52,35 @@ internal static class GgufHeader
         return (int)version;
     }
 
-    private static object Value(GgufCursor cursor, string key)
+    private static object? Value(GgufCursor cursor, string key, bool lists)
     {
         int type = cursor.Read<int>($"type of '{key}'");
         string what = $"value of '{key}'";
         return type switch
         {
             0 => cursor.Read<byte>(what), 1 => cursor.Read<sbyte>(what), 2 => cursor.Read<ushort>(what), 3 => cursor.Read<short>(what),
-            4 => cursor.Read<uint>(what), 5 => cursor.Read<int>(what), 6 => cursor.Read<float>(what), 7 => cursor.Flag(what), 8 => cursor.Text(what),
+            4 => cursor.Read<uint>(what), 5 => cursor.Read<int>(what), 6 => cursor.Read<float>(what), 7 => cursor.Flag(what), TextType => cursor.Text(what),
             10 => cursor.Read<ulong>(what), 11 => cursor.Read<long>(what), 12 => cursor.Read<double>(what),
-            9 => Array(cursor, what),
+            ArrayType => Array(cursor, what, lists),
             _ => throw cursor.Bad("an unknown value type", $"type {type} of key {key}", "0 to 12"),
         };
     }
 
-    private static object Array(GgufCursor cursor, string what)
+    private static object? Array(GgufCursor cursor, string what, bool lists)
     {
         int type = cursor.Read<int>(what);
+        if (type == TextType && !lists)
+        {
+            cursor.PassTexts(what);
+            return null;
+        }
         return type switch
         {
             0 => cursor.Numbers<byte>(what), 1 => cursor.Numbers<sbyte>(what), 2 => cursor.Numbers<ushort>(what), 3 => cursor.Numbers<short>(what),
             4 => cursor.Numbers<uint>(what), 5 => cursor.Numbers<int>(what), 6 => cursor.Numbers<float>(what),
-            7 => cursor.Array(what, cursor.Flag, 1), 8 => cursor.Array(what, cursor.Text, 8),
+            7 => cursor.Array(what, cursor.Flag, 1), TextType => cursor.Array(what, cursor.Text, 8),
             10 => cursor.Numbers<ulong>(what), 11 => cursor.Numbers<long>(what), 12 => cursor.Numbers<double>(what),
-            9 => throw cursor.Bad("an array of arrays", what, "an array of plain values", "ggml does not read this either."),
+            ArrayType => throw cursor.Bad("an array of arrays", what, "an array of plain values", "ggml does not read this either."),
             _ => throw cursor.Bad("an unknown value type in an array", $"type {type}, {what}", "0 to 12"),
         };
     }

@@ -40,12 +40,26 @@ public interface ILinearLayer
 /// <summary>An embedding table open to adapters. Implemented by modules of type <c>Module&lt;Tensor, Tensor&gt;</c> from ids [..] to vectors [.., dim].</summary>
 public interface IEmbeddingLayer
 {
-    /// <summary>[vocabulary, dim]. Possibly a read-only view of a file.</summary>
+    /// <summary>
+    /// [vocabulary, dim]. Possibly a read-only view of a file. Of a quantised table the float32 values of its blocks, made anew at each call and owned by the current dispose scope: ask
+    /// once, where all are needed.
+    /// </summary>
     Parameter Weight { get; }
+    /// <summary>The table's blocks, where it is quantised; else null.</summary>
+    QuantizedWeight? Quantized => null;
+    /// <summary>Rows of the table.</summary>
+    long Vocabulary => Weight.size(0);
+    /// <summary>Numbers in a row.</summary>
+    long Width => Weight.size(1);
     /// <summary>What the looked-up rows are multiplied with (Gemma: √dim); 1 elsewhere. An adapter's delta is multiplied with it too.</summary>
     double OutputScale { get; }
     /// <summary>The output layer that shares this table, or null. Its own weight can be replaced to untie the two.</summary>
     ILinearLayer? TiedOutput { get; }
-    /// <summary>Puts another table of the same shape in place and returns the one that was there; a tied output keeps the old one.</summary>
-    Parameter Replace(Parameter weight);
+    /// <summary>
+    /// Puts another table of the same shape in place and returns the one that was there; a tied output keeps the old one. Null comes back for a quantised table: whoever wants it again asks
+    /// for <see cref="Quantized"/> before.
+    /// </summary>
+    Parameter? Replace(Parameter weight);
+    /// <summary>The same with a quantised table.</summary>
+    Parameter? Replace(QuantizedWeight weight) => throw new NotSupportedException("this embedding holds no quantised table");
 }

@@ -38,11 +38,10 @@ public sealed unsafe class Bnb4Weight : QuantizedWeight
         var book = Bnb4Codes.Named(code);
         if (blockSize is < 32 or > 4096 || !int.IsPow2(blockSize)) throw new BadInputException("a block size that 4-bit weights cannot have", $"{blockSize}", expected: "32, 64, 128, ... 4096");
         using var scope = NewDisposeScope();
-        var wide = WeightMemory.Matrix(source);
-        long rows = wide.shape[0], columns = wide.shape[1], count = rows * columns, blocks = (count + blockSize - 1) / blockSize;
+        using var wide = WeightMemory.Matrix(source);
+        long rows = source.shape[0], columns = source.shape[1], count = rows * columns, blocks = (count + blockSize - 1) / blockSize;
         WeightMemory packed = WeightMemory.Allocate((count + 1) / 2), largest = WeightMemory.Allocate(blocks * sizeof(float));
-        Bnb4Quantizer.Quantize(book, (float*)NativeTensors.DataPointer(wide), count, blockSize, packed.Start, (float*)largest.Start);
-        GC.KeepAlive(wide);
+        Bnb4Quantizer.Quantize(book, (float*)wide.Start, count, blockSize, packed.Start, (float*)largest.Start);
         var state = new Bnb4State(code, blockSize, DTypeName(source.dtype), rows, columns, null);
         if (!nested) return new Bnb4Weight(state, book, packed, largest);
 

@@ -26,7 +26,9 @@ internal static unsafe class Companions
         using var scope = NewDisposeScope();
         var tensor = Get(source, name);
         if (count is { } expected && tensor.NumberOfElements != expected) throw Misfit(source, name, $"{tensor.NumberOfElements} numbers", $"{expected}");
-        return tensor.to(ScalarType.Float32).contiguous().data<float>().ToArray();
+        float[] numbers = tensor.to(ScalarType.Float32).contiguous().data<float>().ToArray();
+        source.Release(name); // copied
+        return numbers;
     }
 
     /// <summary>A matrix of 32-bit integers.</summary>
@@ -35,7 +37,9 @@ internal static unsafe class Companions
         using var scope = NewDisposeScope();
         var tensor = Get(source, name);
         if (!tensor.shape.SequenceEqual(shape) || source.DType(name) != "I32") throw Misfit(source, name, $"{source.DType(name)} {Shape(tensor.shape)}", $"I32 {Shape(shape)}");
-        return tensor.contiguous().data<int>().ToArray();
+        int[] numbers = tensor.contiguous().data<int>().ToArray();
+        source.Release(name); // copied
+        return numbers;
     }
 
     /// <summary>A text that is stored as a tensor of bytes.</summary>

@@ -39,11 +39,8 @@ public sealed unsafe class GgufWeight : QuantizedWeight
     /// <exception cref="BadInputException">The type has no quantiser, or the columns are no whole number of blocks.</exception>
     public static GgufWeight Quantize(GgufType type, Tensor source)
     {
-        using var scope = NewDisposeScope();
-        var wide = WeightMemory.Matrix(source);
-        var weight = Quantize(type, (float*)NativeTensors.DataPointer(wide), wide.shape[0], wide.shape[1]);
-        GC.KeepAlive(wide);
-        return weight;
+        using var wide = WeightMemory.Matrix(source);
+        return Quantize(type, (float*)wide.Start, source.shape[0], source.shape[1]);
     }
 
     /// <summary>Quantises rows that lie one after the other.</summary>

@@ -24,22 +24,21 @@ public sealed unsafe class Int8Weight : QuantizedWeight
     /// <exception cref="BadInputException">A number is beyond float16.</exception>
     public static Int8Weight Quantize(Tensor source)
     {
-        using var scope = NewDisposeScope();
-        var wide = WeightMemory.Matrix(WeightMemory.Matrix(source).to(ScalarType.Float16));
-        long rows = wide.shape[0], columns = wide.shape[1];
+        using var wide = WeightMemory.Matrix(source);
+        long rows = source.shape[0], columns = source.shape[1];
         WeightMemory codes = WeightMemory.Allocate(rows * columns), largest = WeightMemory.Allocate(rows * sizeof(float));
-        float* data = (float*)NativeTensors.DataPointer(wide), sizes = (float*)largest.Start;
-        Parallel.For(0, rows, row =>
+        float* data = (float*)wide.Start, sizes = (float*)largest.Start;
+        Parallel.For(0, rows, () => new float[columns], (row, _, x) =>
         {
-            float* x = data + row * columns;
+            for (long i = 0; i < columns; i++) x[i] = (float)(Half)data[row * columns + i];
             sbyte* y = (sbyte*)codes.Start + row * columns;
             float size = 0;
             for (long i = 0; i < columns; i++) size = MathF.Max(size, MathF.Abs(x[i])); // a NaN stays one
             sizes[row] = size;
             float inverse = size > 0 && float.IsFinite(size) ? 127 * (1 / size) : 0; // rounded twice, as in the library: it shows in the last code
             for (long i = 0; i < columns; i++) y[i] = (sbyte)MathF.Round(x[i] * inverse);
-        });
-        GC.KeepAlive(wide);
+            return x;
+        }, _ => { });
         for (long row = 0; row < rows; row++)
             if (!float.IsFinite(sizes[row]))
             {

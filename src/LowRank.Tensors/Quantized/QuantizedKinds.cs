@@ -45,6 +45,19 @@ public static class QuantizedKinds
         return ByName[kind](source);
     }
 
+    /// <summary>Quantises a matrix anew that is held in another kind's blocks.</summary>
+    /// <param name="kind">One of <see cref="Names"/>.</param>
+    /// <param name="source">The matrix.</param>
+    /// <param name="place">What it is, for messages (the parameter's name).</param>
+    /// <exception cref="BadInputException">No such kind, or the columns are no whole number of blocks.</exception>
+    public static QuantizedWeight Quantize(string kind, QuantizedWeight source, string? place = null)
+    {
+        Check(kind, place, source.Columns);
+        using var scope = NewDisposeScope();
+        using var wide = WeightMemory.Matrix(source);
+        return ByName[kind](wide.Floats([source.Rows, source.Columns]));
+    }
+
     /// <summary>
     /// The parameter `X.weight` of a checkpoint in whichever quantised form its companions say (bitsandbytes 4 and 8 bit, float8, GPTQ, AWQ; any block type of a GGUF file);
     /// null where it is plain or absent. A view of the source where its order allows, valid while it is open.

@@ -20,14 +20,60 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
     public abstract void Expand(long from, long to, float* destination);
 
     /// <summary>The whole matrix as a new tensor of the given dtype, in the current dispose scope.</summary>
-    public Tensor Dequantize(ScalarType dtype)
+    public Tensor Dequantize(ScalarType dtype) => Make(Rows, dtype, Expand);
+
+    /// <summary>The rows named, in that order, as a new tensor [rows, Columns] of the given dtype, in the current dispose scope.</summary>
+    /// <exception cref="BadInputException">The matrix has no such row.</exception>
+    public Tensor Dequantize(long[] rows, ScalarType dtype)
+    {
+        foreach (long row in rows)
+            if (row < 0 || row >= Rows) throw new BadInputException("the table has no such row", $"{row}", expected: $"0 to {Rows - 1}");
+        return Make(rows.Length, dtype, (from, to, destination) =>
+        {
+            for (long i = from; i < to; i++, destination += Columns) Expand(rows[i], rows[i] + 1, destination);
+        });
+    }
+
+    /// <summary>Expands the whole matrix to float32, on all cores.</summary>
+    internal void ExpandAll(float* destination)
+        => Parallel.For(0, (int)((Rows + Portion - 1) / Portion), p => Expand(p * Portion, Math.Min(Rows, (p + 1) * Portion), destination + p * Portion * Columns));
+
+    private const long Portion = 64; // rows
+
+    private delegate void Expansion(long from, long to, float* destination);
+
+    // Of bfloat16 a few rows at a time are expanded and rounded while they are in the first cache: the matrix is never there in float32.
+    private Tensor Make(long count, ScalarType dtype, Expansion expand)
     {
         using var scope = NewDisposeScope();
-        var wide = empty(Rows, Columns, ScalarType.Float32);
-        float* data = (float*)NativeTensors.DataPointer(wide);
-        const long portion = 64;
-        Parallel.For(0, (int)((Rows + portion - 1) / portion), p => Expand(p * portion, Math.Min(Rows, (p + 1) * portion), data + p * portion * Columns));
-        return wide.to(dtype).MoveToOuterDisposeScope();
+        bool narrow = dtype == ScalarType.BFloat16;
+        var result = empty(count, Columns, narrow ? dtype : ScalarType.Float32);
+        byte* data = NativeTensors.DataPointer(result);
+        var kernels = narrow ? Kernels.Of(dtype) : null;
+        Parallel.For(0, (int)((count + Portion - 1) / Portion), p =>
+        {
+            long from = p * Portion, to = Math.Min(count, from + Portion);
+            if (kernels is null) expand(from, to, (float*)data + from * Columns);
+            else Narrowed(kernels, from, to, expand, data);
+        });
+        return result.to(dtype).MoveToOuterDisposeScope();
+    }
+
+    private void Narrowed(Kernels kernels, long from, long to, Expansion expand, byte* data)
+    {
+        const long numbers = 4096;
+        long rows = Math.Max(1, numbers / Math.Max(1, Columns));
+        float* wide = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)(Math.Max(1, rows * Columns) * sizeof(float)), 64);
+        try
+        {
+            for (long row = from; row < to; row += rows)
+            {
+                long end = Math.Min(to, row + rows);
+                expand(row, end, wide);
+                kernels.Narrow(wide, data + row * Columns * kernels.Size, (end - row) * Columns, 1);
+            }
+        }
+        finally { System.Runtime.InteropServices.NativeMemory.AlignedFree(wide); }
     }
 
     /// <inheritdoc/>

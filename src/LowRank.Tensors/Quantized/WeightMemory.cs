@@ -7,14 +7,14 @@ namespace LowRank.Tensors;
 /// <summary>The bytes of a quantised weight: its own native memory, a tensor's, or memory of an owner that is kept alive with it.</summary>
 internal sealed unsafe class WeightMemory : IDisposable
 {
-    private readonly bool _own;
+    private readonly bool _own, _pages;
     private readonly Tensor? _tensor;
     private readonly object? _owner;
 
-    private WeightMemory(byte* start, long length, bool own, Tensor? tensor, object? owner)
+    private WeightMemory(byte* start, long length, bool own, Tensor? tensor, object? owner, bool pages = false)
     {
         Start = start;
-        (Length, _own, _tensor, _owner) = (length, own, tensor, owner);
+        (Length, _own, _pages, _tensor, _owner) = (length, own, pages, tensor, owner);
     }
 
     /// <summary>The first byte; null once disposed.</summary>
@@ -25,7 +25,8 @@ internal sealed unsafe class WeightMemory : IDisposable
     /// <summary>New memory on a cache line's boundary; its content is undefined.</summary>
     public static WeightMemory Allocate(long length)
     {
-        var memory = new WeightMemory((byte*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)Math.Max(1, length), 64), length, own: true, null, null);
+        byte* pages = NativeMemory.TakePages(length), start = pages is not null ? pages : (byte*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)Math.Max(1, length), 64);
+        var memory = new WeightMemory(start, length, own: true, null, null, pages is not null);
         GC.AddMemoryPressure(Math.Max(1, length));
         return memory;
     }
@@ -41,13 +42,31 @@ internal sealed unsafe class WeightMemory : IDisposable
         return new WeightMemory(NativeTensors.DataPointer(held), held.NumberOfElements * held.ElementSize, own: false, held, owner);
     }
 
-    /// <summary>A matrix as contiguous float32 on the CPU, in the current dispose scope.</summary>
-    public static Tensor Matrix(Tensor source)
+    /// <summary>
+    /// A matrix's numbers as contiguous float32 on the CPU: where they lie already, else a copy. The copy is no tensor of libtorch's: each of those, aligned as they are, leaves a hole in glibc's heap
+    /// that the next does not fit, so that quantising a model matrix by matrix would take as much as all of it in float32.
+    /// </summary>
+    public static WeightMemory Matrix(Tensor source)
     {
         if (source.dim() != 2) throw new ArgumentException($"a matrix is needed, not [{string.Join(", ", source.shape)}]");
+        if (source.dtype == ScalarType.Float32 && source.device.type == DeviceType.CPU && source.is_contiguous()) return Of(source);
         using var scope = NewDisposeScope();
-        return source.detach().cpu().to(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();
+        using var plain = no_grad();
+        var copy = Allocate(source.NumberOfElements * sizeof(float));
+        copy.Floats(source.shape).copy_(source.detach());
+        return copy;
     }
+
+    /// <summary>A quantised matrix's numbers as float32.</summary>
+    public static WeightMemory Matrix(QuantizedWeight source)
+    {
+        var copy = Allocate(source.Rows * source.Columns * sizeof(float));
+        source.ExpandAll((float*)copy.Start);
+        return copy;
+    }
+
+    /// <summary>The numbers as a float32 tensor, valid as long as this.</summary>
+    public Tensor Floats(long[] shape) => NativeTensors.View(Start, shape, (int)ScalarType.Float32);
 
     /// <summary>A copy of numbers.</summary>
     public static WeightMemory Copy<T>(ReadOnlySpan<T> values) where T : unmanaged
@@ -73,7 +92,8 @@ internal sealed unsafe class WeightMemory : IDisposable
         if (Start is null) return;
         if (_own)
         {
-            System.Runtime.InteropServices.NativeMemory.AlignedFree(Start);
+            if (_pages) NativeMemory.FreePages(Start, Length);
+            else System.Runtime.InteropServices.NativeMemory.AlignedFree(Start);
             GC.RemoveMemoryPressure(Math.Max(1, Length));
         }
         Start = null;

@@ -150,10 +150,10 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
 
     private void Embed(FastSlice slice, byte* to)
     {
-        var table = new FastWeight(_model.Embedding.Weight, _k);
+        var table = FastWeight.Of(_model.Embedding, _k);
         float scale = (float)_model.Embedding.OutputScale;
         int width = table.Columns;
-        var positions = _model.PositionEmbedding is { } learned ? new FastWeight(learned.Weight, _k) : null;
+        var positions = _model.PositionEmbedding is { } learned ? FastWeight.Of(learned, _k) : null;
         int[]? positionOf = positions is null ? null : [.. slice.Sequences.SelectMany(s => Enumerable.Range(0, s.Length).Select(p => Math.Min(p, positions.RowCount - 1)))]; // only the filling may be longer
         Workers.For(slice.Rows, (worker, row) =>
         {

@@ -26,6 +26,9 @@ internal sealed unsafe class FastWeight
     /// <summary>Opens a projection's weight, plain or in blocks.</summary>
     public static FastWeight Of(Projection layer, Kernels kernels) => layer.Quantized is { } blocks ? new(blocks, kernels) : new(layer.Weight, kernels, layer.Transposed);
 
+    /// <summary>Opens an embedding's table, plain or in blocks.</summary>
+    public static FastWeight Of(TokenEmbedding table, Kernels kernels) => table.Quantized is { } blocks ? new(blocks, kernels) : new(table.Weight, kernels);
+
     private FastWeight(QuantizedWeight quantized, Kernels kernels)
         => (_quantized, _kernels, Columns, RowCount) = (quantized, kernels, (int)quantized.Columns, (int)quantized.Rows);
 

@@ -71,6 +71,7 @@ public static class Planner
             ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
             ("output layer", Math.Min(TargetLoss.ChunkRows(model.Spec), (long)request.Rows * request.Length) * model.Spec.VocabularySize * (12 + 2 * size)),
         ];
+        if (!full && ExpandedBytes(model, size) is > 0 and var expanded) memory.Add(("scratch", expanded));
         long rest = memory.Sum(m => m.Item2);
         bool given = request.Settings.GradientCheckpointing;
         var choices = (given ? [true] : (bool[])[false, true]).SelectMany(again => Halves(request.Rows).Select(rows => (Rows: rows, Again: again))).ToList();
@@ -100,8 +101,11 @@ public static class Planner
     {
         long size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
         return TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * (8 + size) + tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
-            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size;
+            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + ExpandedBytes(model, size);
     }
+
+    /// <summary>Bytes of the largest matrix in blocks, expanded: libtorch's products expand one at a time, whole.</summary>
+    private static long ExpandedBytes(CausalLM model, long size) => model.Projections().Max(p => p.Module.Quantized is { } blocks ? blocks.Rows * blocks.Columns * size : 0);
 
     private static IEnumerable<int> Halves(int rows)
     {
@@ -113,8 +117,8 @@ public static class Planner
     private static long WeightBytes(CausalLM model, string? kind, long tokens)
     {
         long bytes = model.Bytes;
-        if (!model.IsTied && model.Embedding.Weight is { } table)
-            bytes -= Math.Max(0, table.size(0) - tokens) * table.size(1) * table.ElementSize;
+        if (!model.IsTied && model.Embedding is var table)
+            bytes -= Math.Max(0, table.Vocabulary - tokens) * (table.Bytes / table.Vocabulary);
         if (kind is null) return bytes;
         using var scope = NewDisposeScope();
         using var sample = QuantizedKinds.Quantize(kind, zeros(16, 4096));
@@ -144,9 +148,10 @@ public static class Planner
         long mapped = Processor.MemoryOfFiles(model.Source);
         if (trainable.Adapter is not null)
         {
-            bool ours = settings.Quantize is not (null or QuantizeChoice.Keep or QuantizeChoice.None), gguf = File.Exists(model.Source);
-            if (ours) own += model.QuantizedWeights().Sum(w => w.Weight.Bytes);
-            if (gguf) own += model.Weights().Sum(w => w.Parameter.NumberOfElements * w.Parameter.ElementSize);
+            // What was quantised here, or expanded from a GGUF file's blocks; the rest lies in the file.
+            string? held = settings.QuantizeOn(model.Device);
+            if (held is not (null or QuantizeChoice.Keep or QuantizeChoice.None)) own += model.Projections().Sum(p => p.Module is { IsOutputEmbedding: false, Quantized: { } blocks } ? blocks.Bytes : 0);
+            if (held is null or QuantizeChoice.None && File.Exists(model.Source)) own += model.Weights().Sum(w => w.Parameter.NumberOfElements * w.Parameter.ElementSize);
         }
         return Math.Max(Processor.Memory - own - mapped, 0) + CodeToCome;
     }

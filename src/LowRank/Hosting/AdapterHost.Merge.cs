@@ -51,7 +51,7 @@ public sealed partial class AdapterHost
         {
             using var scope = NewDisposeScope();
             string place = $"{slot.Name}.{name}";
-            var blocks = name == "weight" ? (slot.Module as ILinearLayer)?.Quantized : null;
+            var blocks = name == "weight" ? LayerKinds.BlocksOf(slot.Module) : null;
             Tensor parameter = read();
             var wide = parameter.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
             Tensor original = parameter.detach().to_type(wide), merged = original;

@@ -58,11 +58,16 @@ internal sealed class MergedWeights
             var old = place is QuantizedWeight quantized ? layer.Replace(quantized) : layer.Replace(AsParameter((Tensor)place)).Weight;
             return (IDisposable?)blocks ?? old!;
         }
+        if (module is IEmbeddingLayer table)
+        {
+            var blocks = table.Quantized;
+            var old = place is QuantizedWeight quantized ? table.Replace(quantized) : table.Replace(AsParameter((Tensor)place));
+            return (IDisposable?)blocks ?? old!;
+        }
         var value = (Tensor)place;
         switch (module)
         {
             case ILinearLayer linear: return linear.Replace(null, AsParameter(value)).Bias!;
-            case IEmbeddingLayer table: return table.Replace(AsParameter(value));
             default:
                 // The module keeps its Parameter; only the memory under it changes, so that a view of a file is never written to.
                 var parameter = module.named_parameters(recurse: false).First(p => p.name == name).parameter;

@@ -8,21 +8,22 @@ namespace LowRank;
 public sealed class EmbeddingTable : BaseLayer
 {
     private readonly Func<Parameter> _weight;
+    private readonly IEmbeddingLayer? _layer;
     private readonly double _scale = 1;
 
     internal EmbeddingTable(string name, Embedding module) : base(name, module) => _weight = () => module.weight!;
 
     internal EmbeddingTable(string name, nn.Module<Tensor, Tensor> module, IEmbeddingLayer layer) : base(name, module)
-        => (_weight, _scale) = (() => layer.Weight, layer.OutputScale);
+        => (_weight, _layer, _scale) = (() => layer.Weight, layer, layer.OutputScale);
 
     /// <inheritdoc/>
     public override Parameter Weight => _weight();
     /// <inheritdoc/>
     public override bool IsEmbedding => true;
     /// <inheritdoc/>
-    public override long FanIn => Weight.size(0);
+    public override long FanIn => _layer?.Vocabulary ?? Weight.size(0);
     /// <inheritdoc/>
-    public override long Outputs => Weight.size(1);
+    public override long Outputs => _layer?.Width ?? Weight.size(1);
     /// <inheritdoc/>
     public override long[] ShapeA(int rank) => [rank, FanIn];
     /// <inheritdoc/>
@@ -42,6 +43,9 @@ public sealed class EmbeddingTable : BaseLayer
     public override Tensor Norm(Tensor weight) => Ops.Length(weight, 0, keep: false);
     /// <inheritdoc/>
     public override Tensor OverWeight(Tensor vector) => vector.unsqueeze(0);
+
+    /// <summary>Some of the stored rows, [ids, dim]; of a table in blocks only these are expanded, to float32.</summary>
+    internal Tensor RowsOf(IReadOnlyList<long> ids) => _layer?.Quantized is { } blocks ? blocks.Dequantize([.. ids], ScalarType.Float32) : Weight.index_select(0, tensor([.. ids], device: Weight.device));
 
     /// <summary>Rows of the table's kind, as they come out of it.</summary>
     internal Tensor Scaled(Tensor rows) => _scale == 1 ? rows : rows.mul(Scalars.Of(_scale));

@@ -20,6 +20,9 @@ public static class LayerKinds
         _ => null,
     };
 
+    /// <summary>The blocks of a module's weight, where it is quantised; else null.</summary>
+    internal static QuantizedWeight? BlocksOf(nn.Module module) => (module as ILinearLayer)?.Quantized ?? (module as IEmbeddingLayer)?.Quantized;
+
     /// <summary>The kinds, for messages.</summary>
     public const string Known = "Linear, Embedding, Conv1d, Conv2d, Conv3d, and modules that are an ILinearLayer or IEmbeddingLayer";
 }

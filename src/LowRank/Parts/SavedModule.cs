@@ -33,7 +33,7 @@ internal sealed class SavedModule : AdapterLayer
     {
         using var scope = NewDisposeScope();
         Dictionary<string, Parameter> copies = module.named_parameters(recurse: false).ToDictionary(p => p.name, p => Randomness.Keep(p.parameter), StringComparer.Ordinal);
-        if (module is ILinearLayer { Quantized: not null } linear) copies["weight"] = Randomness.Keep(linear.Weight); // among no module's parameters
+        if (LayerKinds.BlocksOf(module) is { } blocks) copies["weight"] = Randomness.Keep(blocks.Dequantize(ScalarType.Float32)); // among no module's parameters
         return copies;
     }
 

@@ -30,9 +30,10 @@ internal class TrainedTokens : AdapterLayer
         var slots = new long[vocabulary];
         Array.Fill(slots, ids.Count);
         for (int i = 0; i < ids.Count; i++) slots[ids[i]] = i;
-        var device = table.Weight.device;
+        var rows = table.RowsOf(ids);
+        var device = rows.device;
         var index = tensor([.. ids], device: device);
-        return new TrainedTokens(table, Randomness.Keep(table.Weight.index_select(0, index)), index.DetachFromDisposeScope(), tensor(slots, device: device).DetachFromDisposeScope()) { Module = table.Name };
+        return new TrainedTokens(table, Randomness.Keep(rows), index.DetachFromDisposeScope(), tensor(slots, device: device).DetachFromDisposeScope()) { Module = table.Name };
     }
 
     public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
