@@ -10,7 +10,7 @@ namespace LowRank.Training;
 /// </summary>
 internal sealed unsafe class FastAttention : IDisposable
 {
-    private const int Block = 64, Chunk = 512;
+    private const int Block = 64, Chunk = 512, Spare = 8; // of a thread's time a part that it may wait
     private const float Nowhere = 1e30f;
 
     private readonly Kernels _k;
@@ -19,7 +19,7 @@ internal sealed unsafe class FastAttention : IDisposable
     private readonly bool _perHead;
     private readonly NativeBlock _keys, _values, _keyGradients, _valueGradients;
     private readonly NativeBlock[] _forward, _backward;
-    private readonly int _longest;
+    private readonly int _longest, _parts;
 
     /// <summary>For slices of up to <paramref name="rows"/> tokens (<paramref name="paddedRows"/> with each sequence filled up) and sequences of up to <paramref name="longest"/>.</summary>
     public FastAttention(AttentionSpec spec, Kernels kernels, int rows, int paddedRows, int longest)
@@ -31,8 +31,9 @@ internal sealed unsafe class FastAttention : IDisposable
         _longest = (longest + Block - 1) / Block * Block;
         _keys = new NativeBlock((long)paddedRows * _keyHeads * _size * _k.Size);
         _values = new NativeBlock((long)paddedRows * _keyHeads * _size * _k.Size);
-        _keyGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
-        _valueGradients = new NativeBlock((long)rows * _heads * _size * sizeof(float));
+        _parts = Parts(spec);
+        _keyGradients = new NativeBlock(SumBytes(spec, rows));
+        _valueGradients = new NativeBlock(SumBytes(spec, rows));
         NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
         _forward = Each(ForwardScratch(_size));
         _backward = Each(BackwardScratch(_size, _longest, _k.Size));
@@ -43,8 +44,12 @@ internal sealed unsafe class FastAttention : IDisposable
 
     /// <summary>Bytes that one of these takes.</summary>
     public static long Bytes(AttentionSpec spec, int size, long rows, long paddedRows, long longest)
-        => 2 * paddedRows * spec.KeyHeads * spec.HeadSize * size + 2 * rows * spec.Heads * spec.HeadSize * sizeof(float)
+        => 2 * paddedRows * spec.KeyHeads * spec.HeadSize * size + 2 * SumBytes(spec, rows)
             + Workers.Count * (ForwardScratch(spec.HeadSize) + BackwardScratch(spec.HeadSize, (longest + Block - 1) / Block * Block, size));
+
+    // Sums of key and value gradients over the query heads of a key head: one for each query head where a slice may have too few key heads to keep all threads busy; none where there is nothing to add.
+    private static int Parts(AttentionSpec spec) => spec.KeyHeads >= Spare * (Workers.Count - 1) ? 1 : spec.Heads / spec.KeyHeads;
+    private static long SumBytes(AttentionSpec spec, long rows) => spec.Heads == spec.KeyHeads ? 0 : rows * spec.KeyHeads * Parts(spec) * spec.HeadSize * sizeof(float);
 
     private static long ForwardScratch(int headSize) => (Block * Chunk * 2 + Block * headSize + 5L * Block) * sizeof(float);
     private static long BackwardScratch(int headSize, long longest, int size)
@@ -98,48 +103,59 @@ internal sealed unsafe class FastAttention : IDisposable
                 _k.Multiply(Block, _size, Block, p + c * _k.Size, Chunk, _values.Start + PanelAt(keyHead, sequence, (from + c) / Block), _size, output, _size, from > begin || c > 0);
         }
         int width = _heads * _size;
-        for (int r = 0; r < rows; r++)
-        {
-            long token = sequence.Start + first + r;
-            _k.Store(output + r * _size, _size, 1, _size, mixed + (token * width + head * _size) * _k.Size, width, 1 / sums[r]);
-            lse[(long)head * n + token] = maxima[r] + MathF.Log(sums[r]);
-        }
+        long token = sequence.Start + first;
+        _k.Divide(output, _size, rows, _size, sums, mixed + (token * width + head * _size) * _k.Size, width);
+        for (int r = 0; r < rows; r++) lse[(long)head * n + token + r] = maxima[r] + MathF.Log2(sums[r]);
     }
 
     /// <summary>Given d(mixed): d(qkv), still turned.</summary>
     public void Backward(FastSlice slice, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
     {
         var sequences = slice.Sequences;
-        Workers.For(sequences.Count * _heads, (worker, job) => Head(slice.Rows, worker, sequences[job / _heads], job % _heads, qkv, mixed, dmixed, lse, dqkv, window));
-        int groups = _heads / _keyHeads;
-        Workers.For(slice.Rows / Block, (_, job) =>
+        int groups = _heads / _keyHeads, parts = _parts > 1 && !Balanced(sequences) ? groups : 1, each = groups / parts;
+        Workers.For(sequences.Count * _keyHeads * parts, (worker, job) =>
         {
-            float* sum = stackalloc float[_size];
-            for (int token = job * Block; token < (job + 1) * Block; token++)
-                for (int head = 0; head < _keyHeads; head++)
-                {
-                    _k.Store(Summed(_keyGradients, token, head, groups, slice.Rows, sum), _size, 1, _size, At(dqkv, token, _heads + head), _size, 1);
-                    _k.Store(Summed(_valueGradients, token, head, groups, slice.Rows, sum), _size, 1, _size, At(dqkv, token, _heads + _keyHeads + head), _size, 1);
-                }
+            int part = job % parts, keyHead = job / parts % _keyHeads;
+            for (int g = part * each; g < (part + 1) * each; g++)
+                Head(slice.Rows, worker, sequences[job / parts / _keyHeads], keyHead * groups + g, qkv, mixed, dmixed, lse, dqkv, window, part, g > part * each, parts == 1 && g == groups - 1);
         });
+        if (parts > 1) Workers.For(slice.Rows / Block * _keyHeads, (_, job) => Sum(slice.Rows, job / _keyHeads * Block, job % _keyHeads, dqkv));
     }
 
-    // Over the query heads that share a key head.
-    private float* Summed(NativeBlock parts, int token, int keyHead, int groups, int n, float* sum)
+    // Whether all threads would be done at about the same time if a key head's query heads stayed together.
+    private bool Balanced(IReadOnlyList<FastSlice.Sequence> sequences)
     {
-        float* first = (float*)parts.Start + ((long)keyHead * groups * n + token) * _size;
-        if (groups == 1) return first;
-        for (int i = 0; i < _size; i++)
+        long[] loads = new long[Workers.Count];
+        foreach (var sequence in sequences)
+            for (int head = 0; head < _keyHeads; head++) loads[loads.IndexOf(loads.Min())] += (long)sequence.Blocks * (sequence.Blocks + 1);
+        return loads.Max() * loads.Length * Spare <= loads.Sum() * (Spare + 1);
+    }
+
+    // The parts of a block's key and value gradients, added in the order in which one thread would have.
+    private void Sum(int n, int token, int keyHead, byte* dqkv)
+    {
+        foreach (var (sums, head) in ((NativeBlock, int)[])[(_keyGradients, _heads + keyHead), (_valueGradients, _heads + _keyHeads + keyHead)])
         {
-            float s = first[i];
-            for (int g = 1; g < groups; g++) s += first[(long)g * n * _size + i];
-            sum[i] = s;
+            float* sum = PartOf(sums, 0, n, keyHead, token);
+            for (int part = 1; part < _parts; part++) _k.Add(PartOf(sums, part, n, keyHead, token), sum, Block * _size);
+            _k.Store(sum, _size, Block, _size, At(dqkv, token, head), _pitch, 1);
         }
-        return sum;
+    }
+
+    private float* PartOf(NativeBlock sums, int part, int n, int keyHead, long token) => (float*)sums.Start + (((long)part * _keyHeads + keyHead) * n + token) * _size;
+
+    // A tile of key or value gradients: added to what query heads before have left, and written or left in turn.
+    private void Hand(float* tile, int rows, NativeBlock sums, int part, int n, int keyHead, long token, byte* to, bool add, bool last)
+    {
+        float* sum = add || !last ? PartOf(sums, part, n, keyHead, token) : null;
+        if (add && last) _k.Add(sum, tile, rows * _size);
+        if (last) _k.Store(tile, _size, rows, _size, to, _pitch, 1);
+        else if (add) _k.Add(tile, sum, rows * _size);
+        else Buffer.MemoryCopy(tile, sum, (long)rows * _size * sizeof(float), (long)rows * _size * sizeof(float));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Head(int n, int worker, FastSlice.Sequence sequence, int head, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window)
+    private void Head(int n, int worker, FastSlice.Sequence sequence, int head, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window, int part, bool add, bool finish)
     {
         int size = _k.Size, blocks = sequence.Blocks, padded = blocks * Block, width = _heads * _size, keyHead = head / (_heads / _keyHeads), panel = Block * _size * size, tile = Block * Block;
         float* dq = (float*)_backward[worker].Start, sums = dq + (long)padded * _size, delta = sums + padded, scores = delta + padded, dp = scores + tile, dk = dp + tile, dv = dk + Block * _size, turned = dv + Block * _size;
@@ -155,11 +171,10 @@ internal sealed unsafe class FastAttention : IDisposable
             _k.PackRows(query, _pitch, rows, _size, queries + (long)b * panel, Block, _size);
             _k.PackTransposed(gradient, width, rows, _size, aboveT + (long)b * panel, Block, Block);
             _k.PackRows(gradient, width, rows, _size, above + (long)b * panel, Block, _size);
-            for (int r = 0; r < Block; r++)
-            {
-                sums[b * Block + r] = r < rows ? lse[(long)head * n + token + r] : Nowhere; // rows beyond the end get no probability
-                delta[b * Block + r] = r < rows ? _k.Dot(gradient + (long)r * width * size, output + (long)r * width * size, _size) : 0;
-            }
+            _k.Dots(gradient, width, output, width, rows, _size, delta + b * Block);
+            new Span<float>(lse + (long)head * n + token, rows).CopyTo(new(sums + b * Block, rows));
+            new Span<float>(delta + b * Block + rows, Block - rows).Clear();
+            new Span<float>(sums + b * Block + rows, Block - rows).Fill(Nowhere); // rows beyond the end get no probability
         }
         for (int j = 0; j < blocks; j++)
         {
@@ -174,12 +189,11 @@ internal sealed unsafe class FastAttention : IDisposable
                 _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel, _cap);
                 _k.Multiply(Block, _size, Block, p, Block, above + (long)i * panel, _size, dv, _size, i > j);
                 _k.Multiply(Block, _size, Block, ds, Block, queries + (long)i * panel, _size, dk, _size, i > j);
-                _k.Multiply(_size, Block, Block, keyT, Block, dsPanel, Block, dq + (long)i * Block * _size, Block, true);
+                _k.Multiply(_size, Block, Block, keyT, Block, size == 2 ? dsPanel : ds, Block, dq + (long)i * Block * _size, Block, true);
             }
-            long to = ((long)head * n + token) * _size;
-            long bytes = (long)Math.Min(Block, sequence.Length - j * Block) * _size * sizeof(float);
-            Buffer.MemoryCopy(dk, (float*)_keyGradients.Start + to, bytes, bytes);
-            Buffer.MemoryCopy(dv, (float*)_valueGradients.Start + to, bytes, bytes);
+            int seen = Math.Min(Block, sequence.Length - j * Block);
+            Hand(dk, seen, _keyGradients, part, n, keyHead, token, At(dqkv, token, _heads + keyHead), add, finish);
+            Hand(dv, seen, _valueGradients, part, n, keyHead, token, At(dqkv, token, _heads + _keyHeads + keyHead), add, finish);
         }
         for (int b = 0; b < blocks; b++)
         {
