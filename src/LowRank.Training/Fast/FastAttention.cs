@@ -10,7 +10,7 @@ namespace LowRank.Training;
 /// </summary>
 internal sealed unsafe class FastAttention : IDisposable
 {
-    private const int Block = 64, Chunk = 512, Spare = 8; // of a thread's time a part that it may wait
+    private const int Block = 64, Half = 32, Chunk = 512, Spare = 8; // of a thread's time a part that it may wait
     private const float Nowhere = 1e30f;
 
     private readonly Kernels _k;
@@ -93,14 +93,25 @@ internal sealed unsafe class FastAttention : IDisposable
         int begin = Math.Max(0, first - window + 1) / Block * Block;
         for (int from = begin; from < first + Block; from += Chunk)
         {
-            int count = Math.Min(Chunk, first + Block - from);
-            for (int c = 0; c < count; c += Block)
-                _k.Multiply(Block, Block, _size, query, _pitch, _keys.Start + PanelAt(keyHead, sequence, (from + c) / Block), Block, scores + c, Chunk, false);
+            int count = Math.Min(Chunk, first + Block - from), plain = from + count > first ? count - Block : count; // keys before the diagonal
+            byte* keys = _keys.Start + PanelAt(keyHead, sequence, from / Block), values = _values.Start + PanelAt(keyHead, sequence, from / Block);
+            for (int c = 0; c < plain; c += Block) _k.Multiply(Block, Block, _size, query, _pitch, keys + (long)c * _size * _k.Size, Block, scores + c, Chunk, false);
+            if (plain < count)
+            {
+                byte* last = keys + (long)plain * _size * _k.Size;
+                _k.Multiply(Half, Half, _size, query, _pitch, last, Block, scores + plain, Chunk, false);
+                _k.Multiply(Half, Block, _size, query + (long)Half * _pitch * _k.Size, _pitch, last, Block, scores + Half * Chunk + plain, Chunk, false);
+            }
             _k.Softmax(scores, Chunk, Block, count, _scale, first - from + 1, first - from - window + 1, maxima, sums, shrink, p, Chunk, _cap);
             if (from > begin)
                 for (int r = 0; r < Block; r++) _k.Scale(output + r * _size, _size, shrink[r]);
-            for (int c = 0; c < count; c += Block)
-                _k.Multiply(Block, _size, Block, p + c * _k.Size, Chunk, _values.Start + PanelAt(keyHead, sequence, (from + c) / Block), _size, output, _size, from > begin || c > 0);
+            if (plain > 0) _k.Multiply(Block, _size, plain, p, Chunk, values, _size, output, _size, from > begin);
+            if (plain < count)
+            {
+                byte* last = values + (long)plain * _size * _k.Size, at = p + plain * _k.Size;
+                _k.Multiply(Half, _size, Half, at, Chunk, last, _size, output, _size, from > begin || plain > 0);
+                _k.Multiply(Half, _size, Block, at + Half * Chunk * _k.Size, Chunk, last, _size, output + Half * _size, _size, from > begin || plain > 0);
+            }
         }
         int width = _heads * _size;
         long token = sequence.Start + first;
@@ -184,12 +195,12 @@ internal sealed unsafe class FastAttention : IDisposable
             int last = (int)Math.Min(blocks - 1, ((long)j * Block + Block - 2 + window) / Block);
             for (int i = j; i <= last; i++)
             {
-                _k.Multiply(Block, Block, _size, key, _pitch, queriesT + (long)i * panel, Block, scores, Block, false);
-                _k.Multiply(Block, Block, _size, value, _pitch, aboveT + (long)i * panel, Block, dp, Block, false);
+                Across(i == j, key, queriesT + (long)i * panel, scores);
+                Across(i == j, value, aboveT + (long)i * panel, dp);
                 _k.SoftmaxBackward(scores, dp, Block, Block, _scale, (i - j) * Block, window, sums + i * Block, delta + i * Block, p, ds, dsPanel, _cap);
-                _k.Multiply(Block, _size, Block, p, Block, above + (long)i * panel, _size, dv, _size, i > j);
-                _k.Multiply(Block, _size, Block, ds, Block, queries + (long)i * panel, _size, dk, _size, i > j);
-                _k.Multiply(_size, Block, Block, keyT, Block, size == 2 ? dsPanel : ds, Block, dq + (long)i * Block * _size, Block, true);
+                OverQueries(i == j, p, above + (long)i * panel, dv);
+                OverQueries(i == j, ds, queries + (long)i * panel, dk);
+                OverKeys(i == j, keyT, size == 2 ? dsPanel : ds, dq + (long)i * Block * _size);
             }
             int seen = Math.Min(Block, sequence.Length - j * Block);
             Hand(dk, seen, _keyGradients, part, n, keyHead, token, At(dqkv, token, _heads + keyHead), add, finish);
@@ -200,6 +211,26 @@ internal sealed unsafe class FastAttention : IDisposable
             _k.TransposeSingles(dq + (long)b * Block * _size, Block, _size, Block, turned, _size);
             _k.Store(turned, _size, Math.Min(Block, sequence.Length - b * Block), _size, At(dqkv, sequence.Start + b * Block, head), _pitch, 1);
         }
+    }
+
+    // Products of a tile of [keys, queries]; on the diagonal the later half of the keys has nothing to do with the earlier half of the queries.
+    private void Across(bool diagonal, byte* keys, byte* queries, float* to)
+    {
+        _k.Multiply(diagonal ? Half : Block, Block, _size, keys, _pitch, queries, Block, to, Block, false);
+        if (diagonal) _k.Multiply(Half, Half, _size, keys + (long)Half * _pitch * _k.Size, _pitch, queries + Half * _k.Pair * _k.Size, Block, to + Half * Block + Half, Block, false);
+    }
+
+    // Begins the sum on the diagonal.
+    private void OverQueries(bool diagonal, byte* tile, byte* rows, float* sum)
+    {
+        _k.Multiply(diagonal ? Half : Block, _size, Block, tile, Block, rows, _size, sum, _size, !diagonal);
+        if (diagonal) _k.Multiply(Half, _size, Half, tile + (Half * Block + Half) * _k.Size, Block, rows + Half * _size * _k.Size, _size, sum + Half * _size, _size, false);
+    }
+
+    private void OverKeys(bool diagonal, byte* keysT, byte* tile, float* sum)
+    {
+        _k.Multiply(_size, diagonal ? Half : Block, diagonal ? Half : Block, keysT, Block, tile, Block, sum, Block, true);
+        if (diagonal) _k.Multiply(_size, Half, Block, keysT, Block, tile + Half * _k.Pair * _k.Size, Block, sum + Half, Block, true);
     }
 
     // A token's query, key or value heads, counted through.
