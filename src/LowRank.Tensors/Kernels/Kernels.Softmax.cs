@@ -21,11 +21,13 @@ internal sealed unsafe partial class Kernels<TE, TL>
             new Span<float>(s + end, reach - end).Fill(Masked);
             new Span<TE>(to + reach, columns - reach).Clear();
             float largest = Masked;
-            LargestScore<Lanes1>(s, LargestScore<TL>(s, 0, reach, ref largest), reach, ref largest);
+            int done = LargestScore<TL>(s, 0, reach, ref largest);
+            if (done < reach) LargestScore<Lanes1>(s, done, reach, ref largest);
             float old = maxima[r], most = MathF.Max(old, largest * factor), sum = 0;
             maxima[r] = most;
             shrink[r] = Lanes1.Sum(LaneMath.Exp2(Lanes1.Of(old - most)));
-            ScoreExponentials<Lanes1>(s, to, factor, most, ScoreExponentials<TL>(s, to, factor, most, 0, reach, ref sum), reach, ref sum);
+            done = ScoreExponentials<TL>(s, to, factor, most, 0, reach, ref sum);
+            if (done < reach) ScoreExponentials<Lanes1>(s, to, factor, most, done, reach, ref sum);
             sums[r] = sums[r] * shrink[r] + sum;
         }
     }
@@ -69,7 +71,11 @@ internal sealed unsafe partial class Kernels<TE, TL>
             float* from = x + r * pitch;
             TE* to = (TE*)y + r * pitchY;
             float scale = 1 / divisors[r];
-            StoreRow<Lanes1>(from, to, scale, StoreRow<TL>(from, to, scale, 0, columns), columns);
+            var factor = TL.Of(scale);
+            int c = 0;
+            for (; c + 2 * TL.Count <= columns; c += 2 * TL.Count) TE.StoreTwo(TL.Load(from + c) * factor, TL.Load(from + c + TL.Count) * factor, to + c);
+            for (; c + 2 <= columns; c += 2) TE.StoreTwo(Lanes1.Of(from[c] * scale), Lanes1.Of(from[c + 1] * scale), to + c);
+            if (c < columns) TE.Store(Lanes1.Of(from[c] * scale), to + c);
         }
     }
 
@@ -80,7 +86,8 @@ internal sealed unsafe partial class Kernels<TE, TL>
         {
             TE* a = (TE*)x + r * pitchX, b = (TE*)y + r * pitchY;
             float sum = 0;
-            Dots<Lanes1>(a, b, Dots<TL>(a, b, 0, columns, ref sum), columns, ref sum);
+            int done = Dots<TL>(a, b, 0, columns, ref sum);
+            if (done < columns) Dots<Lanes1>(a, b, done, columns, ref sum);
             dots[r] = sum;
         }
     }

@@ -18,7 +18,7 @@ internal sealed unsafe class FastAttention : IDisposable
     private readonly float _scale, _cap;
     private readonly bool _perHead;
     private readonly NativeBlock _keys, _values, _keyGradients, _valueGradients;
-    private readonly NativeBlock[] _forward, _backward;
+    private readonly NativeBlock[] _scratch;
     private readonly int _longest, _parts;
 
     /// <summary>For slices of up to <paramref name="rows"/> tokens (<paramref name="paddedRows"/> with each sequence filled up) and sequences of up to <paramref name="longest"/>.</summary>
@@ -34,24 +34,24 @@ internal sealed unsafe class FastAttention : IDisposable
         _parts = Parts(spec);
         _keyGradients = new NativeBlock(SumBytes(spec, rows));
         _valueGradients = new NativeBlock(SumBytes(spec, rows));
-        NativeBlock[] Each(long bytes) => [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(bytes))];
-        _forward = Each(ForwardScratch(_size));
-        _backward = Each(BackwardScratch(_size, _longest, _k.Size));
+        _scratch = [.. Enumerable.Range(0, Workers.Count).Select(_ => new NativeBlock(ScratchBytes(_size, _longest, _k.Size)))];
     }
 
     /// <summary>Bytes that it takes.</summary>
-    public long Held => _keys.Bytes + _values.Bytes + _keyGradients.Bytes + _valueGradients.Bytes + _forward.Concat(_backward).Sum(b => b.Bytes);
+    public long Held => _keys.Bytes + _values.Bytes + _keyGradients.Bytes + _valueGradients.Bytes + _scratch.Sum(b => b.Bytes);
 
     /// <summary>Bytes that one of these takes.</summary>
     public static long Bytes(AttentionSpec spec, int size, long rows, long paddedRows, long longest)
         => 2 * paddedRows * spec.KeyHeads * spec.HeadSize * size + 2 * SumBytes(spec, rows)
-            + Workers.Count * (ForwardScratch(spec.HeadSize) + BackwardScratch(spec.HeadSize, (longest + Block - 1) / Block * Block, size));
+            + Workers.Count * ScratchBytes(spec.HeadSize, (longest + Block - 1) / Block * Block, size);
 
     // Sums of key and value gradients over the query heads of a key head: one for each query head where a slice may have too few key heads to keep all threads busy; none where there is nothing to add.
     private static int Parts(AttentionSpec spec) => spec.KeyHeads >= Spare * (Workers.Count - 1) ? 1 : spec.Heads / spec.KeyHeads;
     private static long SumBytes(AttentionSpec spec, long rows) => spec.Heads == spec.KeyHeads ? 0 : rows * spec.KeyHeads * Parts(spec) * spec.HeadSize * sizeof(float);
 
-    private static long ForwardScratch(int headSize) => (Block * Chunk * 2 + Block * headSize + 5L * Block) * sizeof(float);
+    // The passes take turns.
+    private static long ScratchBytes(int headSize, long longest, int size) => Math.Max(ForwardScratch(headSize, size), BackwardScratch(headSize, longest, size));
+    private static long ForwardScratch(int headSize, int size) => (Block * Chunk + Block * headSize + 5L * Block) * sizeof(float) + Block * Chunk * size;
     private static long BackwardScratch(int headSize, long longest, int size)
         => (4 * longest * headSize + 3 * Block * Block + 2 * Block * headSize) * size + (longest * headSize + 2 * longest + 2 * Block * Block + 3 * Block * headSize) * sizeof(float);
 
@@ -84,7 +84,7 @@ internal sealed unsafe class FastAttention : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Rows(int n, int worker, FastSlice.Sequence sequence, int block, int head, byte* qkv, byte* mixed, float* lse, int window)
     {
-        float* scores = (float*)_forward[worker].Start, output = scores + Block * Chunk, maxima = output + Block * _size, sums = maxima + Block, shrink = sums + Block;
+        float* scores = (float*)_scratch[worker].Start, output = scores + Block * Chunk, maxima = output + Block * _size, sums = maxima + Block, shrink = sums + Block;
         byte* p = (byte*)(shrink + 2 * Block);
         int first = block * Block, rows = Math.Min(Block, sequence.Length - first), keyHead = head / (_heads / _keyHeads);
         byte* query = At(qkv, sequence.Start + first, head);
@@ -169,7 +169,7 @@ internal sealed unsafe class FastAttention : IDisposable
     private void Head(int n, int worker, FastSlice.Sequence sequence, int head, byte* qkv, byte* mixed, byte* dmixed, float* lse, byte* dqkv, int window, int part, bool add, bool finish)
     {
         int size = _k.Size, blocks = sequence.Blocks, padded = blocks * Block, width = _heads * _size, keyHead = head / (_heads / _keyHeads), panel = Block * _size * size, tile = Block * Block;
-        float* dq = (float*)_backward[worker].Start, sums = dq + (long)padded * _size, delta = sums + padded, scores = delta + padded, dp = scores + tile, dk = dp + tile, dv = dk + Block * _size, turned = dv + Block * _size;
+        float* dq = (float*)_scratch[worker].Start, sums = dq + (long)padded * _size, delta = sums + padded, scores = delta + padded, dp = scores + tile, dk = dp + tile, dv = dk + Block * _size, turned = dv + Block * _size;
         byte* queriesT = (byte*)(turned + Block * _size), queries = queriesT + (long)blocks * panel, aboveT = queries + (long)blocks * panel, above = aboveT + (long)blocks * panel;
         byte* p = above + (long)blocks * panel, ds = p + tile * size, dsPanel = ds + tile * size, keyT = dsPanel + tile * size, scratch = keyT + panel;
         new Span<float>(dq, padded * _size).Clear();
@@ -245,6 +245,6 @@ internal sealed unsafe class FastAttention : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var block in (NativeBlock[])[_keys, _values, _keyGradients, _valueGradients, .. _forward, .. _backward]) block.Dispose();
+        foreach (var block in (NativeBlock[])[_keys, _values, _keyGradients, _valueGradients, .. _scratch]) block.Dispose();
     }
 }
