@@ -20,6 +20,13 @@ internal unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     static abstract T Widen(ushort* from);
     /// <summary>Writes bfloat16, to the nearest, ties to even; what is no number stays none.</summary>
     static abstract void Narrow(T x, ushort* to);
+    /// <summary>
+    /// Writes a's numbers and then b's as bfloat16, to the nearest, ties away from 0: half the work of <see cref="Narrow"/> each. What is no number stays none if its lower 16 bits are 0, as they are in what
+    /// comes out of bfloat16 numbers.
+    /// </summary>
+    static abstract void NarrowTwo(T a, T b, ushort* to);
+    /// <summary>The same, but each number of a beside its one of b, as products take two rows.</summary>
+    static abstract void NarrowPairs(T a, T b, uint* to);
     /// <summary>Of pairs of bfloat16 numbers the first ones.</summary>
     static abstract T First(uint* pairs);
     /// <summary>Of pairs of bfloat16 numbers the second ones.</summary>
@@ -42,6 +49,8 @@ internal unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     static abstract T Round(T x);
     /// <summary>2 to the power of whole numbers from -126 to 127.</summary>
     static abstract T PowerOfTwo(T n);
+    /// <summary>x times 2 to the power of n, whole numbers from -126 to 127.</summary>
+    static abstract T Scaled(T x, T n);
     /// <summary>All numbers added.</summary>
     static abstract float Sum(T x);
     /// <summary>The largest number.</summary>
@@ -65,6 +74,20 @@ internal static class LaneMath
         p = T.MultiplyAdd(p, r, T.Of(1.6666665e-1f));
         p = T.MultiplyAdd(p, r, T.Of(0.5f));
         return (T.MultiplyAdd(p, r * r, r) + T.Of(1f)) * T.PowerOfTwo(n);
+    }
+
+    /// <summary>2^x within 3 units in the last place, for x up to 127; below -126 what 2^-126 is; what is no number stays none. (The polynomial is the best of its degree over ±1/2 that is 1 at 0.)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Exp2<T>(T x) where T : unmanaged, ILanes<T>
+    {
+        x = T.Max(T.Of(-126f), x); // in this order what is no number stays none
+        var n = T.Round(x);
+        var r = x - n;
+        var p = T.MultiplyAdd(T.Of(1.3264727e-3f), r, T.Of(9.671513e-3f));
+        p = T.MultiplyAdd(p, r, T.Of(5.5507336e-2f));
+        p = T.MultiplyAdd(p, r, T.Of(2.4022242e-1f));
+        p = T.MultiplyAdd(p, r, T.Of(6.93147e-1f));
+        return T.Scaled(T.MultiplyAdd(p, r, T.Of(1f)), n);
     }
 
     /// <summary>tanh within 3e-8 of itself: the continued fraction of x / 2 cut off at 13, and tanh 2y = 2 tanh y / (1 + tanh² y).</summary>

@@ -95,15 +95,19 @@ public abstract unsafe class Kernels
     public abstract float Loss(void* logits, int count, int target, float scale, out float factor, float cap = 0);
 
     /// <summary>
-    /// One step of softmax over a tile of scores [rows, columns]: columns at or above <c>firstMasked + row</c> and below <c>firstSeen + row</c> count nothing. A scaled score s is cap·tanh(s / cap) unless <paramref name="cap"/> is 0. Writes e^(s·scale - max) as this kind (all columns),
-    /// updates each row's maximum and sum, and returns in <paramref name="shrink"/> what earlier sums are to be multiplied with.
+    /// One step of softmax over a tile of scores [rows, columns], columns even: columns at or above <c>firstMasked + row</c> and below <c>firstSeen + row</c> count nothing. A scaled score s is cap·tanh(s / cap) unless <paramref name="cap"/> is 0. Writes e^(s·scale - max) as this kind (all columns),
+    /// updates each row's maximum (times log2 e) and sum, and returns in <paramref name="shrink"/> what earlier sums are to be multiplied with. The scores are used up.
     /// </summary>
     public abstract void Softmax(float* scores, int pitch, int rows, int columns, float scale, int firstMasked, int firstSeen, float* maxima, float* sums, float* shrink, void* p, int pitchP, float cap = 0);
     /// <summary>
-    /// From transposed tiles [keys, rows] of scores and of d(p): p and ds = p·(dp - delta)·scale (times the cap's slope), both as this kind row after row (pitch = rows), ds also interleaved; a key counts for rows from
-    /// <c>key - firstRow</c> on and below <c>key - firstRow + window</c>.
+    /// From transposed tiles [keys, rows] of scores and of d(p), both even: p and ds = p·(dp - delta)·scale (times the cap's slope), both as this kind row after row (pitch = rows), ds of bfloat16 also interleaved; a key counts for rows from
+    /// <c>key - firstRow</c> on and below <c>key - firstRow + window</c>. <paramref name="lse"/> are logarithms to base 2. With a cap scores and dp are used up.
     /// </summary>
     public abstract void SoftmaxBackward(float* scores, float* dp, int keys, int rows, float scale, int firstRow, int window, float* lse, float* delta, void* p, void* ds, void* dsPanel, float cap = 0);
+    /// <summary>y = x, each row divided by its number.</summary>
+    public abstract void Divide(float* x, long pitch, int rows, int columns, float* divisors, void* y, long pitchY);
+    /// <summary>Σ x·y over each row.</summary>
+    public abstract void Dots(void* x, long pitchX, void* y, long pitchY, int rows, int columns, float* dots);
     /// <summary>Σ x·y over <paramref name="count"/> numbers.</summary>
     public abstract float Dot(void* x, void* y, int count);
     /// <summary>y[i] += x[i] for float32.</summary>

@@ -23,6 +23,22 @@ internal readonly unsafe struct Lanes16(Vector512<float> v) : ILanes<Lanes16>
         Avx512F.ConvertToVector256UInt16(bits >> 16).Store(to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void NarrowTwo(Lanes16 a, Lanes16 b, ushort* to)
+        => Avx512BW.PermuteVar32x16x2(Rounded(a).AsUInt16(), Odd, Rounded(b).AsUInt16()).Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void NarrowPairs(Lanes16 a, Lanes16 b, uint* to) => Vector512.ConditionalSelect(Vector512.Create(0xffff0000u), Rounded(b), Rounded(a) >> 16).Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] private static Vector512<uint> Rounded(Lanes16 x) => x._v.AsUInt32() + Vector512.Create(0x8000u);
+
+    // Places of the upper halves of two registers' words.
+    private static Vector512<ushort> Odd
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 First(uint* pairs) => new((Vector512.Load(pairs) << 16).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 Second(uint* pairs) => new((Vector512.Load(pairs) & Vector512.Create(0xffff0000u)).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 operator +(Lanes16 a, Lanes16 b) => new(a._v + b._v);
@@ -34,6 +50,7 @@ internal readonly unsafe struct Lanes16(Vector512<float> v) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 Min(Lanes16 a, Lanes16 b) => new(Vector512.MinNative(a._v, b._v));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 Round(Lanes16 x) => new(Vector512.Round(x._v));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 PowerOfTwo(Lanes16 n) => new(((Vector512.ConvertToInt32Native(n._v) + Vector512.Create(127)) << 23).AsSingle());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes16 Scaled(Lanes16 x, Lanes16 n) => new(Avx512F.Scale(x._v, n._v));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Sum(Lanes16 x) => Vector512.Sum(x._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Largest(Lanes16 x) => Lanes8.Largest(new(Vector256.MaxNative(x._v.GetLower(), x._v.GetUpper())));

@@ -22,6 +22,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> v) : ILanes<Lanes4>
         Unsafe.WriteUnaligned(to, Vector128.Narrow(bits >> 16, bits >> 16).AsUInt64().ToScalar());
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void NarrowTwo(Lanes4 a, Lanes4 b, ushort* to) => Vector128.Narrow(Rounded(a) >> 16, Rounded(b) >> 16).Store(to);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void NarrowPairs(Lanes4 a, Lanes4 b, uint* to) => ((Rounded(b) & Vector128.Create(0xffff0000u)) | (Rounded(a) >> 16)).Store(to);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] private static Vector128<uint> Rounded(Lanes4 x) => x._v.AsUInt32() + Vector128.Create(0x8000u);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 First(uint* pairs) => new((Vector128.Load(pairs) << 16).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 Second(uint* pairs) => new((Vector128.Load(pairs) & Vector128.Create(0xffff0000u)).AsSingle());
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 operator +(Lanes4 a, Lanes4 b) => new(a._v + b._v);
@@ -33,6 +36,7 @@ internal readonly unsafe struct Lanes4(Vector128<float> v) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 Min(Lanes4 a, Lanes4 b) => new(Vector128.MinNative(a._v, b._v));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 Round(Lanes4 x) => new(Vector128.Round(x._v));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 PowerOfTwo(Lanes4 n) => new(((Vector128.ConvertToInt32Native(n._v) + Vector128.Create(127)) << 23).AsSingle());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes4 Scaled(Lanes4 x, Lanes4 n) => x * PowerOfTwo(n);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Sum(Lanes4 x) => Vector128.Sum(x._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

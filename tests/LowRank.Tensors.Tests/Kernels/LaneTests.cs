@@ -27,6 +27,10 @@ public unsafe class LaneTests
 
     [Fact] public void Rounding_to_bfloat16_is_to_the_nearest_and_ties_to_even() => InAllWidths(new Rounding());
 
+    [Fact] public void Two_registers_are_rounded_to_the_nearest_and_ties_away_from_zero() => InAllWidths(new RoundingOfTwo());
+
+    [Fact] public void Powers_of_two_are_within_three_units_in_the_last_place() => InAllWidths(new Powers());
+
     [Fact] public void The_exponential_is_within_two_units_in_the_last_place() => InAllWidths(new Exponential());
 
     [Fact] public void Numbers_that_are_none_stay_none() => InAllWidths(new NotNumbers());
@@ -55,13 +59,18 @@ public unsafe class LaneTests
                 Same(L.First((uint*)pa), i => Lanes1.Of(BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(a[i]) << 16)));
                 Same(L.Second((uint*)pa), i => Lanes1.Of(BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(a[i]) & 0xffff0000)));
                 Same(LaneMath.Exp(x), i => LaneMath.Exp(Lanes1.Of(a[i])));
+                Same(LaneMath.Exp2(L.Min(x, L.Of(127))), i => LaneMath.Exp2(Lanes1.Min(Lanes1.Of(a[i]), Lanes1.Of(127))));
                 Same(LaneMath.Sigmoid(x), i => LaneMath.Sigmoid(Lanes1.Of(a[i])));
                 Assert.Equal(a.Max(), L.Largest(x));
                 double sum = a.Sum(v => (double)v), size = a.Sum(v => Math.Abs((double)v));
                 if (size < 1e37) Assert.Equal(sum, L.Sum(x), size * 1e-6);
             }
             float[] whole = [.. a.Select(_ => (float)random.Next(-126, 128))];
-            fixed (float* p = whole) Same(L.PowerOfTwo(L.Load(p)), i => Lanes1.Of((float)Math.Pow(2, whole[i])));
+            fixed (float* p = whole, x = a)
+            {
+                Same(L.PowerOfTwo(L.Load(p)), i => Lanes1.Of((float)Math.Pow(2, whole[i])));
+                Same(L.Scaled(L.Load(x), L.Load(p)), i => Lanes1.Of((float)(a[i] * Math.Pow(2, whole[i]))));
+            }
         }
     }
 
@@ -108,6 +117,58 @@ public unsafe class LaneTests
         }
     }
 
+    private sealed class RoundingOfTwo : ICheck
+    {
+        // All 65,536 numbers and what lies around the middle to the next; what is no number as it comes out of bfloat16.
+        public void Run<L>() where L : unmanaged, ILanes<L>
+        {
+            uint* bits = stackalloc uint[32], pairs = stackalloc uint[16];
+            ushort* got = stackalloc ushort[32];
+            foreach (uint rest in (uint[])[0, 1, 0x7fff, 0x8000, 0x8001, 0xffff])
+                for (uint upper = 0; upper < 0x10000; upper += 2 * (uint)L.Count)
+                {
+                    for (uint i = 0; i < 2 * L.Count; i++) bits[i] = (upper + i) << 16 | rest;
+                    L a = L.Load((float*)bits), b = L.Load((float*)bits + L.Count);
+                    L.NarrowTwo(a, b, got);
+                    L.NarrowPairs(a, b, pairs);
+                    for (int i = 0; i < 2 * L.Count; i++)
+                    {
+                        float x = BitConverter.UInt32BitsToSingle(bits[i]);
+                        if (float.IsNaN(x) && rest != 0) continue;
+                        uint nearest = (bits[i] >> 16) + (rest >= 0x8000 ? 1u : 0), pair = i < L.Count ? pairs[i] & 0xffff : pairs[i - L.Count] >> 16;
+                        if (got[i] != nearest || pair != nearest) Assert.Fail($"{typeof(L).Name}: {bits[i]:x8} became {got[i]:x4} and {pair:x4}");
+                    }
+                }
+        }
+    }
+
+    private sealed class Powers : ICheck
+    {
+        public void Run<L>() where L : unmanaged, ILanes<L>
+        {
+            float* x = stackalloc float[16], y = stackalloc float[16];
+            const int many = 400_000;
+            double worst = 0;
+            for (int at = 0; at < many; at += L.Count)
+            {
+                for (int i = 0; i < L.Count; i++) x[i] = Math.Clamp(-126f + 253f * (at + i) / many, -126, 127);
+                L.Store(LaneMath.Exp2(L.Load(x)), y);
+                for (int i = 0; i < L.Count; i++)
+                {
+                    double exact = Math.Pow(2, x[i]);
+                    worst = Math.Max(worst, Math.Abs(y[i] - exact) / (MathF.BitIncrement((float)exact) - (float)exact));
+                }
+            }
+            Assert.True(worst <= 3, $"{typeof(L).Name}: {worst} units");
+            for (int n = -126; n <= 127; n++) Assert.Equal(Math.Pow(2, n), Lanes1.Sum(LaneMath.Exp2(Lanes1.Of(n))));
+            foreach (float small in (float[])[-1e30f, float.NegativeInfinity, -127])
+            {
+                L.Store(LaneMath.Exp2(L.Of(small)), y);
+                Assert.InRange(y[0], 0, 1.2e-38f);
+            }
+        }
+    }
+
     private sealed class Exponential : ICheck
     {
         public void Run<L>() where L : unmanaged, ILanes<L>
@@ -141,7 +202,7 @@ public unsafe class LaneTests
         public void Run<L>() where L : unmanaged, ILanes<L>
         {
             float* y = stackalloc float[16];
-            foreach (var result in (L[])[LaneMath.Exp(L.Of(float.NaN)), LaneMath.Sigmoid(L.Of(float.NaN))])
+            foreach (var result in (L[])[LaneMath.Exp(L.Of(float.NaN)), LaneMath.Exp2(L.Of(float.NaN)), LaneMath.Sigmoid(L.Of(float.NaN))])
             {
                 L.Store(result, y);
                 for (int i = 0; i < L.Count; i++) Assert.True(float.IsNaN(y[i]), $"{typeof(L).Name}: a lost NaN became {y[i]}");
