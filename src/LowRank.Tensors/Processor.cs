@@ -101,7 +101,11 @@ public static class Processor
     }
 
     /// <summary>Gives memory that was freed back to the system, where it can: what loading a model left behind is of no use to what comes next.</summary>
-    public static void GiveBackMemory() => NativeMemory.GiveBack();
+    public static void GiveBackMemory()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        NativeMemory.GiveBack();
+    }
 
     /// <summary>Operations a second of a product of two square matrices, the best of several: the ceiling that shares are taken of.</summary>
     /// <param name="dtype">What is multiplied.</param>

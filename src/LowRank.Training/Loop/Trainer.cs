@@ -127,6 +127,7 @@ public sealed class Trainer
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
+        if (Plan is not null) GC.Collect(0); // its youngest objects else grow to as much as a cache
         double loss = sums.Loss / targets;
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
             throw new InvalidOperationException($"step {step + 1}: the loss is {loss}, the gradient norm {norm}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
