@@ -176,7 +176,6 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         int blocks = _blocks.Count - _lowest, kept = _plan!.Kept(_widths, _model.Spec, _rows, _longest, blocks);
         long saved = FastPlan.SavedBytes(_widths, _rows), shared = FastPlan.SharedBytes(_widths, _rows);
         _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, FastPlan.PaddedRows(_rows, _longest)), _longest);
-        Processor.GiveBackMemory();
         int passing = kept < _blocks.Count ? 1 : 0;
         _inputs = (kept + passing) * saved + shared;
         _memory = new NativeBlock(_inputs + FastPlan.States(_model.Spec, blocks) * FastPlan.InputBytes(_widths, _rows));

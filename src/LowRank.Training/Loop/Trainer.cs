@@ -53,8 +53,8 @@ public sealed class Trainer
         _fastRefusal = allowFast ? FastStep.Refusal(model, trainable.Adapter, settings) : "asked for";
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
         Plan = plan;
-        Processor.GiveBackMemory();
         if (plan is not null || settings.MemoryLimit() is not { } limit) return;
+        Processor.GiveBackMemory(); // what is held from here on is counted
         Plan = Foresee(limit, Planner.RuntimeNow(model, settings, trainable));
         if (Plan.PeakBytes > limit)
             throw new BadInputException("the run needs more memory than that, however it is cut", settings.Memory, "memory", $"at least {ByteSize.Show(Plan.SmallestBytes * 1.02)} ({string.Join(", ", Plan.Memory.OrderByDescending(m => m.Bytes).Where(m => m.Bytes > 1e6).Select(m => $"{m.Part} {ByteSize.Show(m.Bytes)}"))})",
@@ -89,6 +89,7 @@ public sealed class Trainer
         _sliceTokens ??= Plan?.SliceTokens;
         using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes, _settings.GradientCheckpointing), allAgain: _settings.GradientCheckpointing) : null;
         IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing || Plan is { KeptBlocks: 0 }, _sliceTokens);
+        Processor.GiveBackMemory();
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
