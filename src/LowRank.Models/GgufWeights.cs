@@ -35,7 +35,7 @@ internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, strin
         using var scope = NewDisposeScope();
         string stored = Stored(name);
         if (PermutedHeads(stored) is > 0 and int count) values = values.view([count, 2, values.shape[0] / count / 2, .. values.shape[1..]]).transpose(1, 2).contiguous().view(values.shape);
-        if (IsShifted(stored)) values = values.to(ScalarType.Float64).add(Scalars.One);
+        if (IsShifted(stored)) values = values.to(ScalarType.Float64).Plus(Scalars.One);
         return values.to(file.DType(stored) switch { "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, _ => ScalarType.BFloat16 }).contiguous().MoveToOuterDisposeScope();
     }
 

@@ -103,7 +103,7 @@ public class GgufMergeTests
         using (no_grad())
             foreach (var (name, parameter) in model.Weights().Where(w => names.Contains(w.Name)))
             {
-                parameter.add_(arange(parameter.NumberOfElements).remainder(7).mul(0.25).view(parameter.shape)); // each row otherwise
+                parameter.PlusInPlace(tensor([.. Enumerable.Range(0, (int)parameter.NumberOfElements).Select(i => i % 7 * 0.25f)], parameter.shape)); // each row otherwise
                 values.Add(name, parameter.detach().clone());
             }
         Assert.Equal(names.Length, ModelWriter.SaveGguf(model, written));
@@ -126,7 +126,7 @@ public class GgufMergeTests
         using var scope = NewDisposeScope();
         using var model = ModelLoader.Load(GgufTiny.Save("qwen3", ["F16"]));
         model.MakeTrainable();
-        using (no_grad()) model.Weights().Single(w => w.Name == "model.layers.0.mlp.up_proj.weight").Parameter.mul_(1e6);
+        using (no_grad()) model.Weights().Single(w => w.Name == "model.layers.0.mlp.up_proj.weight").Parameter.mul_(Scalars.Of(1e6));
         string folder = Paths.Temporary();
         Assert.Contains("model.layers.0.mlp.up_proj.weight: F16", Assert.Throws<BadInputException>(() => ModelWriter.SaveGguf(model, Path.Combine(folder, "x.gguf"))).Message);
         Assert.Empty(Directory.GetFileSystemEntries(folder));
@@ -199,7 +199,7 @@ public class GgufMergeTests
             (options["peft_type"], options["init_lora_weights"]) = ("LORA", false);
             var adapter = host.Add("a", LoraConfig.FromJson(options), 5);
             using (no_grad())
-                foreach (var (_, parameter) in adapter.Parameters.Select(p => (p.Key, p.Parameter)).Where(p => !p.Key.Contains("lora_", StringComparison.Ordinal))) parameter.mul_(1.25); // biases and rows start as the base's
+                foreach (var (_, parameter) in adapter.Parameters.Select(p => (p.Key, p.Parameter)).Where(p => !p.Key.Contains("lora_", StringComparison.Ordinal))) parameter.mul_(Scalars.Of(1.25)); // biases and rows start as the base's
             host.Merge(merge);
             return model;
         }

@@ -40,7 +40,7 @@ internal static class MergeVerb
             else ModelWriter.Save(session.Model, place, saved, overwrite: overwrite, quantized: again);
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["merged_parameters"] = report.Parameters, ["largest_rounding_error"] = report.LargestRounding, ["rms_rounding_error"] = report.RelativeRms, ["rounding_of_delta"] = report.ShareOfDelta });
             else Output.Line(false, $"Merged {report.Parameters} weights into {place} (largest rounding error {report.LargestRounding:g3}{(report.RelativeRms == 0 ? "" : $", RMS {report.RelativeRms:g3} of the weights")}{(report.ShareOfDelta is > 0 ? $" and {report.ShareOfDelta:g3} of what the adapters add" : "")}).");
-            if (report.ShareOfDelta > 0.5) Output.Line(true, "Rounding loses more than half as much as the adapters add. " + (again ? "Without --requantize nothing is lost." : "Merge into float32 (--dtype float32) instead."));
+            if (report.ShareOfDelta > 0.5) Output.Line(true, "Rounding loses more than half as much as the adapters add. " + (again ? "Without --requantize, in a folder, nothing is lost." : "Merge into float32 (--dtype float32) instead."));
             return 0;
         });
         return verb;
