@@ -45,6 +45,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     public DecoderSpec Spec { get; }
     /// <summary>The folder or file it came from.</summary>
     public string Source { get; }
+    /// <summary>The open files that its weights lie in; null where there are none.</summary>
+    internal IWeightSource? Files => _source;
     /// <summary>The config.json it was made from.</summary>
     public JsonObject Config { get; }
     /// <summary>The dtype it computes in, float32 or bfloat16.</summary>

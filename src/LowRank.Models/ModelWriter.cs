@@ -50,6 +50,31 @@ public static class ModelWriter
     /// <exception cref="BadInputException">It could not.</exception>
     public static void CheckQuantized(CausalLM model) => BnbFolder.Check(model);
 
+    /// <summary>
+    /// Writes a model that was read from a GGUF file as GGUF: that file with other data where the model's weights have changed, each in the tensor's own type and order of rows. All else, header and metadata too,
+    /// keeps its bytes. Aside and then renamed.
+    /// </summary>
+    /// <param name="model">The model, loaded with quantize `keep` so that its blocks are the file's, with what has been merged into it (QuantizedMerge.SameKind).</param>
+    /// <param name="path">Where; must not exist unless <paramref name="overwrite"/>, and is not the file that the model was read from.</param>
+    /// <param name="overwrite">Whether an existing file is replaced.</param>
+    /// <returns>How many tensors have other data.</returns>
+    /// <exception cref="BadInputException">As <see cref="CheckGguf"/>, a changed weight is not in the file's type, or embedding and output layer are one tensor there and differ now. What stood there is untouched.</exception>
+    public static int SaveGguf(CausalLM model, string path, bool overwrite = false)
+    {
+        CheckGguf(model, path, overwrite);
+        var changes = GgufChanges.Of(model);
+        GgufRewriter.Write(GgufChanges.Source(model).File, path, changes);
+        return changes.Count;
+    }
+
+    /// <summary>Checks, before any work, that <see cref="SaveGguf"/> may write there.</summary>
+    /// <exception cref="BadInputException">The model was not read from a GGUF file, the place is that file, or exists and may not be replaced.</exception>
+    public static void CheckGguf(CausalLM model, string path, bool overwrite = false)
+    {
+        GgufRewriter.RefuseSource(GgufChanges.Source(model).Path, path);
+        AtomicFile.RefuseExisting(path, overwrite);
+    }
+
     private static (string, ScalarType, long[], Func<Tensor>) Plain(string name, StoredWeight weight, ScalarType? dtype)
     {
         if (weight.Quantized is { } blocks) return (name, dtype ?? ScalarType.Float32, [blocks.Rows, blocks.Columns], () => blocks.Dequantize(dtype ?? ScalarType.Float32));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LowRank.Models;
 using LowRank.TestKit;
 
 namespace LowRank.Cli.Tests;
@@ -16,6 +17,14 @@ public class FullDiskTests(World world)
         Program.Run("logits", "--model", world.Model, "--input", input, "--output", disk.At("logits.safetensors")).Good();
         File.Delete(disk.At("logits.safetensors"));
         Refused(Program.Run("merge", "--model", world.Model, "--adapter", world.At("a"), "--output", disk.At("merged"), "--json"), "merged");
+        string gguf = GgufLlama.Save(); // 240 KB
+        using (var model = ModelLoader.Load(gguf))
+        {
+            var host = AdapterHost.Attach(model);
+            host.Add("c", new LoraConfig { Rank = 4, Initialisation = LoraInitialisation.None, TargetModules = Selector.Of("q_proj") }, 1, "llama").Save(world.At("c"));
+            host.Detach();
+        }
+        Refused(Program.Run("merge", "--model", gguf, "--adapter", world.At("c"), "--requantize", "--output", disk.At("merged.gguf"), "--json"), "merged.gguf");
         Assert.Empty(Directory.EnumerateFileSystemEntries(disk.Path));
         Refused(Program.Run([.. world.TrainArguments("float32"), "--output", disk.At("run"), "--set", "adapter=null", "--json"]), "step-7");
         string[] run = [.. Directory.EnumerateFileSystemEntries(disk.At("run"), "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(disk.At("run"), f)).Order(StringComparer.Ordinal)];

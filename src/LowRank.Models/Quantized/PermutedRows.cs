@@ -8,7 +8,12 @@ namespace LowRank.Models;
 /// </summary>
 internal sealed unsafe class PermutedRows(QuantizedWeight stored, long headSize) : QuantizedWeight(stored.Rows, stored.Columns)
 {
-    private readonly long _half = headSize / 2;
+    /// <summary>Where the file has the row that Hugging Face has at <paramref name="row"/>.</summary>
+    public static long InFile(long row, long headSize)
+    {
+        long half = headSize / 2, within = row % headSize;
+        return row - within + within % half * 2 + within / half;
+    }
 
     public override string Kind => stored.Kind;
     public override long Bytes => stored.Bytes;
@@ -17,7 +22,7 @@ internal sealed unsafe class PermutedRows(QuantizedWeight stored, long headSize)
     {
         for (long row = from; row < to; row++, destination += Columns)
         {
-            long within = row % headSize, source = row - within + within % _half * 2 + within / _half;
+            long source = InFile(row, headSize);
             stored.Expand(source, source + 1, destination);
         }
     }

@@ -94,6 +94,16 @@ public sealed unsafe class GgufFile : IWeightSource
     /// <summary>The address of a tensor's first block.</summary>
     internal byte* Start(GgufTensor entry) => _file.Start + entry.Offset;
 
+    /// <summary>Bytes in the file.</summary>
+    internal long Length => _file.Length;
+
+    /// <summary>Writes the bytes [from, to) of the file, as they lie there.</summary>
+    internal void CopyTo(Stream stream, long from, long to)
+    {
+        const int portion = 1 << 24;
+        for (; from < to; from += portion) stream.Write(_file.Span(from, (int)Math.Min(portion, to - from)));
+    }
+
     /// <summary>The error for a tensor whose type has no decoder.</summary>
     internal BadInputException NotRead(GgufTensor entry)
         => new("this tensor type is not read", entry.Type.Name, $"{Path}: {entry.Name}", "one of " + string.Join(", ", GgufType.ReadableNames), "Quantise the model to one of these types.");

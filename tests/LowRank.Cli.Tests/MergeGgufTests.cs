@@ -1,0 +1,115 @@
+using LowRank.Models;
+using LowRank.TestKit;
+using static TorchSharp.torch;
+
+namespace LowRank.Cli.Tests;
+
+/// <summary>`merge --requantize` over a GGUF base: a GGUF file comes out, and everything else is refused with what to do.</summary>
+public sealed class MergeGgufTests : IDisposable
+{
+    private readonly string _folder = Paths.Temporary(), _base, _adapter;
+
+    public MergeGgufTests()
+    {
+        _base = GgufTiny.Save("llama", ["Q4_K", "Q6_K", "Q8_0", "Q4_1"], head: true);
+        _adapter = Adapter(_base, "adapter", Selector.Of("q_proj", "up_proj"));
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+
+    private string Adapter(string model, string name, Selector targets)
+    {
+        using var lm = ModelLoader.Load(model);
+        var host = AdapterHost.Attach(lm);
+        host.Add(name, new LoraConfig { Rank = 4, Alpha = 8, Initialisation = LoraInitialisation.None, TargetModules = targets, BaseModel = model }, 1, "llama").Save(At(name));
+        host.Detach();
+        return At(name);
+    }
+
+    private Program.Outcome Merge(string output, params string[] more) => Program.Run(["merge", "--model", _base, "--adapter", _adapter, "--output", output, .. more]);
+
+    [Fact]
+    public void The_file_written_is_the_merge_in_memory()
+    {
+        string merged = At("merged.gguf");
+        var json = Merge(merged, "--requantize", "--json").Good().Json;
+        Assert.Equal((merged, 4), ((string?)json["output"], (int)json["merged_parameters"]!));
+        Assert.InRange((double)json["rms_rounding_error"]!, 1e-4, 0.2);
+        Assert.InRange((double)json["rounding_of_delta"]!, (double)json["rms_rounding_error"]!, 100);
+        using var scope = NewDisposeScope();
+        using var plain = no_grad();
+        var ids = tensor(new long[] { 3, 50, 7, 9 }, [1, 4]);
+        using CausalLM written = ModelLoader.Load(merged, quantize: "keep"), model = ModelLoader.Load(_base, quantize: "keep");
+        var host = AdapterHost.Attach(model);
+        host.Load("a", _adapter);
+        host.Activate(("a", 1.0));
+        Tensor attached = model.call(ids);
+        host.Merge(QuantizedMerge.SameKind);
+        Assert.Equal(model.call(ids).data<float>().ToArray(), written.call(ids).data<float>().ToArray());
+        Assert.True(attached.sub(written.call(ids)).abs().max().item<float>() > 1e-4); // rounded, not expanded
+        Assert.Equal(new FileInfo(_base).Length, new FileInfo(merged).Length);
+
+        byte[] first = File.ReadAllBytes(merged);
+        var exists = Merge(merged, "--requantize");
+        Assert.Equal(2, exists.Code);
+        Assert.Contains("--force", exists.Error);
+        Assert.Contains("of the weights", Merge(merged, "--requantize", "--force", "--quantize", "keep").Good().Out);
+        Assert.Equal(first, File.ReadAllBytes(merged));
+        Merge(At("expanded")).Good(); // without --requantize a folder, as ever
+        Assert.True(File.Exists(Path.Combine(At("expanded"), "model.safetensors")));
+    }
+
+    [Fact]
+    public void What_cannot_be_written_is_refused_before_any_work_with_a_remedy()
+    {
+        string hugging = Paths.Golden("models/llama"), merged = At("merged.gguf");
+        byte[] bytes = File.ReadAllBytes(_base);
+        foreach (var (arguments, expected) in ((string[], string[])[])
+        [
+            (["--output", merged], ["not available yet without --requantize", "a folder", "--requantize is given"]),
+            (["--output", merged, "--requantize", "--model", hugging], ["not available yet over a base that is no GGUF file", "--model is one"]),
+            (["--output", merged, "--requantize", "--quantize", "q4_0"], ["--quantize", "q4_0", "own types"]),
+            (["--output", merged, "--requantize", "--quantize", "none"], ["--quantize", "none", "own types"]),
+            (["--output", merged, "--requantize", "--dtype", "bfloat16"], ["--dtype", "own types"]),
+            (["--output", At("folder"), "--requantize"], ["folder", "a file that ends in .gguf", "leave --requantize out"]),
+            (["--output", At("folder"), "--requantize", "--quantize", "keep"], ["folder", "a file that ends in .gguf"]),
+            (["--output", _base, "--requantize"], ["model.gguf", "the output is the file that is read"]),
+            (["--output", _base, "--requantize", "--force"], ["model.gguf", "the output is the file that is read"]),
+        ])
+        {
+            var outcome = Program.Run(["merge", "--adapter", _adapter, .. arguments, .. arguments.Contains("--model") ? (string[])[] : ["--model", _base]]);
+            Assert.True(outcome.Code == 2, string.Join(' ', arguments) + outcome.Error);
+            Assert.All(expected, e => Assert.Contains(e, outcome.Error, StringComparison.OrdinalIgnoreCase));
+            Assert.Equal([_adapter], Directory.GetFileSystemEntries(_folder));
+        }
+        Assert.Equal(bytes, File.ReadAllBytes(_base));
+    }
+
+    [Fact]
+    public void What_the_file_has_no_place_or_no_quantiser_for_is_refused_and_leaves_nothing()
+    {
+        foreach (var (model, targets, expected) in ((string, Selector, string)[])
+        [
+            (GgufTiny.Save("llama", ["IQ4_NL"]), Selector.Of("q_proj"), "iq4_nl"),
+            (GgufTiny.Save("llama", ["Q8_0"]), Selector.Of("embed_tokens"), "one tensor in the file"),
+        ])
+        {
+            string adapter = Adapter(model, "for-" + expected.Replace(' ', '-'), targets);
+            var outcome = Program.Run("merge", "--model", model, "--adapter", adapter, "--requantize", "--output", At("merged.gguf"), "--json");
+            Assert.Equal(2, outcome.Code);
+            Assert.Contains(expected, outcome.Error);
+            World.HasKeys(outcome.Json["error"], "message", "value", "place", "expected", "remedy");
+            Assert.Empty(Directory.GetFileSystemEntries(_folder, "merged*"));
+        }
+    }
+
+    [Fact]
+    public void Bitsandbytes_kinds_over_a_gguf_base_still_go_into_folders()
+    {
+        Merge(At("nf4"), "--requantize", "--quantize", "nf4").Good();
+        using var model = ModelLoader.Load(At("nf4"));
+        Assert.Equal("nf4", model.QuantizedWeights().First().Weight.Kind);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
