@@ -13,8 +13,10 @@ namespace LowRank.Bench;
 internal static class PlanBench
 {
     private const int Steps = 4;
+    private const string Dropout = "adapter.lora_dropout=0.05"; // the step by hand refuses it
 
     private static readonly string Outlet = Path.Combine(TestKit.Paths.Root, "src", "LowRank.Cli", "Assets", "outlet");
+    private static readonly string Gguf = Path.Combine(Environment.GetEnvironmentVariable("LOWRANK_SHARED") ?? Path.Combine(TestKit.Paths.Root, "..", "shared"), "models", "SmolLM2-135M-Instruct.Q4_1.gguf");
 
     /// <summary>A configuration.</summary>
     /// <param name="Name">Its name.</param>
@@ -22,7 +24,13 @@ internal static class PlanBench
     /// <param name="Rows">Rows of a step.</param>
     /// <param name="Length">Tokens of a row.</param>
     /// <param name="More">Further settings.</param>
-    private sealed record Case(string Name, string Shape, int Rows, int Length, params string[] More);
+    private sealed record Case(string Name, string Shape, int Rows, int Length, params string[] More)
+    {
+        /// <summary>False: automatic differentiation even where the step could be computed by hand.</summary>
+        public bool Fast { get; init; } = true;
+        /// <summary>Whether the rows are evaluated on after the steps.</summary>
+        public bool Evaluates { get; init; }
+    }
 
     private static readonly Case[] Cases =
     [
@@ -41,6 +49,19 @@ internal static class PlanBench
         new("smollm2-full", "smollm2-135m", 2, 256, "adapter=null"), // beyond the twelve, by name
         new("gpt2-1.1GB", "gpt2", 4, 256, "memory=1GB"),
         new("smollm2-dora", "smollm2-135m", 2, 256, "adapter.use_dora=true"),
+        new("autograd", "smollm2-135m", 2, 256) { Fast = false },
+        new("nf4-autograd", "smollm2-135m", 2, 256, "quantize=nf4") { Fast = false },
+        new("gguf-autograd", "gguf", 2, 256) { Fast = false },
+        new("dropout", "smollm2-135m", 2, 256, Dropout),
+        new("nf4-dropout", "smollm2-135m", 2, 256, "quantize=nf4", Dropout),
+        new("gguf-dropout", "gguf", 2, 256, Dropout),
+        new("gguf-dropout-1GB", "gguf", 4, 512, Dropout, "memory=1GB"),
+        new("gguf", "gguf", 2, 256),
+        new("eval", "smollm2-135m", 2, 256) { Evaluates = true },
+        new("nf4-eval", "smollm2-135m", 2, 256, "quantize=nf4") { Evaluates = true },
+        new("gguf-eval", "gguf", 2, 256) { Evaluates = true },
+        new("gguf-eval-0.9GB", "gguf", 2, 256, "memory=0.9GB") { Evaluates = true },
+        new("gguf-dropout-eval", "gguf", 2, 256, Dropout) { Evaluates = true },
     ];
 
     /// <summary>Runs the named configurations (none: the first twelve) and prints a table.</summary>
@@ -55,8 +76,8 @@ internal static class PlanBench
             Say($"{"",-15} {"plan",7} {"measured",9} {"ratio",6} {"plan",8} {"measured",8} {"ratio",6}");
             foreach (var one in names.Count == 0 ? Cases[..12] : names.Select(n => Cases.First(c => c.Name == n)))
             {
-                string model = one.Shape == "outlet" ? Outlet : Path.Combine(folder, one.Shape);
-                if (one.Shape != "outlet" && !Directory.Exists(model)) RandomModel.Write(model, PublishedShapes.Config(one.Shape));
+                string model = one.Shape switch { "outlet" => Outlet, "gguf" => Gguf, _ => Path.Combine(folder, one.Shape) };
+                if (one.Shape is not ("outlet" or "gguf") && !Directory.Exists(model)) RandomModel.Write(model, PublishedShapes.Config(one.Shape));
                 var planned = Own("plan-of", one.Name, model);
                 var measured = Own("run-of", one.Name, model);
                 double Of(JsonObject o, string key) => (double)o[key]!;
@@ -76,9 +97,9 @@ internal static class PlanBench
         var one = Cases.First(c => c.Name == name);
         var settings = Of(one, path);
         bool quantizes = settings.Quantize is not null;
-        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, CPU), CPU, quantizes ? QuantizeChoice.Keep : null);
+        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, CPU), CPU, quantizes ? QuantizeChoice.Keep : settings.QuantizeOn(CPU));
         var adapter = AdapterOf(model, settings);
-        var plan = Planner.Make(model, adapter, new(settings, one.Rows, one.Length) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = settings.Quantize });
+        var plan = Planner.Make(model, adapter, new(settings, one.Rows, one.Length) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = settings.Quantize, AllowFast = one.Fast });
         Console.WriteLine(new JsonObject
         {
             ["peak"] = plan.PeakBytes, ["seconds"] = plan.StepSeconds, ["text"] = plan.Describe(),
@@ -102,16 +123,18 @@ internal static class PlanBench
             StepClock.Enabled = true;
             var into = new RunFolder(Path.Combine(folder, "run"));
             into.Begin(settings, force: false);
-            var trainer = new Trainer(settings, model, adapter is null ? new FullTrainable(model) : new AdapterTrainable(model, adapter), rows, null, into)
+            var trainer = new Trainer(settings, model, adapter is null ? new FullTrainable(model) : new AdapterTrainable(model, adapter), rows, one.Evaluates ? rows : null, into, one.Fast)
             {
-                OnStep = log => { parts.Add(StepClock.Take()); logs.Add(log); },
+                OnStep = log => { Console.Error.WriteLine("step end: " + Dbg.Text()); parts.Add(StepClock.Take()); logs.Add(log); },
             };
             long before = Processor.Memory;
+            using var dbg = new Dbg();
             trainer.Run(save: false);
+            dbg.Stop();
             int best = Enumerable.Range(1, logs.Count - 1).MinBy(i => logs[i].Seconds);
             Console.WriteLine(new JsonObject
             {
-                ["peak"] = logs[^1].PeakMemory, ["seconds"] = logs[best].Seconds, ["before"] = before, ["files"] = Processor.MemoryOfFiles(path), ["path"] = trainer.Path, ["expected"] = trainer.Plan?.PeakBytes, ["choice"] = trainer.Plan?.Describe(),
+                ["peak"] = Processor.PeakMemory, ["steps"] = logs[^1].PeakMemory, ["seconds"] = logs[best].Seconds, ["before"] = before, ["files"] = Processor.MemoryOfFiles(path), ["path"] = trainer.Path, ["expected"] = trainer.Plan?.PeakBytes, ["choice"] = trainer.Plan?.Describe(),
                 ["parts"] = new JsonObject(parts[best].Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Math.Round(p.Value, 4)))),
             }.ToJsonString());
         }
@@ -131,7 +154,8 @@ internal static class PlanBench
     {
         JsonObject tree = new() { ["model"] = model, ["batch_size"] = one.Rows, ["max_length"] = one.Length, ["max_steps"] = Steps };
         foreach (string assignment in one.More) SettingsBinder.Set(tree, assignment);
-        return SettingsBinder.Bind(tree, needsData: false);
+        var settings = SettingsBinder.Bind(tree, needsData: false);
+        return one.Evaluates ? settings with { EvalData = model } : settings; // a plan counts an evaluation where there is data for one
     }
 
     private static JsonObject Own(string verb, string name, string model)
@@ -142,4 +166,27 @@ internal static class PlanBench
         process.WaitForExit();
         return process.ExitCode == 0 ? JsonNode.Parse(text)!.AsObject() : throw new InvalidOperationException($"{verb} {name} ended with exit code {process.ExitCode.ToString(CultureInfo.InvariantCulture)}");
     }
+}
+
+internal sealed partial class Dbg : IDisposable
+{
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+    public struct Info { public nuint arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost; }
+    [System.Runtime.InteropServices.LibraryImport("libc")] private static partial Info mallinfo2();
+    private readonly Thread _t; private volatile bool _stop; private long _live, _rss; private string _at = "", _atLive = "";
+    public Dbg() { _t = new Thread(() => { while (!_stop) { Sample(); Thread.Sleep(1); } }); _t.Start(); }
+    public static string Text() { var m = mallinfo2(); return $"arena {m.arena/1e6:0} used {m.uordblks/1e6:0} free {m.fordblks/1e6:0} keepcost {m.keepcost/1e6:0} chunks {m.ordblks} mmapped {m.hblkhd/1e6:0}/{m.hblks}"; }
+    private readonly long _start = System.Diagnostics.Stopwatch.GetTimestamp(); private long _last;
+    private void Sample()
+    {
+        var m = mallinfo2(); long rss = long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], CultureInfo.InvariantCulture) * 4096;
+        long live = (long)(m.uordblks + m.hblkhd);
+        string text = $"rss {rss/1e6:0} live {live/1e6:0} (arena {m.arena/1e6:0} used {m.uordblks/1e6:0} free {m.fordblks/1e6:0} mmapped {m.hblkhd/1e6:0}/{m.hblks}) gc {GC.GetTotalMemory(false)/1e6:0}";
+        long now = (long)System.Diagnostics.Stopwatch.GetElapsedTime(_start).TotalMilliseconds;
+        if (now > _last + 40) { _last = now; Console.Error.WriteLine($"{now} {text} keep {m.keepcost/1e6:0}"); }
+        if (live > _live) { _live = live; _atLive = text; }
+        if (rss > _rss) { _rss = rss; _at = text; }
+    }
+    public void Stop() { _stop = true; _t.Join(); Console.Error.WriteLine("max rss: " + _at); Console.Error.WriteLine("max live: " + _atLive); }
+    public void Dispose() { }
 }
