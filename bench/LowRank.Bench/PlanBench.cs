@@ -57,6 +57,20 @@ internal static class PlanBench
         new("gguf-dropout", "gguf", 2, 256, Dropout),
         new("gguf-dropout-1GB", "gguf", 4, 512, Dropout, "memory=1GB"),
         new("gguf", "gguf", 2, 256),
+        new("x-4x512", "gguf", 4, 512) { Fast = false },
+        new("x-8x128", "gguf", 8, 128) { Fast = false },
+        new("x-1x1024", "smollm2-135m", 1, 1024) { Fast = false },
+        new("x-float32", "gguf", 2, 256, "dtype=float32") { Fast = false },
+        new("x-float32-dropout", "gguf", 2, 256, "dtype=float32", Dropout),
+        new("x-gpt2", "gpt2", 2, 256) { Fast = false },
+        new("x-gpt2-dropout", "gpt2", 2, 256, Dropout),
+        new("x-4x512-dropout", "gguf", 4, 512, Dropout),
+        new("x-again", "gguf", 4, 512, "gradient_checkpointing=true") { Fast = false },
+        new("x-again-dropout", "gguf", 4, 512, "gradient_checkpointing=true", Dropout),
+        new("x-1x64", "gguf", 1, 64) { Fast = false },
+        new("x-outlet", "outlet", 16, 80) { Fast = false },
+        new("x-outlet-dropout", "outlet", 16, 80, Dropout),
+        new("x-qv", "gguf", 2, 256, "adapter.target_modules=[q_proj, v_proj]", Dropout),
         new("eval", "smollm2-135m", 2, 256) { Evaluates = true },
         new("nf4-eval", "smollm2-135m", 2, 256, "quantize=nf4") { Evaluates = true },
         new("gguf-eval", "gguf", 2, 256) { Evaluates = true },
@@ -125,12 +139,10 @@ internal static class PlanBench
             into.Begin(settings, force: false);
             var trainer = new Trainer(settings, model, adapter is null ? new FullTrainable(model) : new AdapterTrainable(model, adapter), rows, one.Evaluates ? rows : null, into, one.Fast)
             {
-                OnStep = log => { Console.Error.WriteLine("step end: " + Dbg.Text()); parts.Add(StepClock.Take()); logs.Add(log); },
+                OnStep = log => { parts.Add(StepClock.Take()); logs.Add(log); },
             };
             long before = Processor.Memory;
-            using var dbg = new Dbg();
             trainer.Run(save: false);
-            dbg.Stop();
             int best = Enumerable.Range(1, logs.Count - 1).MinBy(i => logs[i].Seconds);
             Console.WriteLine(new JsonObject
             {
@@ -166,27 +178,4 @@ internal static class PlanBench
         process.WaitForExit();
         return process.ExitCode == 0 ? JsonNode.Parse(text)!.AsObject() : throw new InvalidOperationException($"{verb} {name} ended with exit code {process.ExitCode.ToString(CultureInfo.InvariantCulture)}");
     }
-}
-
-internal sealed partial class Dbg : IDisposable
-{
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
-    public struct Info { public nuint arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost; }
-    [System.Runtime.InteropServices.LibraryImport("libc")] private static partial Info mallinfo2();
-    private readonly Thread _t; private volatile bool _stop; private long _live, _rss; private string _at = "", _atLive = "";
-    public Dbg() { _t = new Thread(() => { while (!_stop) { Sample(); Thread.Sleep(1); } }); _t.Start(); }
-    public static string Text() { var m = mallinfo2(); return $"arena {m.arena/1e6:0} used {m.uordblks/1e6:0} free {m.fordblks/1e6:0} keepcost {m.keepcost/1e6:0} chunks {m.ordblks} mmapped {m.hblkhd/1e6:0}/{m.hblks}"; }
-    private readonly long _start = System.Diagnostics.Stopwatch.GetTimestamp(); private long _last;
-    private void Sample()
-    {
-        var m = mallinfo2(); long rss = long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], CultureInfo.InvariantCulture) * 4096;
-        long live = (long)(m.uordblks + m.hblkhd);
-        string text = $"rss {rss/1e6:0} live {live/1e6:0} (arena {m.arena/1e6:0} used {m.uordblks/1e6:0} free {m.fordblks/1e6:0} mmapped {m.hblkhd/1e6:0}/{m.hblks}) gc {GC.GetTotalMemory(false)/1e6:0}";
-        long now = (long)System.Diagnostics.Stopwatch.GetElapsedTime(_start).TotalMilliseconds;
-        if (now > _last + 40) { _last = now; Console.Error.WriteLine($"{now} {text} keep {m.keepcost/1e6:0}"); }
-        if (live > _live) { _live = live; _atLive = text; }
-        if (rss > _rss) { _rss = rss; _at = text; }
-    }
-    public void Stop() { _stop = true; _t.Join(); Console.Error.WriteLine("max rss: " + _at); Console.Error.WriteLine("max live: " + _atLive); }
-    public void Dispose() { }
 }

@@ -6,17 +6,14 @@ namespace LowRank.Tensors;
 /// </summary>
 internal sealed unsafe class ExpansionBuffer
 {
-    /// <summary>The most that is kept. What is larger libtorch has pages for, which it gives back (<see cref="NativeMemory"/>).</summary>
-    public const long Most = NativeMemory.LargeBlock;
-
     [ThreadStatic] private static ExpansionBuffer? _own;
 
     private WeightMemory? _memory; // its finaliser frees it when the thread is gone
 
-    /// <summary>At least so many bytes, the same each time; null where they are more than is kept.</summary>
+    /// <summary>At least so many bytes, the same each time; null from <see cref="QuantizedWeight.LargestTransient"/> on, where libtorch's blocks have pages of their own.</summary>
     public static byte* Take(long bytes)
     {
-        if (bytes >= Most) return null;
+        if (bytes >= QuantizedWeight.LargestTransient) return null;
         var own = _own ??= new();
         if (own._memory is null || own._memory.Length < bytes)
         {

@@ -38,6 +38,9 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
     internal void ExpandAll(float* destination)
         => Parallel.For(0, (int)((Rows + Portion - 1) / Portion), p => Expand(p * Portion, Math.Min(Rows, (p + 1) * Portion), destination + p * Portion * Columns));
 
+    /// <summary>Bytes from which an expansion for one use has memory of its own, that goes back to the system with it.</summary>
+    public const long LargestTransient = NativeMemory.LargeBlock;
+
     /// <summary>
     /// The whole matrix for one use: a view of memory that each thread has for it, valid until the thread's next one, where it fits, else a new tensor. In the current dispose scope;
     /// nothing may keep it, a graph least of all.
