@@ -70,7 +70,7 @@ public static class Planner
         [
             ("runtime", request.Runtime ?? Runtime + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
             ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
-            ("output layer", OutputBytes(model, (long)request.Rows * request.Length, 3, 2)),
+            ("output layer", OutputBytes(model, (long)request.Rows * request.Length, 3, 2) + (full ? 0 : HeapLogits(model, (long)request.Rows * request.Length))),
         ];
         if (!full && BufferBytes(model) is > 0 and var expanded) memory.Add(("scratch", expanded));
         long rest = memory.Sum(m => m.Item2);
@@ -98,12 +98,13 @@ public static class Planner
                 double share = request.Limit is null ? 0.9 : 1.05; // runs of one configuration differ by a tenth, as the allocator has it; under a limit the upper end counts
                 return (long)(share * size * (again ? numbers * 3 / 2 : blocks * numbers) + (again ? share * (blocks + 2) * states : 0));
             }
-            double block = numbers * (0.95 * size + 0.8) + DroppedNumbers(model, adapter!) * tokens * size * 1.75 / blocks;
-            return (long)((HeapMargin + (again ? 4 * block + (blocks + 2) * states : blocks * block)) * (request.Limit is null ? 1 : 1.1));
+            double block = numbers * (1.065 * size + 0.5) + DroppedNumbers(model, adapter!) * tokens * size * 1.75 / blocks;
+            double all = again ? Math.Min(3, blocks - 0.5) * block + (blocks + 2) * states : blocks * block; // one block run again, and its gradients
+            return (long)((HeapMargin + all) * (request.Limit is null ? 1 : 1.1));
         }
     }
 
-    private const long HeapMargin = 65L << 20; // the heap grows by as much at once
+    private const long HeapMargin = 35L << 20; // half of what the heap grows by at once
 
     /// <summary>Numbers of a token that go through dropout, all adapted layers together: each layer has its own mask and its own input.</summary>
     private static long DroppedNumbers(CausalLM model, Adapter adapter)
@@ -117,7 +118,7 @@ public static class Planner
     private static long EvaluationBytes(CausalLM model, int length)
     {
         long size = Size(model), tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
-        return HeapMargin + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
+        return 2 * HeapMargin + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
             + 3 * tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
             + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + BufferBytes(model);
     }
@@ -130,6 +131,10 @@ public static class Planner
         long logits = Math.Min(TargetLoss.ChunkRows(model.Spec), tokens) * model.Spec.VocabularySize;
         return Math.Max(wide * logits * sizeof(float), model.Projections().Max(p => Expanded(model, p.Module)) + narrow * logits * Size(model));
     }
+
+    /// <summary>What the logits and their gradients in the dtype computed in take of the heap, on top of what graphs keep, where they are too small for pages of their own.</summary>
+    private static long HeapLogits(CausalLM model, long tokens)
+        => Math.Min(TargetLoss.ChunkRows(model.Spec), tokens) * model.Spec.VocabularySize * Size(model) is var bytes && bytes < QuantizedWeight.LargestTransient ? 4 * bytes : 0;
 
     /// <summary>Bytes of the buffer that matrices in blocks are expanded into; larger ones have memory of their own while they are used.</summary>
     private static long BufferBytes(CausalLM model) => model.Projections().Max(p => Expanded(model, p.Module) is var bytes && bytes < QuantizedWeight.LargestTransient ? bytes : 0);
