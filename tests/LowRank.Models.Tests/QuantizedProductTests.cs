@@ -25,7 +25,7 @@ public class QuantizedProductTests
         long held = Processor.AnonymousMemory.Value - before;
         Assert.True(held < largest + 8_000_000, $"{held:n0} bytes more are held after {layers} products, the largest matrix has {largest:n0}");
 
-        var sum = graph.Select(y => y.to(ScalarType.Float32).square().sum()).Aggregate((a, b) => a.Plus(b));
+        var sum = graph.Select(y => y.to(ScalarType.Float32).Squared().sum()).Aggregate((a, b) => a.Plus(b));
         sum.backward();
         held = Processor.AnonymousMemory.Value - before;
         Assert.True(held < largest + 12_000_000, $"{held:n0} bytes more are held after the backward pass");
@@ -39,7 +39,7 @@ public class QuantizedProductTests
     public void Values_and_gradients_are_those_of_the_expanded_matrices(ScalarType dtype, bool transposed)
     {
         using var scope = NewDisposeScope();
-        using QuantizedWeight first = QuantizedKinds.Quantize("nf4", randn(192, 192).mul(3)), second = QuantizedKinds.Quantize("int8", randn(192, 192));
+        using QuantizedWeight first = QuantizedKinds.Quantize("nf4", randn(192, 192).mul(Scalars.Of(3.0))), second = QuantizedKinds.Quantize("int8", randn(192, 192));
         var fault = new QuantizedProduct.Fault();
         Tensor x = randn(3, 5, 192).to(dtype), mine = x.clone().requires_grad_(true), theirs = x.clone().requires_grad_(true), bias = randn(192).to(dtype);
         // The second product expands into what the first was multiplied with; the backward pass comes back to the first.

@@ -67,8 +67,11 @@ public unsafe class QuantizedKindsTests
         Tensor wide = large.Transient(ScalarType.Float32), again = large.Transient(ScalarType.Float32);
         Assert.True(wide.NumberOfElements * sizeof(float) >= QuantizedWeight.LargestTransient && NativeTensors.DataPointer(wide) != NativeTensors.DataPointer(again));
         Same(wide, again);
-        var other = Task.Factory.StartNew(() => (nint)ExpansionBuffer.Take(1000), default, TaskCreationOptions.LongRunning, TaskScheduler.Default); // a thread of its own
-        Assert.NotEqual((nint)ExpansionBuffer.Take(1000), other.GetAwaiter().GetResult());
+        nint own = (nint)ExpansionBuffer.Take(1000), others = own;
+        var thread = new Thread(() => others = (nint)ExpansionBuffer.Take(1000));
+        thread.Start();
+        thread.Join();
+        Assert.NotEqual(own, others);
     }
 
     private static void Same(Tensor expected, Tensor actual)

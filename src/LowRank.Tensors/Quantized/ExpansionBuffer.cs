@@ -2,7 +2,7 @@ namespace LowRank.Tensors;
 
 /// <summary>
 /// A thread's memory for matrices that are expanded, multiplied with and forgotten: one block that grows to the largest of them. Tensors of libtorch's instead, of every size in turn between those that a
-/// graph keeps, leave holes in glibc's heap: a tenth of a training step's peak.
+/// graph keeps, leave holes in glibc's heap.
 /// </summary>
 internal sealed unsafe class ExpansionBuffer
 {

@@ -118,7 +118,7 @@ public static class Planner
     private static long EvaluationBytes(CausalLM model, int length)
     {
         long size = Size(model), tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
-        return 2 * HeapMargin + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
+        return HeapMargin * 3 / 2 + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
             + 3 * tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
             + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + BufferBytes(model);
     }
