@@ -13,8 +13,10 @@ namespace LowRank.Bench;
 internal static class PlanBench
 {
     private const int Steps = 4;
+    private const string Dropout = "adapter.lora_dropout=0.05"; // the step by hand refuses it
 
     private static readonly string Outlet = Path.Combine(TestKit.Paths.Root, "src", "LowRank.Cli", "Assets", "outlet");
+    private static readonly string Gguf = Path.Combine(Environment.GetEnvironmentVariable("LOWRANK_SHARED") ?? Path.Combine(TestKit.Paths.Root, "..", "shared"), "models", "SmolLM2-135M-Instruct.Q4_1.gguf");
 
     /// <summary>A configuration.</summary>
     /// <param name="Name">Its name.</param>
@@ -22,7 +24,13 @@ internal static class PlanBench
     /// <param name="Rows">Rows of a step.</param>
     /// <param name="Length">Tokens of a row.</param>
     /// <param name="More">Further settings.</param>
-    private sealed record Case(string Name, string Shape, int Rows, int Length, params string[] More);
+    private sealed record Case(string Name, string Shape, int Rows, int Length, params string[] More)
+    {
+        /// <summary>False: automatic differentiation even where the step could be computed by hand.</summary>
+        public bool Fast { get; init; } = true;
+        /// <summary>Whether the rows are evaluated on after the steps.</summary>
+        public bool Evaluates { get; init; }
+    }
 
     private static readonly Case[] Cases =
     [
@@ -41,6 +49,23 @@ internal static class PlanBench
         new("smollm2-full", "smollm2-135m", 2, 256, "adapter=null"), // beyond the twelve, by name
         new("gpt2-1.1GB", "gpt2", 4, 256, "memory=1GB"),
         new("smollm2-dora", "smollm2-135m", 2, 256, "adapter.use_dora=true"),
+        new("autograd", "smollm2-135m", 2, 256) { Fast = false },
+        new("nf4-autograd", "smollm2-135m", 2, 256, "quantize=nf4") { Fast = false },
+        new("gguf-autograd", "gguf", 2, 256) { Fast = false },
+        new("dropout", "smollm2-135m", 2, 256, Dropout),
+        new("nf4-dropout", "smollm2-135m", 2, 256, "quantize=nf4", Dropout),
+        new("gguf-dropout", "gguf", 2, 256, Dropout),
+        new("gguf-dropout-1GB", "gguf", 4, 512, Dropout, "memory=1GB"),
+        new("gguf", "gguf", 2, 256),
+        new("gguf-autograd-4x512", "gguf", 4, 512) { Fast = false },
+        new("gguf-again", "gguf", 4, 512, "gradient_checkpointing=true") { Fast = false },
+        new("gguf-autograd-1x64", "gguf", 1, 64) { Fast = false },
+        new("gguf-qv-dropout", "gguf", 2, 256, "adapter.target_modules=[q_proj, v_proj]", Dropout),
+        new("eval", "smollm2-135m", 2, 256) { Evaluates = true },
+        new("nf4-eval", "smollm2-135m", 2, 256, "quantize=nf4") { Evaluates = true },
+        new("gguf-eval", "gguf", 2, 256) { Evaluates = true },
+        new("gguf-eval-0.9GB", "gguf", 2, 256, "memory=0.9GB") { Evaluates = true },
+        new("gguf-dropout-eval", "gguf", 2, 256, Dropout) { Evaluates = true },
     ];
 
     /// <summary>Runs the named configurations (none: the first twelve) and prints a table.</summary>
@@ -55,8 +80,8 @@ internal static class PlanBench
             Say($"{"",-15} {"plan",7} {"measured",9} {"ratio",6} {"plan",8} {"measured",8} {"ratio",6}");
             foreach (var one in names.Count == 0 ? Cases[..12] : names.Select(n => Cases.First(c => c.Name == n)))
             {
-                string model = one.Shape == "outlet" ? Outlet : Path.Combine(folder, one.Shape);
-                if (one.Shape != "outlet" && !Directory.Exists(model)) RandomModel.Write(model, PublishedShapes.Config(one.Shape));
+                string model = one.Shape switch { "outlet" => Outlet, "gguf" => Gguf, _ => Path.Combine(folder, one.Shape) };
+                if (one.Shape is not ("outlet" or "gguf") && !Directory.Exists(model)) RandomModel.Write(model, PublishedShapes.Config(one.Shape));
                 var planned = Own("plan-of", one.Name, model);
                 var measured = Own("run-of", one.Name, model);
                 double Of(JsonObject o, string key) => (double)o[key]!;
@@ -76,9 +101,9 @@ internal static class PlanBench
         var one = Cases.First(c => c.Name == name);
         var settings = Of(one, path);
         bool quantizes = settings.Quantize is not null;
-        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, CPU), CPU, quantizes ? QuantizeChoice.Keep : null);
+        using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, CPU), CPU, quantizes ? QuantizeChoice.Keep : settings.QuantizeOn(CPU));
         var adapter = AdapterOf(model, settings);
-        var plan = Planner.Make(model, adapter, new(settings, one.Rows, one.Length) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = settings.Quantize });
+        var plan = Planner.Make(model, adapter, new(settings, one.Rows, one.Length) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = settings.Quantize, AllowFast = one.Fast });
         Console.WriteLine(new JsonObject
         {
             ["peak"] = plan.PeakBytes, ["seconds"] = plan.StepSeconds, ["text"] = plan.Describe(),
@@ -102,7 +127,7 @@ internal static class PlanBench
             StepClock.Enabled = true;
             var into = new RunFolder(Path.Combine(folder, "run"));
             into.Begin(settings, force: false);
-            var trainer = new Trainer(settings, model, adapter is null ? new FullTrainable(model) : new AdapterTrainable(model, adapter), rows, null, into)
+            var trainer = new Trainer(settings, model, adapter is null ? new FullTrainable(model) : new AdapterTrainable(model, adapter), rows, one.Evaluates ? rows : null, into, one.Fast)
             {
                 OnStep = log => { parts.Add(StepClock.Take()); logs.Add(log); },
             };
@@ -111,7 +136,7 @@ internal static class PlanBench
             int best = Enumerable.Range(1, logs.Count - 1).MinBy(i => logs[i].Seconds);
             Console.WriteLine(new JsonObject
             {
-                ["peak"] = logs[^1].PeakMemory, ["seconds"] = logs[best].Seconds, ["before"] = before, ["files"] = Processor.MemoryOfFiles(path), ["path"] = trainer.Path, ["expected"] = trainer.Plan?.PeakBytes, ["choice"] = trainer.Plan?.Describe(),
+                ["peak"] = Processor.PeakMemory, ["steps"] = logs[^1].PeakMemory, ["seconds"] = logs[best].Seconds, ["before"] = before, ["files"] = Processor.MemoryOfFiles(path), ["path"] = trainer.Path, ["expected"] = trainer.Plan?.PeakBytes, ["choice"] = trainer.Plan?.Describe(),
                 ["parts"] = new JsonObject(parts[best].Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Math.Round(p.Value, 4)))),
             }.ToJsonString());
         }
@@ -131,7 +156,8 @@ internal static class PlanBench
     {
         JsonObject tree = new() { ["model"] = model, ["batch_size"] = one.Rows, ["max_length"] = one.Length, ["max_steps"] = Steps };
         foreach (string assignment in one.More) SettingsBinder.Set(tree, assignment);
-        return SettingsBinder.Bind(tree, needsData: false);
+        var settings = SettingsBinder.Bind(tree, needsData: false);
+        return one.Evaluates ? settings with { EvalData = model } : settings; // a plan counts an evaluation where there is data for one
     }
 
     private static JsonObject Own(string verb, string name, string model)

@@ -15,6 +15,9 @@ internal static partial class NativeMemory
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMaximum = -8;
     private const int NotNeeded = 4; // MADV_DONTNEED
 
+    /// <summary>From here on a block has pages of its own, which go back to the system with it.</summary>
+    internal const int LargeBlock = 32 << 20;
+
 #pragma warning disable CA2255 // must run before libtorch loads, whoever loads it
     [ModuleInitializer]
 #pragma warning restore CA2255
@@ -30,7 +33,7 @@ internal static partial class NativeMemory
         {
             // One arena: those of further threads are made of 64 MB heaps, in which tensors of changing sizes leave holes for ever.
             _ = mallopt(ArenaMaximum, 1);
-            _ = mallopt(MmapThreshold, 32 << 20);
+            _ = mallopt(MmapThreshold, LargeBlock);
             _ = mallopt(TrimThreshold, int.MaxValue);
             _ = mallopt(TopPad, 64 << 20);
         }

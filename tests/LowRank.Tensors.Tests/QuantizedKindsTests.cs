@@ -52,6 +52,28 @@ public unsafe class QuantizedKindsTests
         Same(direct.Dequantize(ScalarType.Float32), again.Dequantize(ScalarType.Float32));
     }
 
+    [Fact]
+    public void What_is_expanded_for_one_use_is_the_matrix_until_the_next_and_large_ones_keep_to_themselves()
+    {
+        using var scope = NewDisposeScope();
+        using QuantizedWeight a = QuantizedKinds.Quantize("nf4", randn(150, 256)), b = QuantizedKinds.Quantize("q8_0", randn(130, 128)), large = QuantizedKinds.Quantize("nf4", randn(4096, 2048));
+        foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float16])
+        {
+            Same(a.Dequantize(dtype), a.Transient(dtype));
+            Same(b.Dequantize(dtype), b.Transient(dtype));
+        }
+        Tensor first = a.Transient(ScalarType.Float32), second = b.Transient(ScalarType.BFloat16);
+        Assert.True(NativeTensors.DataPointer(first) == NativeTensors.DataPointer(second));
+        Tensor wide = large.Transient(ScalarType.Float32), again = large.Transient(ScalarType.Float32);
+        Assert.True(wide.NumberOfElements * sizeof(float) >= QuantizedWeight.LargestTransient && NativeTensors.DataPointer(wide) != NativeTensors.DataPointer(again));
+        Same(wide, again);
+        nint own = (nint)ExpansionBuffer.Take(1000), others = own;
+        var thread = new Thread(() => others = (nint)ExpansionBuffer.Take(1000));
+        thread.Start();
+        thread.Join();
+        Assert.NotEqual(own, others);
+    }
+
     private static void Same(Tensor expected, Tensor actual)
     {
         Assert.Equal(expected.dtype, actual.dtype);

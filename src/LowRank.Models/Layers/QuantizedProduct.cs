@@ -6,7 +6,7 @@ namespace LowRank.Models;
 
 /// <summary>
 /// x·Wᵀ over a frozen quantised W, whose graph keeps neither x nor an expanded W: the gradient with respect to x is g·W, and W is expanded again for it. Of many
-/// layers therefore one expansion is alive at a time, in both directions.
+/// layers therefore one expansion is alive at a time, in both directions, in memory that they share.
 /// </summary>
 internal sealed class QuantizedProduct : autograd.SingleTensorFunction<QuantizedProduct>
 {
@@ -81,14 +81,14 @@ internal sealed class QuantizedProduct : autograd.SingleTensorFunction<Quantized
         public Tensor Times(Tensor x)
         {
             using var scope = NewDisposeScope();
-            var weight = Weight.Dequantize(x.dtype).to(x.device);
+            var weight = Weight.Transient(x.dtype).to(x.device);
             return nn.functional.linear(x, Transposed ? weight.t() : weight, Bias).MoveToOuterDisposeScope();
         }
 
         public Tensor Back(Tensor gradient)
         {
             using var scope = NewDisposeScope();
-            var weight = Weight.Dequantize(gradient.dtype).to(gradient.device);
+            var weight = Weight.Transient(gradient.dtype).to(gradient.device);
             return gradient.matmul(Transposed ? weight.t() : weight).MoveToOuterDisposeScope();
         }
     }

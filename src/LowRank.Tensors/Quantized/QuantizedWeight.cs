@@ -38,25 +38,45 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
     internal void ExpandAll(float* destination)
         => Parallel.For(0, (int)((Rows + Portion - 1) / Portion), p => Expand(p * Portion, Math.Min(Rows, (p + 1) * Portion), destination + p * Portion * Columns));
 
+    /// <summary>Bytes from which an expansion for one use has memory of its own, that goes back to the system with it.</summary>
+    public const long LargestTransient = NativeMemory.LargeBlock;
+
+    /// <summary>
+    /// The whole matrix for one use: a view of memory that each thread has for it, valid until the thread's next one, where it fits, else a new tensor. In the current dispose scope;
+    /// nothing may keep it, a graph least of all.
+    /// </summary>
+    public Tensor Transient(ScalarType dtype)
+    {
+        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16)) return Dequantize(dtype);
+        byte* data = ExpansionBuffer.Take(Rows * Columns * (dtype == ScalarType.BFloat16 ? 2 : 4));
+        if (data is null) return Dequantize(dtype);
+        Fill(Rows, dtype, Expand, data);
+        return NativeTensors.View(data, [Rows, Columns], (int)dtype);
+    }
+
     private const long Portion = 64; // rows
 
     private delegate void Expansion(long from, long to, float* destination);
 
-    // Of bfloat16 a few rows at a time are expanded and rounded while they are in the first cache: the matrix is never there in float32.
     private Tensor Make(long count, ScalarType dtype, Expansion expand)
     {
         using var scope = NewDisposeScope();
-        bool narrow = dtype == ScalarType.BFloat16;
-        var result = empty(count, Columns, narrow ? dtype : ScalarType.Float32);
-        byte* data = NativeTensors.DataPointer(result);
-        var kernels = narrow ? Kernels.Of(dtype) : null;
+        var made = dtype == ScalarType.BFloat16 ? dtype : ScalarType.Float32;
+        var result = empty(count, Columns, made);
+        Fill(count, made, expand, NativeTensors.DataPointer(result));
+        return result.to(dtype).MoveToOuterDisposeScope();
+    }
+
+    // Of bfloat16 a few rows at a time are expanded and rounded while they are in the first cache: the matrix is never there in float32.
+    private void Fill(long count, ScalarType dtype, Expansion expand, byte* data)
+    {
+        var kernels = dtype == ScalarType.BFloat16 ? Kernels.Of(dtype) : null;
         Parallel.For(0, (int)((count + Portion - 1) / Portion), p =>
         {
             long from = p * Portion, to = Math.Min(count, from + Portion);
             if (kernels is null) expand(from, to, (float*)data + from * Columns);
             else Narrowed(kernels, from, to, expand, data);
         });
-        return result.to(dtype).MoveToOuterDisposeScope();
     }
 
     private void Narrowed(Kernels kernels, long from, long to, Expansion expand, byte* data)

@@ -7,7 +7,7 @@ namespace LowRank.Training;
 public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerprint)
 {
     private const int EvaluationBatchTokens = 4096;
-    /// <summary>Tokens of an evaluation's batch where memory is limited.</summary>
+    /// <summary>Tokens of an evaluation's batch on the CPU, where larger ones take memory and no less time.</summary>
     internal const int SmallEvaluationBatch = 1024;
     private const long LargeBytes = 64 << 20;
     private const string NoTokenizer = "rows of ids only";

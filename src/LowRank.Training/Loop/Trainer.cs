@@ -140,7 +140,7 @@ public sealed class Trainer
     {
         long start = Stopwatch.GetTimestamp();
         _trainable.SetTraining(false);
-        var batches = Plan is null ? _evalData!.ForEvaluation() : _evalData!.ForEvaluation(RowSet.SmallEvaluationBatch);
+        var batches = _model.Device.type == DeviceType.CPU ? _evalData!.ForEvaluation(RowSet.SmallEvaluationBatch) : _evalData!.ForEvaluation();
         var log = new EvalLog(step, Evaluator.Run(_model, batches, stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
         _trainable.SetTraining(true);
         if (stop.IsCancellationRequested) return; // unfinished: a resume does it again

@@ -61,7 +61,8 @@ public static class Planner
     private static RunPlan ByAutograd(CausalLM model, Adapter? adapter, PlanRequest request)
     {
         bool full = adapter is null;
-        int blocks = model.BlockCount, size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4;
+        int blocks = model.BlockCount;
+        long size = Size(model);
         long parameters = model.ParameterCount, trained = adapter?.ParameterCount ?? parameters;
         long copies = full ? size < 4 ? size * parameters : 0 : model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size;
         long tables = full ? (long)model.Spec.VocabularySize * model.Spec.HiddenSize * (size + 4) : 0; // the output layer's gradient, in both dtypes, while it is added to the embedding's
@@ -69,9 +70,9 @@ public static class Planner
         [
             ("runtime", request.Runtime ?? Runtime + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
             ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
-            ("output layer", Math.Min(TargetLoss.ChunkRows(model.Spec), (long)request.Rows * request.Length) * model.Spec.VocabularySize * (12 + 2 * size)),
+            ("output layer", OutputBytes(model, (long)request.Rows * request.Length, 3, 2) + (full ? 0 : HeapLogits(model, (long)request.Rows * request.Length))),
         ];
-        if (!full && ExpandedBytes(model, size) is > 0 and var expanded) memory.Add(("scratch", expanded));
+        if (!full && BufferBytes(model) is > 0 and var expanded) memory.Add(("scratch", expanded));
         long rest = memory.Sum(m => m.Item2);
         bool given = request.Settings.GradientCheckpointing;
         var choices = (given ? [true] : (bool[])[false, true]).SelectMany(again => Halves(request.Rows).Select(rows => (Rows: rows, Again: again))).ToList();
@@ -85,27 +86,60 @@ public static class Planner
             Time = request.Rates is { } rates ? StepCosts.ByAutograd(WorkOf(model, adapter, request, chosen.Item1 * request.Length, blocks, kept, false), rates) : [],
         };
 
-        // What graphs keep of a token: the inputs of projections and norms and what lies between, fitted on GPT-2's and SmolLM2's shapes.
+        // What graphs keep of a token: the inputs of projections and norms and what lies between. Fitted on GPT-2's and SmolLM2's shapes where all weights are trained, on SmolLM2's where adapters are. A third
+        // to a half of it is no tensor: the holes that libtorch's aligned blocks leave in glibc's heap.
         long Activations(int rows, bool again)
         {
             var a = model.Spec.Attention;
-            long tokens = (long)rows * request.Length, inner = model.Spec.Experts is { } e ? e.Expert.Size * (long)e.PerToken : model.Spec.FeedForward.Size;
-            long block = tokens * size * (8L * model.Spec.HiddenSize + 3L * (a.Heads + 2 * a.KeyHeads) * a.HeadSize + 5 * inner), states = tokens * size * model.Spec.HiddenSize;
-            double share = request.Limit is null ? 0.9 : 1.05; // runs of one configuration differ by a tenth, as the allocator has it; under a limit the upper end counts
-            return (long)(share * (again ? block * 3 / 2 + (blocks + 2) * states : blocks * block));
+            long tokens = (long)rows * request.Length, inner = model.Spec.Experts is { } e ? e.Expert.Size * (long)e.PerToken : model.Spec.FeedForward.Size, states = tokens * size * model.Spec.HiddenSize;
+            double numbers = tokens * (8.0 * model.Spec.HiddenSize + 3.0 * (a.Heads + 2 * a.KeyHeads) * a.HeadSize + 5 * inner);
+            if (full)
+            {
+                double share = request.Limit is null ? 0.9 : 1.05; // runs of one configuration differ by a tenth, as the allocator has it; under a limit the upper end counts
+                return (long)(share * size * (again ? numbers * 3 / 2 : blocks * numbers) + (again ? share * (blocks + 2) * states : 0));
+            }
+            double block = numbers * (1.065 * size + 0.5) + DroppedNumbers(model, adapter!) * tokens * size * 1.75 / blocks;
+            double all = again ? Math.Min(3, blocks - 0.5) * block + (blocks + 2) * states : blocks * block; // one block run again, and its gradients
+            return (long)((HeapMargin + all) * (request.Limit is null ? 1 : 1.1));
         }
+    }
+
+    private const long HeapMargin = 35L << 20; // half of what the heap grows by at once
+
+    /// <summary>Numbers of a token that go through dropout, all adapted layers together: each layer has its own mask and its own input.</summary>
+    private static long DroppedNumbers(CausalLM model, Adapter adapter)
+    {
+        if (adapter.Config.Dropout == 0) return 0;
+        var adapted = adapter.Modules.Select(m => m.Module).ToHashSet();
+        return model.Projections().Where(p => adapted.Contains(p.Name)).Sum(p => p.Module.InputSize);
     }
 
     // Evaluation goes through libtorch's operators while the step's own memory stays: logits of some rows, one block's states, and weights in the dtype computed in where they are stored in another.
     private static long EvaluationBytes(CausalLM model, int length)
     {
-        long size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
-        return TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * (8 + size) + tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
-            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + ExpandedBytes(model, size);
+        long size = Size(model), tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
+        return HeapMargin * 3 / 2 + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
+            + 3 * tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
+            + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + BufferBytes(model);
     }
 
-    /// <summary>Bytes of the largest matrix in blocks, expanded: libtorch's products expand one at a time, whole.</summary>
-    private static long ExpandedBytes(CausalLM model, long size) => model.Projections().Max(p => p.Module.Quantized is { } blocks ? blocks.Rows * blocks.Columns * size : 0);
+    private static long Size(CausalLM model) => model.ComputeDType == ScalarType.BFloat16 ? 2 : 4;
+
+    /// <summary>The output loss of a chunk: logits in float32, so many at once; or its matrix, expanded from blocks, beside them in the dtype computed in.</summary>
+    private static long OutputBytes(CausalLM model, long tokens, int wide, int narrow)
+    {
+        long logits = Math.Min(TargetLoss.ChunkRows(model.Spec), tokens) * model.Spec.VocabularySize;
+        return Math.Max(wide * logits * sizeof(float), model.Projections().Max(p => Expanded(model, p.Module)) + narrow * logits * Size(model));
+    }
+
+    /// <summary>What the logits and their gradients in the dtype computed in take of the heap, on top of what graphs keep, where they are too small for pages of their own.</summary>
+    private static long HeapLogits(CausalLM model, long tokens)
+        => Math.Min(TargetLoss.ChunkRows(model.Spec), tokens) * model.Spec.VocabularySize * Size(model) is var bytes && bytes < QuantizedWeight.LargestTransient ? 4 * bytes : 0;
+
+    /// <summary>Bytes of the buffer that matrices in blocks are expanded into; larger ones have memory of their own while they are used.</summary>
+    private static long BufferBytes(CausalLM model) => model.Projections().Max(p => Expanded(model, p.Module) is var bytes && bytes < QuantizedWeight.LargestTransient ? bytes : 0);
+
+    private static long Expanded(CausalLM model, Projection layer) => layer.Quantized is { } blocks ? blocks.Rows * blocks.Columns * Size(model) : 0;
 
     private static IEnumerable<int> Halves(int rows)
     {
