@@ -28,6 +28,7 @@ public static class Planner
     /// <summary>The program without model and step: .NET, libtorch and the code that is compiled on the way. Measured on Linux x64, CPU libtorch 2.10, two threads.</summary>
     public const long Runtime = 157L << 20;
     private const long CodeToCome = 47L << 20; // of it, what comes only with the first steps, or comes back
+    private const long OperatorCode = 16L << 20; // what of libtorch automatic differentiation runs beside that
     private const long Leavings = 26L << 20; // the most that the factors' first values leave in .NET's heap
 
     /// <summary>The plan; where even the smallest does not fit the limit, that one (its peak tells).</summary>
@@ -68,7 +69,7 @@ public static class Planner
         long tables = full ? (long)model.Spec.VocabularySize * model.Spec.HiddenSize * (size + 4) : 0; // the output layer's gradient, in both dtypes, while it is added to the embedding's
         List<(string, long)> memory =
         [
-            ("runtime", request.Runtime ?? Runtime + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
+            ("runtime", request.Runtime ?? Runtime + OperatorCode + (full ? 0 : Math.Min(4 * trained, Leavings))), ("weights", (full ? 4 * parameters : WeightBytes(model, request.Quantize, long.MaxValue)) + copies), ("adapter", full ? 0 : 10 * trained),
             ("gradients", full ? 4 * trained + tables : 0), ("optimiser", OptimizerBytes(request.Settings, trained)),
             ("output layer", OutputBytes(model, (long)request.Rows * request.Length, 3, 2) + (full ? 0 : HeapLogits(model, (long)request.Rows * request.Length))),
         ];

@@ -14,7 +14,7 @@ internal static class StepCosts
     // Times that rows go between processor and memory, or as much time in other work: of hidden size in a block; of a head in attention; of all a block's inputs and outputs for the factors' gradients; of logits; of trained numbers.
     private const double BlockTraffic = 24, HeadTraffic = 44, GradientTraffic = 1.6, LogitTraffic = 4.5, OptimizerBytes = 60;
     private const double ForwardResult = 12.6, BackwardResult = 25; // bytes' worth of what is done with each number of a product, in bfloat16
-    private const double OptimizerTensor = 15e-6, Operators = 300, Operator = 20e-6; // seconds of a tensor; operators of a block and their seconds beside their work
+    private const double OptimizerTensor = 15e-6, Operators = 300, Operator = 24e-6; // seconds of a tensor; operators of a block and their seconds beside their work
     private const double Autograd = 0.62, AutogradTraffic = 2.2;
 
     /// <summary>Of a projection: its sizes and its adapter's rank.</summary>
