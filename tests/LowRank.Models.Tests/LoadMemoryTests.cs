@@ -122,7 +122,7 @@ public class LoadMemoryTests
         Assert.InRange(model.Bytes, 1, copied ? file * 1.05 : file);
         if (told) Assert.True(peak <= most, $"{peak:n0} bytes were held at the peak for a file of {file:n0}");
         Assert.True(own + Processor.MemoryOfFiles(path) <= file * 1.05, $"{own + Processor.MemoryOfFiles(path):n0} bytes are held for a file of {file:n0}");
-        if (!copied && quantize is null or QuantizeChoice.Keep) Assert.True(own < file * 0.05, $"weights were copied: {own:n0} bytes of {file:n0}");
+        if (!copied && quantize is null or QuantizeChoice.Keep) Assert.True(own < file * 0.05 + Constant / 2, $"weights were copied: {own:n0} bytes of {file:n0}");
         Read(model);
         Assert.True(own + Processor.MemoryOfFiles(path) <= most, $"{own + Processor.MemoryOfFiles(path):n0} bytes are held for a file of {file:n0} that was read");
     }
