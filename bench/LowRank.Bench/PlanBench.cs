@@ -47,7 +47,7 @@ internal static class PlanBench
         new("outlet-full", "outlet", 16, 80, "adapter=null"),
         new("gpt2", "gpt2", 2, 256),
         new("smollm2-full", "smollm2-135m", 2, 256, "adapter=null"), // beyond the twelve, by name
-        new("gpt2-1.1GB", "gpt2", 4, 256, "memory=1GB"),
+        new("gpt2-1GB", "gpt2", 4, 256, "memory=1GB"),
         new("smollm2-dora", "smollm2-135m", 2, 256, "adapter.use_dora=true"),
         new("autograd", "smollm2-135m", 2, 256) { Fast = false },
         new("nf4-autograd", "smollm2-135m", 2, 256, "quantize=nf4") { Fast = false },

@@ -171,7 +171,7 @@ public static class Planner
         return new()
         {
             Spec = model.Spec, Layers = [.. model.Projections().Where(p => !p.Module.IsOutputEmbedding).Select(p => new StepCosts.Layer(p.Module.InputSize, p.Module.OutputSize, ranks.GetValueOrDefault(p.Name)))],
-            Rows = request.Rows, Length = request.Length, Size = model.ComputeDType == ScalarType.BFloat16 ? 2 : 4, SliceTokens = sliceTokens, Blocks = blocks, KeptBlocks = kept,
+            Rows = request.Rows, Length = request.Length, Size = (int)Size(model), SliceTokens = sliceTokens, Blocks = blocks, KeptBlocks = kept,
             Trained = adapter?.ParameterCount ?? model.ParameterCount, Tensors = adapter?.Parameters.Count ?? model.Weights().Count(), Expands = expands, Full = adapter is null,
         };
     }
