@@ -58,21 +58,15 @@ public static class ModelWriter
     /// <param name="path">Where; must not exist unless <paramref name="overwrite"/>, and is not the file that the model was read from.</param>
     /// <param name="overwrite">Whether an existing file is replaced.</param>
     /// <returns>How many tensors have other data.</returns>
-    /// <exception cref="BadInputException">As <see cref="CheckGguf"/>, a changed weight is not in the file's type, or embedding and output layer are one tensor there and differ now. What stood there is untouched.</exception>
+    /// <exception cref="BadInputException">The model was not read from a GGUF file, the place is that file, or exists and may not be replaced; a changed weight is not in the file's type, or embedding and output layer are one tensor there and differ now. What stood there is untouched.</exception>
     public static int SaveGguf(CausalLM model, string path, bool overwrite = false)
     {
-        CheckGguf(model, path, overwrite);
-        var changes = GgufChanges.Of(model);
-        GgufRewriter.Write(GgufChanges.Source(model).File, path, changes);
-        return changes.Count;
-    }
-
-    /// <summary>Checks, before any work, that <see cref="SaveGguf"/> may write there.</summary>
-    /// <exception cref="BadInputException">The model was not read from a GGUF file, the place is that file, or exists and may not be replaced.</exception>
-    public static void CheckGguf(CausalLM model, string path, bool overwrite = false)
-    {
-        GgufRewriter.RefuseSource(GgufChanges.Source(model).Path, path);
+        var source = GgufChanges.Source(model);
+        GgufRewriter.RefuseSource(source.Path, path); // first: to overwrite would be no remedy
         AtomicFile.RefuseExisting(path, overwrite);
+        var changes = GgufChanges.Of(model);
+        GgufRewriter.Write(source.File, path, changes);
+        return changes.Count;
     }
 
     private static (string, ScalarType, long[], Func<Tensor>) Plain(string name, StoredWeight weight, ScalarType? dtype)

@@ -163,7 +163,7 @@ public class GgufMergeTests
         }
         Assert.Equal(bytes, File.ReadAllBytes(path));
         using var folder = ModelLoader.Load(Paths.Golden("models/llama"));
-        Assert.Contains("only a model that was read from a GGUF file", Assert.Throws<BadInputException>(() => ModelWriter.CheckGguf(folder, other, overwrite: true)).Message);
+        Assert.Contains("only a model that was read from a GGUF file", Assert.Throws<BadInputException>(() => ModelWriter.SaveGguf(folder, other, overwrite: true)).Message);
     }
 
     [Fact]

@@ -33,8 +33,7 @@ internal static class MergeVerb
             AtomicFile.RefuseExisting(place, overwrite);
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
             using var session = Session.Open(model, common.Adapters(parsed), ScalarType.Float32, device, gguf ? QuantizeChoice.Keep : quantize);
-            if (gguf) ModelWriter.CheckGguf(session.Model, place, overwrite);
-            else if (again) ModelWriter.CheckQuantized(session.Model);
+            if (again && !gguf) ModelWriter.CheckQuantized(session.Model);
             var report = session.Host.Merge(again ? QuantizedMerge.SameKind : saved == ScalarType.BFloat16 ? QuantizedMerge.BFloat16 : QuantizedMerge.Float32);
             if (gguf) ModelWriter.SaveGguf(session.Model, place, overwrite);
             else ModelWriter.Save(session.Model, place, saved, overwrite: overwrite, quantized: again);
