@@ -1,10 +1,9 @@
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 
 namespace LowRank.Tensors;
 
 /// <summary>A file mapped read-only into memory. Tensors that view it must not outlive it.</summary>
-public sealed unsafe partial class MappedFile : IDisposable
+public sealed unsafe class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
@@ -50,13 +49,8 @@ public sealed unsafe partial class MappedFile : IDisposable
     {
         if (!OperatingSystem.IsLinux() || length <= 0) return;
         nint page = Environment.SystemPageSize, from = (nint)(Start + offset) / page * page;
-        _ = madvise(from, (nuint)((nint)(Start + offset + length) - from), NotNeeded); // only advice
+        NativeMemory.LetGo(from, (nint)(Start + offset + length));
     }
-
-    private const int NotNeeded = 4; // MADV_DONTNEED
-
-    [LibraryImport("libc")]
-    private static partial int madvise(nint address, nuint length, int advice);
 
     /// <summary>Unmaps the file.</summary>
     public void Dispose()

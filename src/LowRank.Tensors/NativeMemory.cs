@@ -56,11 +56,14 @@ internal static partial class NativeMemory
                 string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries); // addresses, rights, offset, device, file number, path
                 if (parts.Length < 6 || !(parts[1] == "r--s" || (parts[1] == "r-xp" && Path.GetFileName(parts[5]).StartsWith("libtorch", StringComparison.Ordinal)))) continue; // mapped files; code
                 nint[] range = [.. parts[0].Split('-').Select(a => nint.Parse(a, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
-                _ = madvise(range[0], (nuint)(range[1] - range[0]), NotNeeded); // never written to, so nothing is lost
+                LetGo(range[0], range[1]);
             }
         }
         catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException or IOException or UnauthorizedAccessException) { } // musl has no malloc_trim; a system without /proc
     }
+
+    /// <summary>Takes a file's pages [from, to), which nothing has written to, out of memory; they come back from the file. On Linux; only advice.</summary>
+    internal static void LetGo(nint from, nint to) => _ = madvise(from, (nuint)(to - from), NotNeeded);
 
     /// <summary>
     /// Pages of their own for what lives as long as a model; null where the system has none to give (not Linux) or the block is small. Blocks that stay among such as come and go

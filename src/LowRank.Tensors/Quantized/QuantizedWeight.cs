@@ -19,6 +19,13 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
     /// <summary>Expands rows [from, to) to float32, row after row without gaps.</summary>
     public abstract void Expand(long from, long to, float* destination);
 
+    /// <summary>Expands rows [from, to) to the numbers of <paramref name="kernels"/>, row after row without gaps.</summary>
+    public void Expand(long from, long to, Kernels kernels, byte* destination)
+    {
+        if (kernels.Size == sizeof(float)) Expand(from, to, (float*)destination);
+        else Narrowed(kernels, from, to, Expand, destination);
+    }
+
     /// <summary>The whole matrix as a new tensor of the given dtype, in the current dispose scope.</summary>
     public Tensor Dequantize(ScalarType dtype) => Make(Rows, dtype, Expand);
 
@@ -75,11 +82,11 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
         {
             long from = p * Portion, to = Math.Min(count, from + Portion);
             if (kernels is null) expand(from, to, (float*)data + from * Columns);
-            else Narrowed(kernels, from, to, expand, data);
+            else Narrowed(kernels, from, to, expand, data + from * Columns * kernels.Size);
         });
     }
 
-    private void Narrowed(Kernels kernels, long from, long to, Expansion expand, byte* data)
+    private void Narrowed(Kernels kernels, long from, long to, Expansion expand, byte* destination)
     {
         const long numbers = 4096;
         long rows = Math.Max(1, numbers / Math.Max(1, Columns));
@@ -90,7 +97,7 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
             {
                 long end = Math.Min(to, row + rows);
                 expand(row, end, wide);
-                kernels.Narrow(wide, data + row * Columns * kernels.Size, (end - row) * Columns, 1);
+                kernels.Narrow(wide, destination + (row - from) * Columns * kernels.Size, (end - row) * Columns, 1);
             }
         }
         finally { System.Runtime.InteropServices.NativeMemory.AlignedFree(wide); }

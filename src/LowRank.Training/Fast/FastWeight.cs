@@ -8,8 +8,6 @@ namespace LowRank.Training;
 /// <summary>A frozen matrix as the step reads it: rows in the compute dtype, in place where it is stored so, else expanded where they are needed.</summary>
 internal sealed unsafe class FastWeight
 {
-    private const int Portion = 4096; // numbers expanded at a time on the way to bfloat16: they stay in the first-level cache
-
     private readonly Tensor? _stored;
     private readonly QuantizedWeight? _quantized;
     private readonly Kernels _kernels;
@@ -45,7 +43,11 @@ internal sealed unsafe class FastWeight
     /// <summary>Rows from <paramref name="first"/> on: a view, or <paramref name="scratch"/> filled (count x Columns numbers).</summary>
     public byte* Rows(int first, int count, byte* scratch)
     {
-        if (_quantized is not null) return Expand(first, count, scratch);
+        if (_quantized is not null)
+        {
+            _quantized.Expand(first, first + count, _kernels, scratch);
+            return scratch;
+        }
         if (_turned) return Turn(first, count, scratch);
         byte* stored = NativeTensors.DataPointer(_stored!);
         long from = (long)first * Columns, numbers = (long)count * Columns;
@@ -67,28 +69,6 @@ internal sealed unsafe class FastWeight
             else if (_storedKernels is not null) _kernels.Narrow((float*)rows, scratch, numbers, 1);
         }
         finally { NativeMemory.AlignedFree(temporary); }
-        return scratch;
-    }
-
-    private byte* Expand(int first, int count, byte* scratch)
-    {
-        if (_kernels.Size == sizeof(float))
-        {
-            _quantized!.Expand(first, first + count, (float*)scratch);
-            return scratch;
-        }
-        int rows = Math.Max(1, Portion / Columns);
-        float* wide = (float*)NativeMemory.AlignedAlloc((nuint)((long)rows * Columns * sizeof(float)), 64);
-        try
-        {
-            for (int row = 0; row < count; row += rows)
-            {
-                int many = Math.Min(rows, count - row);
-                _quantized!.Expand(first + row, first + row + many, wide);
-                _kernels.Narrow(wide, scratch + (long)row * Columns * _kernels.Size, (long)many * Columns, 1);
-            }
-        }
-        finally { NativeMemory.AlignedFree(wide); }
         return scratch;
     }
 }
