@@ -75,7 +75,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Writes the base that LoftQ made: the adapter belongs to it, not to the model that was loaded. Does nothing for other adapters, or where it is written already.</summary>
     public void SaveBase()
     {
-        if (_adapter?.Config.Initialisation == LoraInitialisation.LoftQ && Settings.InitAdapter is null && !Directory.Exists(Folder.BaseFolder)) ModelWriter.Save(_model, Folder.BaseFolder, quantized: true);
+        if (_adapter?.Config.Initialisation == LoraInitialisation.LoftQ && Settings.InitAdapter is null && !Directory.Exists(Folder.BaseFolder)) ModelWriter.Save(_model, Folder.BaseFolder, quantized: true, extra: folder => GgufTokenizerFolder.Write(_modelPath, folder));
     }
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)

@@ -10,13 +10,13 @@ using LowRank.Text.PreTokenizers;
 namespace LowRank.Text;
 
 /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
-internal static class GgufTokenizer
+internal static partial class GgufTokenizer
 {
     // By tokenizer.ggml.model.
     private static readonly Dictionary<string, Kind> Kinds = new(StringComparer.Ordinal)
     {
-        ["gpt2"] = new(ByteLevelBpe),
-        ["llama"] = new(SentencePieceBpe, Bos: 1, Eos: 2, Unknown: 0, AddBos: true),
+        ["gpt2"] = new(ByteLevelBpe) { Sections = ByteLevelSections },
+        ["llama"] = new(SentencePieceBpe, Bos: 1, Eos: 2, Unknown: 0, AddBos: true) { Sections = SentencePieceSections },
         ["bert"] = new(WordPiece, Bos: 101, Separator: 102, Unknown: 100, Pad: 0, AddBos: true, AddSeparator: true),
         ["t5"] = new(Unigram, Eos: 1, Unknown: 2, Pad: 0, AddEos: true),
     };
@@ -34,8 +34,7 @@ internal static class GgufTokenizer
 
     private static TokenizerParts ByteLevelBpe(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
-        string pre = fields.Text("pre");
-        if (!GgufFamilies.All.TryGetValue(pre, out var family)) throw GgufFields.NotYet("pre", pre, GgufFamilies.All.Keys);
+        var family = Family(fields);
         var merges = Merges(fields, vocabulary.Ids);
         kind = kind with { AddBos = family.AddBos };
         if (family.RawText) return RawBpe(fields, vocabulary, kind, family, merges);
@@ -44,6 +43,12 @@ internal static class GgufTokenizer
             new ByteLevelPreTokenizer(fields.Flag("add_space_prefix", false), useRegex: false)]);
         return new TokenizerParts(Added(vocabulary), family.Nfc ? new UnicodeNormalizer(compatible: false, compose: true) : null, cutting,
             new BpeModel(vocabulary.Ids, merges, new BpeOptions(ByteLevel: true, IgnoreMerges: family.IgnoreMerges)), Ends(fields, vocabulary, kind), new ByteLevelDecoder());
+    }
+
+    private static GgufFamily Family(GgufFields fields)
+    {
+        string pre = fields.Text("pre");
+        return GgufFamilies.All.TryGetValue(pre, out var family) ? family : throw GgufFields.NotYet("pre", pre, GgufFamilies.All.Keys);
     }
 
     // Merges over the text's own characters, blanks written as U+2581, bytes for what the vocabulary lacks.
@@ -115,19 +120,23 @@ internal static class GgufTokenizer
 
     private static TemplatePostProcessor? Ends(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
-        TemplateItem[] Item(string flag, bool otherwise, int? id)
-        {
-            if (!fields.Flag(flag, otherwise)) return [];
-            if (id is null) throw new BadInputException($"{flag} is set but there is no such token", place: GgufFields.Prefix + flag);
-            return [new TemplateItem(null, [id.Value], [vocabulary.Pieces[id.Value].Text], 0)];
-        }
-        var bos = Item("add_bos_token", kind.AddBos, vocabulary.Role(fields, "cls") ?? vocabulary.Role(fields, "bos", kind.Bos));
-        var eos = Item("add_eos_token", kind.AddEos, vocabulary.Role(fields, "eos", kind.Eos));
-        var separator = Item("add_sep_token", kind.AddSeparator, vocabulary.Role(fields, "seperator", kind.Separator)); // the format's own spelling
+        var (first, last, middle) = EndIds(fields, vocabulary, kind);
+        TemplateItem[] Item(int? id) => id is { } known ? [new TemplateItem(null, [known], [vocabulary.Pieces[known].Text], 0)] : [];
+        TemplateItem[] bos = Item(first), eos = Item(last), separator = Item(middle);
         if (bos.Length + eos.Length + separator.Length == 0) return null;
         if (!kind.AddSeparator) return TemplatePostProcessor.Around(bos, eos, eos);
         TemplateItem a = new(0, [], [], 0), b = new(1, [], [], 1);
         return new TemplatePostProcessor([.. bos, a, .. eos, .. separator], [.. bos, a, .. separator, b, .. eos, .. separator.Select(s => s with { TypeId = 1 })]);
+    }
+
+    // The tokens that are put around every text.
+    private static (int? Bos, int? Eos, int? Separator) EndIds(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
+    {
+        int? Added(string flag, bool otherwise, int? id)
+            => !fields.Flag(flag, otherwise) ? null : id ?? throw new BadInputException($"{flag} is set but there is no such token", place: GgufFields.Prefix + flag);
+        return (Added("add_bos_token", kind.AddBos, vocabulary.Role(fields, "cls") ?? vocabulary.Role(fields, "bos", kind.Bos)),
+            Added("add_eos_token", kind.AddEos, vocabulary.Role(fields, "eos", kind.Eos)),
+            Added("add_sep_token", kind.AddSeparator, vocabulary.Role(fields, "seperator", kind.Separator))); // the format's own spelling
     }
 
     private static int? Unknown(GgufFields fields, GgufVocabulary vocabulary, Kind kind) => vocabulary.Role(fields, "unknown", kind.Unknown);
@@ -142,5 +151,9 @@ internal static class GgufTokenizer
     // What goes without saying for a kind: ids and tokens that are added unless the metadata says otherwise.
     private sealed record Kind(
         Func<GgufFields, GgufVocabulary, Kind, TokenizerParts> Make, int? Bos = null, int? Eos = null, int? Separator = null, int? Unknown = null, int? Pad = null,
-        bool AddBos = false, bool AddEos = false, bool AddSeparator = false);
+        bool AddBos = false, bool AddEos = false, bool AddSeparator = false)
+    {
+        /// <summary>How it is written as tokenizer.json; null: it is not.</summary>
+        public Func<GgufFields, GgufVocabulary, Kind, JsonSections>? Sections { get; init; }
+    }
 }

@@ -1,5 +1,6 @@
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Text;
 using static TorchSharp.torch;
 
 namespace LowRank.Training;
@@ -37,7 +38,7 @@ public sealed class FullTrainable : ITrainable
     public string SaveResult(string runFolder)
     {
         string path = Path.Combine(runFolder, RunFolder.Model);
-        ModelWriter.Save(_model, path, _saved, overwrite: true);
+        ModelWriter.Save(_model, path, _saved, overwrite: true, extra: folder => GgufTokenizerFolder.Write(_model.Source, folder));
         return path;
     }
 }
