@@ -11,39 +11,46 @@ internal static unsafe class GgufChanges
     public static GgufWeights Source(CausalLM model)
         => model.Files as GgufWeights ?? throw new BadInputException("only a model that was read from a GGUF file can be written as one", place: model.Source, remedy: "Write a folder instead.");
 
-    /// <summary>For each changed tensor, by its name in the file, what writes its bytes; valid while the model lives.</summary>
-    /// <exception cref="BadInputException">A weight is held in a form that is not the file's, or embedding and output layer were one tensor and differ now.</exception>
-    public static Dictionary<string, Action<Stream>> Of(CausalLM model)
+    /// <summary>For each changed tensor, by its name in the file, its new data; valid while the model lives.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="asked">The type that changed matrices are held in instead of the file's; null: the file's.</param>
+    /// <exception cref="BadInputException">A weight is held in a form that is not what is to be written, or embedding and output layer were one tensor and differ now.</exception>
+    public static Dictionary<string, GgufChange> Of(CausalLM model, GgufType? asked = null)
     {
         var source = Source(model);
-        Dictionary<string, Action<Stream>> changes = new(StringComparer.Ordinal);
+        Dictionary<string, GgufChange> changes = new(StringComparer.Ordinal);
         StoredWeight? table = null;
         foreach (var (name, weight) in model.Stored())
         {
             if (ReferenceEquals(weight.Identity, model.Embedding.WeightIdentity)) table = weight;
             if (source.Shape(name) is null) RequireSame(source, table!, name, weight); // a tied output layer that merging gave a weight of its own
-            else if (Change(source, name, weight) is { } write) changes.Add(source.Stored(name), write);
+            else if (Change(source, name, weight, asked) is { } change) changes.Add(source.Stored(name), change);
         }
         return changes;
     }
 
-    private static Action<Stream>? Change(GgufWeights source, string name, StoredWeight weight)
+    private static GgufChange? Change(GgufWeights source, string name, StoredWeight weight, GgufType? asked)
     {
+        var type = asked is not null && source.Shape(name)!.Length == 2 ? asked : GgufType.Named(source.DType(name))!;
         if (weight.Quantized is not { } blocks)
-            return IsFiles(source, name, weight) ? null : IsPlain(source, name) ? s => WritePlain(source, name, weight, s) : throw Misfit(source, name, "expanded");
+            return IsFiles(source, name, weight) ? null
+                : type.BlockElements == 1 ? new(type, s => WritePlain(source, name, weight, type, s))
+                : throw Misfit(source, name, "expanded", type);
         if (blocks is PermutedRows) return null; // nothing but the file makes these
-        if (blocks is not GgufWeight made || made.Type.Name != source.DType(name)) throw Misfit(source, name, blocks.Kind);
-        return source.File.Quantized(source.Stored(name)) is GgufWeight old && old.Blocks == made.Blocks ? null : s => WriteBlocks(made, source.PermutedHeadSize(name), s);
+        if (blocks is GgufWeight made)
+        {
+            if (source.File.Quantized(source.Stored(name)) is GgufWeight old && old.Blocks == made.Blocks) return null;
+            if (made.Type == type) return new(type, s => WriteBlocks(made, source.PermutedHeadSize(name), s));
+        }
+        throw Misfit(source, name, blocks.Kind, type);
     }
 
-    private static bool IsPlain(GgufWeights source, string name) => GgufType.Named(source.DType(name))!.BlockElements == 1;
-
-    // In bits: what is no number is equal to itself here.
+    // In bits of float32, which holds all plain types: what is no number is equal to itself here.
     private static bool IsFiles(GgufWeights source, string name, StoredWeight weight)
     {
         using var scope = NewDisposeScope();
         using var plain = no_grad();
-        Tensor mine = Values(weight), files = source.Get(name).to(mine.dtype).contiguous();
+        Tensor mine = Values(weight).to(ScalarType.Float32), files = source.Get(name).to(ScalarType.Float32).contiguous();
         bool same = SameBytes(NativeTensors.DataPointer(mine), NativeTensors.DataPointer(files), mine.NumberOfElements * mine.ElementSize);
         GC.KeepAlive((mine, files));
         source.Release(name);
@@ -52,12 +59,12 @@ internal static unsafe class GgufChanges
 
     private static Tensor Values(StoredWeight weight) => weight.Parameter.detach().cpu().contiguous();
 
-    private static void WritePlain(GgufWeights source, string name, StoredWeight weight, Stream stream)
+    private static void WritePlain(GgufWeights source, string name, StoredWeight weight, GgufType type, Stream stream)
     {
         using var scope = NewDisposeScope();
         using var plain = no_grad();
-        var values = source.Put(name, Values(weight));
-        if (!values.isfinite().all().item<bool>()) throw new BadInputException("the file's type cannot hold the new values", $"{name}: {source.DType(name)}", source.Path, remedy: "Write a folder instead.");
+        var values = source.Put(name, Values(weight), type);
+        if (!values.isfinite().all().item<bool>()) throw new BadInputException("the file's type cannot hold the new values", $"{name}: {type.Name}", source.Path, remedy: "Write a folder instead.");
         Write(stream, NativeTensors.DataPointer(values), values.NumberOfElements * values.ElementSize);
         GC.KeepAlive(values);
     }
@@ -93,9 +100,9 @@ internal static unsafe class GgufChanges
                 remedy: "Write a folder instead (without --requantize), or train both alike (ensure_weight_tying).");
     }
 
-    private static BadInputException Misfit(GgufWeights source, string name, string held)
-        => new("a changed weight is not held as the file holds it", $"{name}: {held}", source.Path, source.DType(name).ToLowerInvariant(),
-            "Load the model with quantize: keep, on the CPU, and merge into the same kind.");
+    private static BadInputException Misfit(GgufWeights source, string name, string held, GgufType type)
+        => new("a changed weight is not held as it is to be written", $"{name}: {held}", source.Path, type.Name.ToLowerInvariant(),
+            "Load the model with quantize: keep, on the CPU, and merge into the same kind, or into the one that is asked for.");
 
     private static void Write(Stream stream, byte* data, long length)
     {

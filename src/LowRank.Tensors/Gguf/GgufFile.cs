@@ -12,7 +12,7 @@ public sealed unsafe class GgufFile : IWeightSource
     private GgufFile(MappedFile file, bool lists)
     {
         _file = file;
-        (Version, var metadata, var tensors) = GgufHeader.Read(file, lists);
+        (Version, var metadata, var tensors, Pairs, Alignment) = GgufHeader.Read(file, lists);
         (Metadata, Tensors) = (metadata, tensors);
         _byName = tensors.ToDictionary(t => t.Name, StringComparer.Ordinal);
     }
@@ -93,6 +93,12 @@ public sealed unsafe class GgufFile : IWeightSource
 
     /// <summary>The address of a tensor's first block.</summary>
     internal byte* Start(GgufTensor entry) => _file.Start + entry.Offset;
+
+    /// <summary>Where the metadata lie.</summary>
+    internal GgufPairs Pairs { get; }
+
+    /// <summary>What tensors' offsets are multiples of.</summary>
+    internal long Alignment { get; }
 
     /// <summary>Bytes in the file.</summary>
     internal long Length => _file.Length;

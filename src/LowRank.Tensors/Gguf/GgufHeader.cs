@@ -14,7 +14,7 @@ internal static class GgufHeader
     /// <summary>Reads and checks the header of a mapped file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="lists">False: lists of texts are checked, but left out.</param>
-    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors) Read(MappedFile file, bool lists = true)
+    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors, GgufPairs Pairs, long Alignment) Read(MappedFile file, bool lists = true)
     {
         var cursor = new GgufCursor(file);
         int version = Version(cursor);
@@ -22,6 +22,7 @@ internal static class GgufHeader
 
         OrderedDictionary<string, object> metadata = new(StringComparer.Ordinal);
         HashSet<string> left = new(StringComparer.Ordinal);
+        long from = cursor.Position;
         for (int i = 0; i < pairCount; i++)
         {
             string key = cursor.Text("key");
@@ -29,6 +30,7 @@ internal static class GgufHeader
             if (Value(cursor, key, lists) is { } value) metadata.Add(key, value);
             else left.Add(key);
         }
+        var pairs = new GgufPairs(from, cursor.Position, pairCount);
 
         List<GgufTensor> tensors = [];
         HashSet<string> seen = new(StringComparer.Ordinal);
@@ -38,7 +40,8 @@ internal static class GgufHeader
             if (!seen.Add(tensor.Name)) throw cursor.Bad("the file names a tensor twice", tensor.Name);
             tensors.Add(tensor);
         }
-        return (version, metadata, Place(cursor, tensors, Alignment(cursor, metadata), file.Length));
+        long alignment = Alignment(cursor, metadata);
+        return (version, metadata, Place(cursor, tensors, alignment, file.Length), pairs, alignment);
     }
 
     private static int Version(GgufCursor cursor)
@@ -138,3 +141,6 @@ internal static class GgufHeader
         return placed;
     }
 }
+
+/// <summary>Where the key-value pairs lie in a file, and how many they are.</summary>
+internal sealed record GgufPairs(long From, long To, int Count);
