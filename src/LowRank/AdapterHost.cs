@@ -14,7 +14,8 @@ public sealed partial class AdapterHost
     private static readonly ConditionalWeakTable<nn.Module, AdapterHost> Hosts = [];
 
     private readonly List<(string Name, nn.Module Module)> _modules;
-    private readonly List<Parameter> _frozen = [];
+    private readonly ModuleTree _tree;
+    private readonly HashSet<string> _frozen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Adapter> _adapters = new(StringComparer.Ordinal);
     private int _disabled;
@@ -23,10 +24,11 @@ public sealed partial class AdapterHost
     private AdapterHost(nn.Module model)
     {
         Model = model;
+        _tree = new ModuleTree(model);
         // TorchSharp may list a module again under its field's name; the name it was first registered with is the one that counts.
         _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).DistinctBy(m => m.name)];
-        foreach (var (_, parameter) in model.named_parameters())
-            if (parameter.requires_grad) { parameter.requires_grad = false; _frozen.Add(parameter); }
+        foreach (var (name, parameter) in model.named_parameters())
+            if (parameter.requires_grad) { parameter.requires_grad = false; _frozen.Add(name); }
         WatchRoot();
     }
 
@@ -43,12 +45,16 @@ public sealed partial class AdapterHost
     internal RowScope? Mixed { get; private set; }
 
     /// <summary>Becomes the owner of a model's adapters and freezes its parameters.</summary>
-    /// <exception cref="BadInputException">The model has an owner already.</exception>
+    /// <exception cref="BadInputException">The model, a part of it or what it is a part of has an owner already: two of them could not unmerge in any order.</exception>
     public static AdapterHost Attach(nn.Module model)
     {
-        if (Hosts.TryGetValue(model, out _)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
+        if (Hosts.TryGetValue(model, out var owner) && ReferenceEquals(owner.Model, model)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
+        foreach (var (name, module) in model.named_modules().Prepend(("", model)))
+            if (Hosts.TryGetValue(module, out var other))
+                throw new BadInputException("a module of this model has an adapter host already, which another one would merge over", $"{(name.Length == 0 ? model.GetName() : name)}, of a {other.Model.GetName()}",
+                    remedy: "Use that host (its adapters may target modules of any part), or Detach() it first.");
         var host = new AdapterHost(model);
-        Hosts.Add(model, host);
+        foreach (var module in host._tree.All) Hosts.AddOrUpdate(module, host);
         return host;
     }
 
@@ -61,6 +67,7 @@ public sealed partial class AdapterHost
     public Adapter Add(string name, LoraConfig config, ulong seed, string? modelType = null)
     {
         RequireUnmerged("adding an adapter");
+        RefuseReplaced(_tree.Replaced());
         if (name.Length == 0 || name.Contains('/') || name.Contains('\\')) throw new BadInputException("an adapter's name cannot be empty or hold a slash", name);
         if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
         config.Validate();
@@ -74,6 +81,7 @@ public sealed partial class AdapterHost
     public Adapter Load(string name, string folder)
     {
         RequireUnmerged("loading an adapter");
+        RefuseReplaced(_tree.Replaced());
         if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
         var config = AdapterFolder.ReadConfig(folder);
         Adapter adapter;
@@ -89,6 +97,7 @@ public sealed partial class AdapterHost
     public void Activate(params (string Name, double Strength)[] adapters)
     {
         RequireUnmerged("changing the active adapters");
+        RefuseReplaced();
         foreach (var (name, strength) in adapters)
             if (!double.IsFinite(strength)) throw new BadInputException("an adapter's strength must be a number", $"{name}={strength}");
         if (adapters.GroupBy(a => a.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new BadInputException("an adapter is given twice", twice.Key);
@@ -101,6 +110,7 @@ public sealed partial class AdapterHost
     public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
     {
         RequireUnmerged("a mixed batch");
+        RefuseReplaced();
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force already: dispose it first");
         var device = Model.parameters().FirstOrDefault()?.device ?? CPU;
         return Mixed = new RowScope(this, [.. adapterOfRow.Select(n => n is null ? ((Adapter?)null, 1.0) : (Get(n), strengths?.GetValueOrDefault(n, 1) ?? 1))], device);
@@ -140,8 +150,9 @@ public sealed partial class AdapterHost
         Mixed?.Dispose();
         foreach (string name in _adapters.Keys.ToList()) Delete(name);
         _unwatchRoot();
-        foreach (var parameter in _frozen) parameter.requires_grad = true;
-        Hosts.Remove(Model);
+        foreach (var (name, parameter) in Model.named_parameters())
+            if (_frozen.Contains(name) && !parameter.IsInvalid) parameter.requires_grad = true;
+        foreach (var module in _tree.All) Hosts.Remove(module);
         _detached = true;
     }
 

@@ -44,7 +44,7 @@ public sealed class MergeGgufTests : IDisposable
         host.Load("a", _adapter);
         host.Activate(("a", 1.0));
         Tensor attached = model.call(ids);
-        host.Merge(QuantizedMerge.SameKind);
+        host.Merge(MergeInto.SameKind);
         Assert.Equal(model.call(ids).data<float>().ToArray(), written.call(ids).data<float>().ToArray());
         Assert.True(attached.sub(written.call(ids)).abs().max().item<float>() > 1e-4); // rounded, not expanded
         Assert.Equal(new FileInfo(_base).Length, new FileInfo(merged).Length);
@@ -60,17 +60,45 @@ public sealed class MergeGgufTests : IDisposable
     }
 
     [Fact]
+    public void The_merged_tensors_get_the_type_that_is_named_and_a_warning_names_one_that_helps()
+    {
+        string weak = _adapter + "=0.01";
+        var again = Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("own.gguf"), "--requantize", "--json").Good();
+        double lost = (double)again.Json["rounding_of_delta"]!;
+        Assert.True(lost > 1);
+        Assert.Contains("more than half as much as the adapters add", again.Error);
+        string named = System.Text.RegularExpressions.Regex.Match(again.Error, "--quantize ([a-z0-9_]+)").Groups[1].Value;
+        Assert.NotEqual("", named);
+        var better = Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("better.gguf"), "--quantize", named, "--json").Good();
+        Assert.InRange((double)better.Json["rounding_of_delta"]!, 0, 0.5);
+        Assert.DoesNotContain("more than half", better.Error);
+        Assert.Equal([named], better.Json["held_in"]!.AsArray().Select(h => (string?)h));
+        Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("same.gguf"), "--quantization", named.ToUpperInvariant(), "--requantize").Good();
+        Assert.Equal(File.ReadAllBytes(At("better.gguf")), File.ReadAllBytes(At("same.gguf")));
+        var folder = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=0.001", "--output", At("folder"), "--dtype", "bfloat16", "--json").Good();
+        Assert.True((double)folder.Json["rounding_of_delta"]! > 0.5);
+        Assert.Contains("With --dtype float32", folder.Error);
+        Assert.True((int)folder.Json["converted_parameters"]! > 0);
+        var nothing = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=1e-9", "--output", At("float32"), "--dtype", "float32", "--json").Good();
+        Assert.Contains("No dtype holds so small a change", nothing.Error);
+        Assert.DoesNotContain("--dtype float32", nothing.Error);
+    }
+
+    [Fact]
     public void What_cannot_be_written_is_refused_before_any_work_with_a_remedy()
     {
         string hugging = Paths.Golden("models/llama"), merged = At("merged.gguf");
         byte[] bytes = File.ReadAllBytes(_base);
         foreach (var (arguments, expected) in ((string[], string[])[])
         [
-            (["--output", merged], ["not available yet without --requantize", "a folder", "--requantize is given"]),
+            (["--output", merged], ["not available yet without --requantize or a type", "a folder", "--requantize (", "--quantization TYPE"]),
             (["--output", merged, "--requantize", "--model", hugging], ["not available yet over a base that is no GGUF file", "--model is one"]),
-            (["--output", merged, "--requantize", "--quantize", "q4_0"], ["--quantize", "q4_0", "own types"]),
-            (["--output", merged, "--requantize", "--quantize", "none"], ["--quantize", "none", "own types"]),
-            (["--output", merged, "--requantize", "--dtype", "bfloat16"], ["--dtype", "own types"]),
+            (["--output", merged, "--requantize", "--quantize", "nf4"], ["--quantize", "nf4", "keep (their own types)", "q8_0", "f16"]),
+            (["--output", merged, "--quantization", "Q8_1"], ["--quantization", "Q8_1", "did you mean"]),
+            (["--output", merged, "--quantization", "Q8_0", "--quantize", "f16"], ["Q8_0, f16", "two types"]),
+            (["--output", At("folder"), "--quantization", "F16"], ["--quantization", "F16", "ends in .gguf", "--dtype"]),
+            (["--output", merged, "--requantize", "--dtype", "bfloat16"], ["--dtype", "--quantization f16"]),
+            (["--output", At("folder"), "--dtype", "float8"], ["--dtype", "float8", "float16"]),
             (["--output", At("folder"), "--requantize"], ["folder", "a file that ends in .gguf", "leave --requantize out"]),
             (["--output", At("folder"), "--requantize", "--quantize", "keep"], ["folder", "a file that ends in .gguf"]),
             (["--output", _base, "--requantize"], ["model.gguf", "the output is the file that is read"]),

@@ -39,7 +39,7 @@ public class LayerGoldenTests
             return;
         }
         var report = host.Merge();
-        Assert.Equal(0, report.LargestRounding);
+        Assert.InRange(report.RelativeRms, 0, 6e-8); // float32 rounds, the float64 of some of these does not
         Near(expected.Get("merged_output"), net.call(x), 1e-4);
         var weights = net.named_parameters().ToDictionary(p => p.name, p => p.parameter);
         var merged = expected.Names.Where(n => n.StartsWith("merged.", StringComparison.Ordinal)).ToList();

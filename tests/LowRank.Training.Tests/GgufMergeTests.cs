@@ -136,7 +136,7 @@ public class GgufMergeTests
     public void Weights_held_otherwise_than_the_file_holds_them_are_refused()
     {
         string path = GgufTiny.Save("llama", ["Q8_0"]), folder = Paths.Temporary(), written = Path.Combine(folder, "merged.gguf");
-        foreach (var (quantize, merge, held) in ((string, QuantizedMerge, string)[])[("none", QuantizedMerge.SameKind, "expanded"), ("keep", QuantizedMerge.Float32, "expanded"), ("nf4", QuantizedMerge.SameKind, "nf4"), ("q4_0", QuantizedMerge.SameKind, "q4_0")])
+        foreach (var (quantize, merge, held) in ((string, MergeInto, string)[])[("none", MergeInto.SameKind, "expanded"), ("keep", MergeInto.DType(ScalarType.Float32), "expanded"), ("nf4", MergeInto.SameKind, "nf4"), ("q4_0", MergeInto.SameKind, "q4_0")])
         {
             using var model = Merged(path, Projections, quantize, merge);
             var e = Assert.Throws<BadInputException>(() => ModelWriter.SaveGguf(model, written));
@@ -185,9 +185,9 @@ public class GgufMergeTests
         File.Delete(written);
     }
 
-    private static CausalLM Merged(string path, string config, string quantize = QuantizeChoice.Keep, QuantizedMerge merge = QuantizedMerge.SameKind) => Merged(path, config, out _, null, quantize, merge);
+    private static CausalLM Merged(string path, string config, string quantize = QuantizeChoice.Keep, MergeInto? merge = null) => Merged(path, config, out _, null, quantize, merge);
 
-    private static CausalLM Merged(string path, string config, out Tensor before, Tensor? ids, string quantize = QuantizeChoice.Keep, QuantizedMerge merge = QuantizedMerge.SameKind)
+    private static CausalLM Merged(string path, string config, out Tensor before, Tensor? ids, string quantize = QuantizeChoice.Keep, MergeInto? merge = null)
     {
         var model = ModelLoader.Load(path, quantize: quantize);
         try
@@ -200,7 +200,7 @@ public class GgufMergeTests
             var adapter = host.Add("a", LoraConfig.FromJson(options), 5);
             using (no_grad())
                 foreach (var (_, parameter) in adapter.Parameters.Select(p => (p.Key, p.Parameter)).Where(p => !p.Key.Contains("lora_", StringComparison.Ordinal))) parameter.mul_(Scalars.Of(1.25)); // biases and rows start as the base's
-            host.Merge(merge);
+            host.Merge(merge ?? MergeInto.SameKind);
             return model;
         }
         catch { model.Dispose(); throw; }

@@ -92,7 +92,7 @@ public class GgufTablesTests
         Assert.Equal(blocks, kept.QuantizedWeights().ToDictionary(w => w.Name, w => w.Weight));
         Assert.Equal(head is null, kept.IsTied);
         Same(mine, kept.call(ids));
-        over.Merge(QuantizedMerge.SameKind);
+        over.Merge(MergeInto.SameKind);
         Assert.Equal(blocks.Values.Select(w => w.Kind).Distinct().Order(), kept.QuantizedWeights().Select(w => w.Weight.Kind).Distinct().Order());
         over.Unmerge();
         over.Delete("a");

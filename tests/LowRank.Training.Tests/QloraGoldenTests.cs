@@ -100,7 +100,8 @@ public class QloraGoldenTests
         var blocks = model.QuantizedWeights().ToList();
 
         var exact = host.Merge();
-        Assert.Equal((21, 0.0, 0.0), (exact.Parameters, exact.LargestRounding, exact.RelativeRms));
+        Assert.Equal(21, exact.Parameters);
+        Assert.InRange(exact.RelativeRms, 1e-9, 6e-8); // half a unit of float32 and less
         Assert.False(model.IsQuantized);
         Assert.InRange(Largest(Logits().sub(attached)), 0, 1e-4);
         string plain = Path.Combine(Paths.Temporary(), "plain");
@@ -115,12 +116,12 @@ public class QloraGoldenTests
         Assert.Equal(blocks, model.QuantizedWeights());
         Assert.Equal(0, Largest(Logits().sub(attached)));
 
-        var half = host.Merge(QuantizedMerge.BFloat16);
+        var half = host.Merge(MergeInto.DType(ScalarType.BFloat16));
         Assert.All(model.Weights().Where(w => w.Name.Contains("proj", StringComparison.Ordinal)), w => Assert.Equal(ScalarType.BFloat16, w.Parameter.dtype));
         Assert.InRange(half.RelativeRms, 1e-4, 4e-3);
         host.Unmerge();
 
-        var again = host.Merge(QuantizedMerge.SameKind);
+        var again = host.Merge(MergeInto.SameKind);
         double largest = 0, errors = 0, weights = 0;
         foreach (var (key, weight) in model.QuantizedWeights())
         {
@@ -128,8 +129,8 @@ public class QloraGoldenTests
             (largest, errors, weights) = (Math.Max(largest, error.abs().max().item<double>()), errors + error.mul(error).sum().item<double>(), weights + merged[key].to(ScalarType.Float64).Squared().sum().item<double>());
         }
         Assert.Equal(21, again.Parameters);
-        Assert.Equal(largest, again.LargestRounding, 1e-9);
-        Assert.Equal(Math.Sqrt(errors / weights), again.RelativeRms, 1e-9);
+        Assert.Equal(largest, again.LargestRounding, 1e-7);
+        Assert.Equal(Math.Sqrt(errors / weights), again.RelativeRms, 1e-7);
         Assert.True(again.ShareOfDelta > again.RelativeRms);
         string folder = Path.Combine(Paths.Temporary(), "again");
         ModelWriter.Save(model, folder, quantized: true);

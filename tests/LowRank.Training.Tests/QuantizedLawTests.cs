@@ -43,7 +43,7 @@ public class QuantizedLawTests
         Near(theirs, quantised.call(ids), 1e-4);
         over.Unmerge();
         Assert.Equal(blocks.Values, quantised.QuantizedWeights().Select(w => w.Weight));
-        over.Merge(QuantizedMerge.SameKind);
+        over.Merge(MergeInto.SameKind);
         Assert.Equal(blocks.Count, quantised.QuantizedWeights().Count());
         over.Detach();
         reference.Detach();

@@ -35,6 +35,8 @@ public sealed class Projection : StoredModule, ILinearLayer, IFunctional
     /// <inheritdoc/>
     public QuantizedWeight? Quantized => _weight.Quantized;
     /// <inheritdoc/>
+    public ScalarType ComputeDType => _computeDType;
+    /// <inheritdoc/>
     public Func<Tensor>? Original { get; }
     /// <inheritdoc/>
     public Parameter? Bias => _bias?.Parameter;

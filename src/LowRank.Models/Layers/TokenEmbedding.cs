@@ -29,6 +29,8 @@ public sealed class TokenEmbedding : StoredModule, IEmbeddingLayer, IFunctional
     /// <inheritdoc/>
     public QuantizedWeight? Quantized => _weight.Quantized;
     /// <inheritdoc/>
+    public ScalarType ComputeDType => _computeDType;
+    /// <inheritdoc/>
     public long Vocabulary => _weight.Size(0);
     /// <inheritdoc/>
     public long Width => _weight.Size(1);

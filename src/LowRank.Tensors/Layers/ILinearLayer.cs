@@ -16,6 +16,8 @@ public interface ILinearLayer
     Parameter Weight { get; }
     /// <summary>The weight's blocks, where the layer is quantised; else null.</summary>
     QuantizedWeight? Quantized => null;
+    /// <summary>The dtype that the layer computes in, whatever the weight is stored in.</summary>
+    ScalarType ComputeDType => Quantized is null ? Weight.dtype : ScalarType.Float32;
     /// <summary>Reads, into the current dispose scope, the weight from which the blocks were made; null where that is not known.</summary>
     Func<Tensor>? Original => null;
     /// <summary>Width of the input.</summary>
@@ -47,6 +49,8 @@ public interface IEmbeddingLayer
     Parameter Weight { get; }
     /// <summary>The table's blocks, where it is quantised; else null.</summary>
     QuantizedWeight? Quantized => null;
+    /// <summary>The dtype that the rows come out in, whatever the table is stored in.</summary>
+    ScalarType ComputeDType => Quantized is null ? Weight.dtype : ScalarType.Float32;
     /// <summary>Rows of the table.</summary>
     long Vocabulary => Weight.size(0);
     /// <summary>Numbers in a row.</summary>

@@ -82,6 +82,7 @@ public sealed partial class AdapterHost
             foreach (var table in tables)
             {
                 if (targets.Any(t => t.Name == table.Name)) throw new BadInputException("an embedding cannot be both a target and have trained rows", table.Name, "trainable_token_indices", remedy: "Leave it out of target_modules.");
+                if (table.RowRefusal("trainable_token_indices") is { } refusal) throw refusal;
                 result.Add((table, ids, TiedPairs.OutputOf(table, _modules)));
             }
         }

@@ -1,4 +1,5 @@
 using LowRank.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -8,31 +9,32 @@ public sealed partial class AdapterHost
     private MergedWeights? _merged;
 
     /// <summary>
-    /// Folds the active adapters, with their strengths, into the base's weights: computed in float32 (float64 weights in float64) and rounded once.
+    /// Folds the active adapters, with their strengths, into the base's weights: summed in float64 and rounded once, to what the weights are then held in.
     /// Until <see cref="Unmerge"/> the adapters themselves are silent. Of a tied embedding and output only the adapted one changes: merging unties them.
     /// </summary>
-    /// <param name="quantized">What becomes of quantised weights: see <see cref="QuantizedMerge"/>. The report has what that costs.</param>
+    /// <param name="into">What the merged weights are held in; null: <see cref="MergeInto.Computed"/>. The report has what that costs.</param>
     /// <exception cref="BadInputException">Already merged, nothing active, a layer that cannot hold its delta, or a result that is no number; nothing was changed then.</exception>
-    public MergeReport Merge(QuantizedMerge quantized = QuantizedMerge.Float32)
+    public MergeReport Merge(MergeInto? into = null)
     {
         RequireUnmerged("merging again");
         if (Mixed is not null || _disabled > 0) throw new InvalidOperationException("merging inside a Rows or Disabled scope: dispose it first");
         var active = Active.Where(a => a.Strength != 0).ToList();
         if (Active.Count == 0) throw new BadInputException("no adapter is active, so there is nothing to merge", remedy: "Activate one first.");
+        RefuseReplaced();
         RefuseUnmergeable(active);
         using var scope = NewDisposeScope();
         using var normal = inference_mode(false); // what is made in inference mode could never be trained with
         using var _ = no_grad();
         var plan = new MergedWeights();
-        var errors = new MergeErrors();
+        var errors = new RoundingErrors();
         try
         {
-            foreach (var slot in _slots.Values) PlanSlot(slot, active, quantized, plan, errors);
+            foreach (var slot in _slots.Values) PlanSlot(slot, active, into ?? MergeInto.Computed, plan, errors);
         }
         catch { plan.Discard(); throw; }
         plan.Apply();
         _merged = plan;
-        return errors.Report(plan.Count);
+        return new MergeReport(plan.Count, errors.Largest, errors.Worst, errors.RelativeRms, errors.ShareOfDelta) { HeldIn = plan.HeldIn };
     }
 
     /// <summary>Puts the base's own weights back, bit for bit; the adapters act again.</summary>
@@ -43,7 +45,7 @@ public sealed partial class AdapterHost
         _merged = null;
     }
 
-    private static void PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, QuantizedMerge quantized, MergedWeights plan, MergeErrors errors)
+    private static void PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, MergeInto into, MergedWeights plan, RoundingErrors errors)
     {
         var layers = active.SelectMany(a => slot.Of(a.Adapter).Select(l => (Layer: l, a.Strength))).ToList();
         if (layers.Count == 0) return;
@@ -53,30 +55,26 @@ public sealed partial class AdapterHost
             string place = $"{slot.Name}.{name}";
             var blocks = name == "weight" ? LayerKinds.BlocksOf(slot.Module) : null;
             Tensor parameter = read();
-            var wide = parameter.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+            var wide = parameter.device_type == DeviceType.MPS ? ScalarType.Float32 : ScalarType.Float64; // Metal has no float64
             Tensor original = parameter.detach().to_type(wide), merged = original;
             foreach (var (layer, strength) in layers) merged = layer.Merge(name, original, merged, strength);
             if (ReferenceEquals(merged, original)) continue;
-            if (!merged.isfinite().all().item<bool>()) throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
-            if (blocks is not null && quantized == QuantizedMerge.SameKind)
+            if (!merged.isfinite().all().item<bool>())
+                throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
+            bool table = slot.Module is IEmbeddingLayer or ILinearLayer { IsOutputEmbedding: true };
+            switch (into.Hold(merged, parameter.dtype, LayerKinds.ComputeDTypeOf(slot.Module) ?? parameter.dtype, blocks, table, place))
             {
-                var again = Requantized(blocks, merged, place);
-                plan.Plan(slot.Name, slot.Module, name, again);
-                errors.Add(place, again.Dequantize(wide), merged, original);
-                continue;
+                case QuantizedWeight held:
+                    plan.Plan(slot.Name, slot.Module, name, held);
+                    errors.Add(place, held, merged, original);
+                    break;
+                case Tensor held:
+                    plan.Plan(slot.Name, slot.Module, name, held);
+                    errors.Add(place, held, merged, original);
+                    break;
             }
-            var stored = blocks is not null && quantized == QuantizedMerge.BFloat16 ? ScalarType.BFloat16 : parameter.dtype;
-            var rounded = merged.to_type(stored).contiguous();
-            if (ReferenceEquals(rounded, merged) || rounded.Handle == merged.Handle) rounded = merged.clone();
-            if (wide != stored) errors.Add(place, rounded.to_type(wide), merged, original);
-            plan.Plan(slot.Name, slot.Module, name, rounded.MoveToOuterDisposeScope());
         }
     }
-
-    private static QuantizedWeight Requantized(QuantizedWeight like, Tensor values, string place)
-        => like is Bnb4Weight four ? Bnb4Weight.Quantize(four.Kind[..3], values, four.BlockSize, four.Nested)
-            : QuantizedKinds.Names.Contains(like.Kind) ? QuantizedKinds.Quantize(like.Kind, values, place)
-            : throw new BadInputException("nothing is quantised to this kind here, so the merged weight cannot be", like.Kind, place, remedy: "Merge into plain weights instead.");
 
     // A module of our own may keep its parameters elsewhere than in torch's registry (a tied head has none there). Each is read when its turn comes: a quantised one is expanded for that.
     private static List<(string Name, Func<TorchSharp.Modules.Parameter> Read)> OwnParameters(Slot slot)

@@ -42,7 +42,20 @@ public sealed partial class AdapterHost
 
     private Tensor Watched(Tensor output)
     {
+        RefuseReplaced(quick: true);
         if (_watching) CheckFired();
         return output;
+    }
+
+    private void RefuseReplaced(bool quick = false)
+    {
+        foreach (var slot in _slots.Values) RefuseReplaced(_tree.Replaced(slot.Module, quick));
+    }
+
+    private static void RefuseReplaced(string? path)
+    {
+        if (path is not null)
+            throw new BadInputException("this module was replaced since the adapters' host came to the model, so that they would act on one that nobody computes with", path,
+                remedy: "Detach() the host and Attach a new one, or put the module back.");
     }
 }

@@ -21,6 +21,8 @@ public sealed class EmbeddingTable : BaseLayer
     /// <inheritdoc/>
     public override bool IsEmbedding => true;
     /// <inheritdoc/>
+    public override BadInputException? Refusal(int rank) => RowRefusal("target_modules");
+    /// <inheritdoc/>
     public override long FanIn => _layer?.Vocabulary ?? Weight.size(0);
     /// <inheritdoc/>
     public override long Outputs => _layer?.Width ?? Weight.size(1);
@@ -43,6 +45,29 @@ public sealed class EmbeddingTable : BaseLayer
     public override Tensor Norm(Tensor weight) => Ops.Length(weight, 0, keep: false);
     /// <inheritdoc/>
     public override Tensor OverWeight(Tensor vector) => vector.unsqueeze(0);
+
+    /// <summary>
+    /// Why nothing of this table can be adapted or stand in for it; null if it can. An `nn.Embedding(max_norm)` scales rows of its own weight down as they are looked up: no sum of that and
+    /// a delta is what it would do to the merged rows, and a copy would not do it at all.
+    /// </summary>
+    internal BadInputException? RowRefusal(string place)
+        => Module is Embedding table && Renormalises(table)
+            ? new("an embedding with max_norm rewrites its rows at every look-up, which an adapter on it can neither follow nor be merged into", Name, place, remedy: "Leave this embedding out, or build it without max_norm.")
+            : null;
+
+    // TorchSharp does not tell max_norm: the table looks one row up in other memory, whose norm is large.
+    private static bool Renormalises(Embedding table)
+    {
+        using var scope = NewDisposeScope();
+        using var normal = inference_mode(false);
+        using var _ = no_grad();
+        Tensor weight = table.weight!, own = weight.detach(), probe = full([1, own.size(1)], Scalars.Of(1e4), own.dtype, own.device);
+        weight.set_(probe.clone());
+#pragma warning disable RS0030 // not call(): hooks, those of other adapters too, would change what the table itself gives
+        try { return table.forward(zeros(1, ScalarType.Int64, own.device)).ne(probe).any().item<bool>(); }
+#pragma warning restore RS0030
+        finally { weight.set_(own); }
+    }
 
     /// <summary>Some of the stored rows, [ids, dim]; of a table in blocks only these are expanded, to float32.</summary>
     internal Tensor RowsOf(IReadOnlyList<long> ids) => _layer?.Quantized is { } blocks ? blocks.Dequantize([.. ids], ScalarType.Float32) : Weight.index_select(0, tensor([.. ids], device: Weight.device));

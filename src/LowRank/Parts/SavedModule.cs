@@ -26,6 +26,7 @@ internal sealed class SavedModule : AdapterLayer
     {
         var compute = Compute(name, module) ?? throw new BadInputException($"a module of type {module.GetName()} cannot be trained as a copy", name, "modules_to_save",
             "Linear, Embedding, Conv1d, Conv2d, Conv3d, LayerNorm, or a module that is an IFunctional, ILinearLayer or IEmbeddingLayer", "Name the layers inside it.");
+        if ((LayerKinds.Of(name, module) as EmbeddingTable)?.RowRefusal("modules_to_save") is { } refusal) throw refusal;
         return new SavedModule(compute, Own(module)) { Module = name };
     }
 

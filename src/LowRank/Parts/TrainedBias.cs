@@ -7,13 +7,14 @@ namespace LowRank;
 /// <summary>A bias of the base that trains along (`bias`): the difference to the base's is added to the output.</summary>
 internal sealed class TrainedBias : AdapterLayer
 {
-    private readonly Parameter _base, _trained;
+    private readonly Func<Parameter> _base; // asked anew: model.to(...) makes other parameters
+    private readonly Parameter _trained;
     private readonly BaseLayer? _layer;
 
-    private TrainedBias(Parameter own, BaseLayer? layer, bool targeted)
+    private TrainedBias(Func<Parameter> own, BaseLayer? layer, bool targeted)
     {
         (_base, _layer) = (own, layer);
-        _trained = Randomness.Keep(own);
+        _trained = Randomness.Keep(own());
         Parameters = [new(targeted ? "base_layer.bias" : "bias", _trained, ParameterRole.Bias)];
     }
 
@@ -28,20 +29,21 @@ internal sealed class TrainedBias : AdapterLayer
         foreach (var (name, module) in modules)
         {
             if (config.Bias == BiasTraining.LoraOnly && !targeted.Contains(name)) continue;
-            foreach (var (local, parameter) in module.named_parameters(recurse: false))
+            foreach (var (local, _) in module.named_parameters(recurse: false))
             {
                 if (!local.Contains("bias", StringComparison.Ordinal)) continue;
                 var layer = LayerKinds.Of(name, module);
                 if (local != "bias" || (layer is null && module is not (LayerNorm or (nn.Module<Tensor, Tensor> and IFunctional))))
                     throw new BadInputException("this bias cannot be trained along: where it acts in the module is unknown", $"{name}.{local}", "bias", remedy: "Use bias: lora_only or none.");
-                yield return new TrainedBias(parameter, layer, targeted.Contains(name)) { Module = name };
+                Func<Parameter> own = layer is not null ? () => layer.Bias! : () => module.named_parameters(recurse: false).First(p => p.name == local).parameter;
+                yield return new TrainedBias(own, layer, targeted.Contains(name)) { Module = name };
             }
         }
     }
 
     public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
     {
-        var difference = _trained.sub(_base.to_type(_trained.dtype)).to_type(output.dtype);
+        var difference = _trained.sub(_base().to_type(_trained.dtype)).to_type(output.dtype);
         if (_layer is not null) difference = _layer.OverOutput(difference, output);
         return strength == 1 ? output.Plus(difference) : Ops.AddScaled(output, difference, strength);
     }
