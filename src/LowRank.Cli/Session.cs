@@ -66,7 +66,7 @@ internal sealed class Session : IDisposable
         if (!File.Exists(path)) return Tokenizer.FromFolder(path);
         if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return Tokenizer.FromFile(path);
         using var gguf = GgufFile.Open(path);
-        return Tokenizer.FromGguf(gguf.Metadata);
+        return Tokenizer.FromGguf(gguf.Metadata, path);
     }
 
     /// <summary>The tokens that end a text: the tokenizer's, else those of the model's own configuration.</summary>

@@ -22,6 +22,7 @@ public static class ModelLoader
         if (quantize is not null) QuantizeChoice.Check(quantize, "quantize");
         var (config, source) = Open(path);
         try { return Build(config, source, path, dtype, device, quantize); }
+        catch (BadInputException e) { source.Dispose(); throw e.In(path); }
         catch { source.Dispose(); throw; }
     }
 

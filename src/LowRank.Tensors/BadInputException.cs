@@ -34,6 +34,9 @@ public sealed class BadInputException : Exception
             ? errors[0].Place is null && place is not null ? errors[0].At(place) : errors[0]
             : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place);
 
+    /// <summary>The same error in a file, where its place does not name that yet.</summary>
+    public BadInputException In(string file) => Place is null ? At(file) : Place.Contains(file, StringComparison.Ordinal) ? this : At($"{file}: {Place}");
+
     private BadInputException At(string place) => new(Problem, Value, place, Expected, Remedy, InnerException);
 
     private static string Compose(string problem, string? value, string? place, string? expected, string? remedy)

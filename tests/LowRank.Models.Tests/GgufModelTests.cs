@@ -171,6 +171,7 @@ public class GgufModelTests
     {
         var (yarn, _) = Read(Model("qwen2").Set("qwen2.rope.scaling.type", "yarn").Set("qwen2.rope.scaling.factor", 4f).Set("qwen2.rope.scaling.original_context_length", 32u));
         Assert.Equal("""{"rope_theta":10000,"rope_type":"yarn","factor":4,"original_max_position_embeddings":32}""", yarn["rope_parameters"]!.ToJsonString());
+        Assert.Contains("rope.scaling.factor = 4); expected what rope.scale_linear says, 2", Refused(Model("llama").Set("llama.rope.scale_linear", 2f).Set("llama.rope.scaling.factor", 4f)).Message);
         var (linear, _) = Read(Model("llama").Set("llama.rope.scale_linear", 2f));
         Assert.Equal("""{"rope_theta":10000,"rope_type":"linear","factor":2}""", linear["rope_parameters"]!.ToJsonString());
     }

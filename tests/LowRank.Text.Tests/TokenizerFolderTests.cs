@@ -49,6 +49,15 @@ public sealed class TokenizerFolderTests
         Assert.Equal([("bos_token", "c")], Special());
     }
 
+    [Fact]
+    public void Every_error_names_its_file()
+    {
+        Write("tokenizer.json", Tiny.Replace("\"id\":4", "\"id\":400000", StringComparison.Ordinal));
+        Assert.Contains("tokenizer.json", Assert.Throws<BadInputException>(Open).Message);
+        var metadata = new Dictionary<string, object> { ["tokenizer.ggml.model"] = "gpt2", ["tokenizer.ggml.pre"] = "gpt-2", ["tokenizer.ggml.tokens"] = (string[])["a", "a"], ["tokenizer.ggml.merges"] = Array.Empty<string>() };
+        Assert.StartsWith("m.gguf: tokenizer.ggml.tokens: the vocabulary has a token twice", Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(metadata, "m.gguf")).Message);
+    }
+
     [Theory]
     [InlineData("tokenizer.json"), InlineData("tokenizer_config.json"), InlineData("chat_template.jinja"), InlineData("generation_config.json")]
     public void A_pointer_in_place_of_a_file_is_called_so(string name)
