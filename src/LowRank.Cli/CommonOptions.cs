@@ -11,7 +11,7 @@ namespace LowRank.Cli;
 internal sealed class CommonOptions
 {
     /// <summary>--model</summary>
-    public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder, a .gguf file, or an embedded model's name (outlet)" };
+    public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder (also one of its cache), a GGUF file, or an embedded model's name (outlet)" };
     /// <summary>--adapter A[=SCALE], repeatable.</summary>
     public Option<string[]> Adapter { get; } = new("--adapter") { Description = "an adapter folder and its strength: FOLDER or FOLDER=0.5; repeatable", DefaultValueFactory = _ => [] };
     /// <summary>--device</summary>

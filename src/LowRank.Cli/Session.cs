@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
@@ -67,7 +66,7 @@ internal sealed class Session : IDisposable
         if (!File.Exists(path)) return Tokenizer.FromFolder(path);
         if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return Tokenizer.FromFile(path);
         using var gguf = GgufFile.Open(path);
-        return Tokenizer.FromGguf(gguf.Metadata);
+        return Tokenizer.FromGguf(gguf.Metadata, path);
     }
 
     /// <summary>The tokens that end a text: the tokenizer's, else those of the model's own configuration.</summary>
@@ -80,11 +79,11 @@ internal sealed class Session : IDisposable
             if (!File.Exists(file)) continue;
             try
             {
-                var eos = JsonNode.Parse(File.ReadAllText(file))?["eos_token_id"];
+                var eos = JsonFile.ReadObject(file)["eos_token_id"];
                 if (eos is JsonArray list) return [.. list.Select(n => (int)n!)];
                 if (eos is JsonValue value) return [(int)value];
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+            catch (Exception e) when (e is InvalidOperationException or FormatException)
             {
                 throw new BadInputException("eos_token_id cannot be read: " + e.Message, place: file, expected: "a whole number or a list of them", inner: e);
             }

@@ -48,7 +48,7 @@ internal static class TokenEncoders
     private static string Identity(string modelPath)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        if (modelPath.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        if (Found.At(modelPath).Kind is FoundKind.GgufModel)
         {
             using var gguf = GgufFile.Open(modelPath);
             foreach (var (key, value) in gguf.Metadata)

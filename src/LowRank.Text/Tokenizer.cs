@@ -31,18 +31,21 @@ public sealed class Tokenizer
 
     /// <summary>Reads a model folder: tokenizer.json, and which tokens begin, end and pad from the files beside it.</summary>
     /// <exception cref="BadInputException">The folder has no tokenizer that can be read, or a file is malformed.</exception>
-    public static Tokenizer FromFolder(string folder) => TokenizerFolder.Read(folder);
+    public static Tokenizer FromFolder(string folder) => In(folder, () => TokenizerFolder.Read(folder));
 
     /// <summary>Whether a folder has the file of a tokenizer that can be read.</summary>
     public static bool IsIn(string folder) => TokenizerFolder.File(folder) is not null;
 
     /// <summary>Reads a tokenizer.json alone; it does not say which tokens begin, end and pad a text.</summary>
     /// <exception cref="BadInputException">The file is malformed or uses a part of the format that is not supported yet.</exception>
-    public static Tokenizer FromFile(string tokenizerJson) => new(TokenizerFile.Read(tokenizerJson));
+    public static Tokenizer FromFile(string tokenizerJson) => In(tokenizerJson, () => new(TokenizerFile.Read(tokenizerJson)));
 
     /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
+    /// <param name="metadata">The file's pairs.</param>
+    /// <param name="file">Its path, for messages.</param>
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => GgufTemplates(GgufTokenizer.Read(metadata), metadata);
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string? file = null)
+        => In(file, () => GgufTemplates(GgufTokenizer.Read(metadata), metadata));
 
     /// <summary>The chat templates of a folder, by name, which need not be a model's: an adapter may bring its own.</summary>
     /// <exception cref="BadInputException">A file is malformed.</exception>
@@ -160,6 +163,13 @@ public sealed class Tokenizer
 
     internal string? TokenForDecoding(int id, bool skipSpecialTokens)
         => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
+
+    // Parts are read without knowing the file; every error names it.
+    private static Tokenizer In(string? file, Func<Tokenizer> read)
+    {
+        try { return read(); }
+        catch (BadInputException e) when (file is not null) { throw e.In(file); }
+    }
 
     private static Tokenizer GgufTemplates(Tokenizer tokenizer, IReadOnlyDictionary<string, object> metadata)
     {

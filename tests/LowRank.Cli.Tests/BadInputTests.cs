@@ -34,6 +34,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
         string At(string name) => Path.Combine(home, name);
         string[] Train(string data, params string[] more) => ["train", "--model", model, "--data", At(data), "--output", At("out"), "--quiet", .. more];
         string[] Logits(string on, params string[] more) => ["logits", "--model", on, "--input", golden, "--output", At("out/logits.safetensors"), .. more];
+        const string NaN = "model.layers.1.mlp.up_proj.weight is NaN at [3, 5]";
         string[] Generate(params string[] more) => ["generate", "--model", model, .. more];
         return
         [
@@ -50,6 +51,12 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("config of an unknown family", Logits(At("unknown-family")), "model_type", "lama"),
             new("tensors missing", Logits(At("missing")), "model.layers.1.mlp.up_proj.weight", "lm_head.weight"),
             new("tensors of wrong shapes", Logits(At("shapes")), "model.norm.weight", "[47]", "[48]"),
+            new("base with NaN", Logits(At("nan-base")), "nan-base", NaN),
+            new("base with NaN, evaluated", ["eval", "--model", At("nan-base"), "--data", At("rows.jsonl")], "the loss is NaN", NaN),
+            new("base with NaN, trained", ["train", "--model", At("nan-base"), "--data", At("rows.jsonl"), "--output", At("out/run"), "--set", "max_steps=1", "--quiet"], "step 1", NaN),
+            new("base with NaN, merged", ["merge", "--model", At("nan-base"), "--adapter", At("north"), "--output", At("out")], NaN),
+            new("base with NaN, generating", ["generate", "--model", At("nan-base"), "--prompts", At("rows.jsonl")], NaN),
+            new("adapter as the model", Logits(At("north")), "this is an adapter, no model"),
             new("gguf truncated", Logits(At("cut.gguf")), "cut.gguf"),
             // adapters
             new("adapter absent", Logits(model, "--adapter", At("nort")), "nort", "'north'"),

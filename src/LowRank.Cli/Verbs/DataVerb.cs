@@ -66,6 +66,6 @@ internal sealed class DataVerb
 
     /// <summary>The model's, where there is more than a tokenizer.</summary>
     private static int Vocabulary(string? model, TokenEncoder? encoder)
-        => model is not null && (File.Exists(Path.Combine(model, "config.json")) || model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) ? ModelLoader.Describe(model).Spec.VocabularySize
+        => model is not null && Found.At(model).Kind is FoundKind.Model or FoundKind.GgufModel or FoundKind.GgufPart ? ModelLoader.Describe(model).Spec.VocabularySize
             : encoder?.VocabularySize ?? throw new BadInputException("the model has neither a configuration nor a tokenizer", place: model);
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using LowRank.Inference;
+using LowRank.Models;
 using LowRank.Tensors;
 using LowRank.Training;
 
@@ -40,6 +41,7 @@ internal static class EvalVerb
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;
             double loss = sums.Loss / Math.Max(1, sums.Targets);
+            if (!double.IsFinite(loss)) throw WeightCheck.Explain(session.Model, $"the loss is {loss}");
             JsonObject result = new()
             {
                 ["loss"] = loss, ["perplexity"] = Math.Exp(loss), ["token_accuracy"] = (double)sums.Hits / Math.Max(1, sums.Targets), ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,

@@ -32,6 +32,7 @@ internal static class InspectVerb
     {
         if (File.Exists(Path.Combine(target, "adapter_config.json"))) return Adapter(target);
         if (new RunFolder(target) is { Exists: true } run) return Run(run);
+        if (Found.At(target).Kind == FoundKind.GgufAdapter) return GgufAdapter(target);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
         if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
         return Model(ModelPlace.Of(target));
@@ -74,6 +75,17 @@ internal static class InspectVerb
         {
             ["kind"] = "adapter", ["path"] = folder, ["peft_type"] = "LORA", ["r"] = config.Rank, ["lora_alpha"] = config.Alpha, ["use_rslora"] = config.UseRsLora, ["use_dora"] = config.UseDora,
             ["base_model_name_or_path"] = config.BaseModel, ["parameters"] = file.Names.Sum(n => file.Shape(n)!.Aggregate(1L, (x, y) => x * y)), ["bytes"] = new FileInfo(file.Path).Length, ["layers"] = layers,
+        };
+    }
+
+    private static JsonObject GgufAdapter(string path)
+    {
+        using var file = GgufFile.Open(path, lists: false);
+        return new JsonObject
+        {
+            ["kind"] = "gguf adapter", ["path"] = path, ["architecture"] = file.Metadata.GetValueOrDefault("general.architecture") as string, ["type"] = file.Metadata.GetValueOrDefault("adapter.type") as string,
+            ["lora_alpha"] = file.Metadata.GetValueOrDefault("adapter.lora.alpha") is float alpha ? alpha : null, ["bytes"] = new FileInfo(path).Length,
+            ["tensors"] = new JsonArray([.. file.Tensors.Select(t => (JsonNode)new JsonObject { ["name"] = t.Name, ["type"] = t.Type.Name, ["shape"] = new JsonArray([.. t.Shape.Select(s => (JsonNode)s)]) })]),
         };
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LowRank.Models;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
@@ -32,6 +33,7 @@ internal static class LogitsVerb
             using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session), session.Adapters.ToDictionary(a => a.Name, a => a.Strength)) : null;
             var device = session.Model.Device;
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
+            if (!logits.isfinite().all().item<bool>()) throw WeightCheck.Explain(session.Model, "the logits are not all numbers");
             SafetensorsWriter.Write(place, [("logits", logits)]);
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["shape"] = new JsonArray([.. logits.shape.Select(s => (JsonNode)s)]) });
             return 0;

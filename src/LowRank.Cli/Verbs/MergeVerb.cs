@@ -24,7 +24,7 @@ internal static class MergeVerb
             bool again = parsed.GetValue(requantize), overwrite = parsed.GetValue(force);
             var device = common.Prepare(parsed);
             var saved = MergeForms.SavedDType(common, parsed);
-            bool gguf = MergeForms.IsGguf(place), over = File.Exists(model) && MergeForms.IsGguf(model);
+            bool gguf = MergeForms.IsGguf(place), over = Found.At(model).Kind == FoundKind.GgufModel;
             var type = MergeForms.TypeAsked(parsed.GetValue(quantization), parsed.GetValue(common.Quantize), gguf);
             string? quantize = gguf ? QuantizeChoice.Keep : common.Quantization(parsed);
             if (gguf) MergeForms.CheckGguf(over, again || type is not null, saved, place);
@@ -35,6 +35,7 @@ internal static class MergeVerb
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
             using var session = Session.Open(model, common.Adapters(parsed), ScalarType.Float32, device, quantize);
             if (again && !gguf) ModelWriter.CheckQuantized(session.Model);
+            WeightCheck.Require(session.Model);
             // Each merged weight goes straight into what is written, so that the report is of the written ones and nothing is rounded twice.
             var report = session.Host.Merge(gguf ? type is null ? MergeInto.SameKind : MergeInto.Kind(type.Name.ToLowerInvariant())
                 : again ? MergeInto.QuantizedFolder(saved) : saved is { } dtype ? MergeInto.DType(dtype) : MergeInto.Stored);

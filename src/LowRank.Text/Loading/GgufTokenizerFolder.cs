@@ -19,7 +19,7 @@ public static class GgufTokenizerFolder
     /// <returns>Null, or why the tokenizer could not be written so that it gives the same ids; all else is written then.</returns>
     public static string? Write(string model, string folder)
     {
-        if (!File.Exists(model) || !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) return null;
+        if (Found.At(model).Kind != FoundKind.GgufModel) return null;
         using var file = GgufFile.Open(model);
         return Write(file.Metadata, folder);
     }

@@ -133,17 +133,24 @@ public sealed class Trainer
             sums += forwardBackward.Run(batches[i], 1.0 / targets, epoch * _batches.BatchesPerEpoch + first + i);
         part = StepClock.Start();
         double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
-        double rate = _schedule.Rate(step);
+        double rate = _schedule.Rate(step), loss = sums.Loss / targets;
+        if (!double.IsFinite(loss) || !double.IsFinite(norm)) throw NoNumbers(step, loss, norm, rate); // before the weights are changed
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
         if (Plan is not null) GC.Collect(0); // its youngest objects else grow to as much as a cache
-        double loss = sums.Loss / targets;
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
-            throw new InvalidOperationException($"step {step + 1}: the loss is {loss}, the gradient norm {norm}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
         return new(step + 1, loss, norm, rate, batches.Sum(b => (long)b.Tokens), targets, Stopwatch.GetElapsedTime(start).TotalSeconds, Processor.PeakMemory, (double)(step + 1) / StepsPerEpoch);
     }
     // ------------------------------------------------------------------------------------------------------------------------------------
+
+    // A base that is damaged from the start is no matter of the learning rate.
+    private Exception NoNumbers(int step, double loss, double norm, double rate)
+    {
+        string found = $"step {step + 1}: the loss is {loss}, the gradient norm {norm}";
+        try { WeightCheck.Require(_model); }
+        catch (BadInputException e) { return new BadInputException($"{found}; {e.Problem}", e.Value, e.Place, e.Expected, e.Remedy, e); }
+        return new InvalidOperationException($"{found}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
+    }
 
     private void Evaluate(int step, CancellationToken stop)
     {

@@ -61,7 +61,9 @@ public sealed partial class AdapterHost
             foreach (var (layer, strength) in layers) merged = layer.Merge(name, original, merged, strength);
             if (ReferenceEquals(merged, original)) continue;
             if (!merged.isfinite().all().item<bool>())
-                throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
+                throw new BadInputException("merging gives a weight that is no number", place, remedy: original.isfinite().all().item<bool>()
+                    ? "The adapter's values or strength are too large for this base; nothing was changed."
+                    : "The base's weight is no number before: the base is damaged, download it again; nothing was changed.");
             bool table = slot.Module is IEmbeddingLayer or ILinearLayer { IsOutputEmbedding: true };
             switch (into.Hold(merged, parameter.dtype, LayerKinds.ComputeDTypeOf(slot.Module) ?? parameter.dtype, blocks, table, place))
             {
