@@ -4,15 +4,19 @@ namespace LowRank.Tensors;
 public static class NearNames
 {
     /// <summary>The up to <paramref name="count"/> candidates nearest to <paramref name="name"/>, nearest first; empty if none is near.</summary>
-    public static IReadOnlyList<string> Of(string name, IEnumerable<string> candidates, int count = 3)
+    /// <param name="name">The wrong name.</param>
+    /// <param name="candidates">The right ones.</param>
+    /// <param name="count">How many at most.</param>
+    /// <param name="within">Letters that may differ; null: half of them, or two.</param>
+    public static IReadOnlyList<string> Of(string name, IEnumerable<string> candidates, int count = 3, int? within = null)
         => [.. candidates.Distinct()
             .Select(c => (c, d: Distance(name.ToLowerInvariant(), c.ToLowerInvariant())))
-            .Where(x => x.d <= Math.Max(2, name.Length / 2) || x.c.Contains(name, StringComparison.OrdinalIgnoreCase))
+            .Where(x => x.d <= (within ?? Math.Max(2, name.Length / 2)) || (within is null && x.c.Contains(name, StringComparison.OrdinalIgnoreCase)))
             .OrderBy(x => x.d).ThenBy(x => x.c, StringComparer.Ordinal).Take(count).Select(x => x.c)];
 
     /// <summary>A remedy sentence such as "Did you mean 'q_proj', 'k_proj'?", or null where nothing is near.</summary>
-    public static string? Sentence(string name, IEnumerable<string> candidates)
-        => Of(name, candidates) is { Count: > 0 } near ? $"Did you mean {string.Join(", ", near.Select(n => $"'{n}'"))}?" : null;
+    public static string? Sentence(string name, IEnumerable<string> candidates, int? within = null)
+        => Of(name, candidates, within: within) is { Count: > 0 } near ? $"Did you mean {string.Join(", ", near.Select(n => $"'{n}'"))}?" : null;
 
     private static int Distance(string a, string b)
     {

@@ -19,7 +19,7 @@ public class FormatTests
     [InlineData("""{"instruction": "do", "input": "", "output": "done", "system": "s", "history": [["a", "b"]]}""", "ssÉuaÉa[bÉ]udoÉa[doneÉ]")]
     [InlineData("""{"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "r"}]}""", "uqÉa[rÉ]")]
     [InlineData("""{"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}], "completion": [{"role": "assistant", "content": "r"}]}""", "uqÉaxÉuyÉa[rÉ]")]
-    [InlineData("""{"prompt": "q", "completion": "r", "label": "news"}""", "^q[ rÉ]")]
+    [InlineData("""{"prompt": "q", "completion": "r", "category": "news", "meta": {"a": 1}, "song_id": 7}""", "^q[ rÉ]")]
     [InlineData("""{"prompt": "q", "completion": "r", "text": null}""", "^q[ rÉ]")]
     [InlineData("""{"input_ids": "[97, 98]", "labels": "[-100, 98]"}""", "a[b]")]
     public void Rows_of_every_format_become_tokens_and_targets(string json, string shown) => Assert.Equal(shown, Show(Single(json, Plain)));
@@ -86,7 +86,7 @@ public class FormatTests
     [InlineData("""{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]}""", "image_url")]
     [InlineData("""{"messages": [{"role": "user", "content": "\ud800"}]}""", "surrogate")]
     [InlineData("""{"messages": "hello"}""", "not a list")]
-    [InlineData("""{"messages": "[hello"}""", "no JSON list")]
+    [InlineData("""{"messages": "[hello"}""", "no JSON")]
     [InlineData("""{"conversations": [{"from": "nobody", "value": "a"}]}""", "nobody")]
     [InlineData("""{"conversations": [{"from": "function_call", "value": "f()"}]}""", "no function call")]
     [InlineData("""{"prompt": "q", "completion": [{"role": "assistant", "content": "a"}]}""", "different kinds")]

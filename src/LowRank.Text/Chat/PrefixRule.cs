@@ -16,12 +16,14 @@ internal sealed class PrefixRule(ChatEncoder encoder, Tokenizer tokenizer, ChatR
     private readonly int[] _unitOf = UnitsOf(text);
 
     /// <summary>The runs [From, To) of tokens.</summary>
+    /// <param name="turns">Which of the assistant's turns.</param>
+    /// <param name="wanted">Which messages of those.</param>
     /// <exception cref="BadInputException">A turn is not where the rule would have it; says why and what to do.</exception>
-    public IEnumerable<(int From, int To)> Turns(AssistantTurns turns)
+    public IEnumerable<(int From, int To)> Turns(AssistantTurns turns, Func<int, bool> wanted)
     {
         int[] places = [.. Enumerable.Range(0, _messages.Length).Where(i => ChatMessages.RoleOf(_messages[i]) == "assistant")];
         if (turns == AssistantTurns.Last && places.Length > 0) places = places[^1..];
-        return places.Select(Turn);
+        return places.Where(wanted).Select(Turn);
     }
 
     private (int From, int To) Turn(int number)

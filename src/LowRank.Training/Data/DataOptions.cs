@@ -17,6 +17,8 @@ public sealed record DataOptions(DataSources Sources)
 {
     /// <summary>The format's key -> the data's own name for it.</summary>
     public IReadOnlyDictionary<string, string> Columns { get; init; } = new Dictionary<string, string>();
+    /// <summary>Keys of rows and of their messages that are left out because the user says so.</summary>
+    public IReadOnlySet<string> Ignored { get; init; } = new HashSet<string>();
     /// <summary>The format's name in <see cref="RowFormats.Names"/>; null: by the keys of each row.</summary>
     public string? Format { get; init; }
     /// <summary>Tokens a row is cut to; null: none.</summary>

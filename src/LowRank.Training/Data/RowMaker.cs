@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LowRank.Tensors;
+using LowRank.Text;
+using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
@@ -61,16 +63,22 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         try
         {
             using var document = Parse(raw.Json, context);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw context.Error("a row is not an object", RowContext.Kind(document.RootElement), "{…}");
+            if (document.RootElement.ValueKind != JsonValueKind.Object) throw context.Error("a row is not an object", MessageReader.Kind(document.RootElement), "{…}");
             var fields = new RowFields(document.RootElement, context);
             var kind = RowFormats.Of(fields, context);
             format = kind.Name;
+            RowKeys.RefuseWeightless(fields, kind, context);
             var row = kind.Make(fields, context) with { Place = context.Place };
+            RowKeys.RefuseUnused(fields, kind, context);
             length = row.InputIds.Length;
             if (options.Survey) hash = HashOf(row);
             return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null);
         }
-        catch (BadInputException e) { return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, e); }
+        catch (BadInputException e)
+        {
+            var error = e.Place is null ? new BadInputException(e.Problem, e.Value, context.Place, e.Expected, e.Remedy, e) : e; // what is read elsewhere does not know where the row stands
+            return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, error);
+        }
     }
 
     private static ulong HashOf(Row row)
@@ -80,9 +88,10 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         return BinaryPrimitives.ReadUInt64LittleEndian(hash);
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
+    /// <summary>A row's JSON.</summary>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
     {
-        try { return JsonDocument.Parse(text); }
+        try { return StrictJson.Parse(text); }
         catch (JsonException e) { throw context.Error($"a line is not JSON (at byte {e.BytePositionInLine + 1})", expected: "one object", inner: e); }
     }
 }

@@ -21,6 +21,7 @@ public static class DataRules
     private static DataOptions Options(RunSettings settings, DataSources sources) => new(sources)
     {
         Columns = (settings.Columns ?? []).ToDictionary(p => p.Key, p => p.Value!.GetValue<string>()),
+        Ignored = (settings.IgnoreColumns ?? []).Select(c => c!.GetValue<string>()).ToHashSet(),
         Format = settings.DataFormat,
         MaxLength = settings.MaxLength,
         TruncateLeft = settings.TruncationSide == "left",
@@ -38,6 +39,8 @@ public static class DataRules
                 if (Wrong(source, key) is { } error) yield return error;
         foreach (var (key, value) in settings.Columns ?? [])
             if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
+        foreach (var (i, column) in (settings.IgnoreColumns ?? []).Index())
+            if (column is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", column?.ToJsonString() ?? "null", $"ignore_columns[{i}]", "a column's name");
         if (settings.DataFormat is { } format && !RowFormats.Names.Contains(format))
             yield return new("an unknown data format", format, "data_format", string.Join(", ", RowFormats.Names), NearNames.Sentence(format, RowFormats.Names));
         foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("assistant_turns", settings.AssistantTurns, ["all", "last"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])

@@ -1,0 +1,34 @@
+using LowRank.Tensors;
+using LowRank.Text.Chat;
+
+namespace LowRank.Training;
+
+/// <summary>
+/// Each key of a row is read by its format, changes nothing by its name (<see cref="KnownKeys"/>), is listed in the setting ignore_columns, or is an error: what looks like a remark may be a mask, a
+/// weight, or a misspelt name (ADR 0036).
+/// </summary>
+internal static class RowKeys
+{
+    private static readonly string[] Others = ["input", "history", "prompt", "system", .. ConversationParts.Keys, .. TurnWeight.Names, .. TokenRows.Keys];
+
+    /// <summary>Refuses a row that is not to be learnt.</summary>
+    public static void RefuseWeightless(RowFields fields, RowFormat format, RowContext context)
+    {
+        if (TurnWeight.Of(key => key == "loss_mask" && format.Name == "input_ids" ? null : fields.Maybe(key), "the row") == false) // of ids it is a mask
+            throw context.Error("the row has weight 0: nothing of it is to be learnt", remedy: "Leave it out, or set bad_rows: skip.", fault: RowFault.NoTarget);
+    }
+
+    /// <summary>Refuses keys that nobody has read, all of them at once.</summary>
+    public static void RefuseUnused(RowFields fields, RowFormat format, RowContext context)
+    {
+        List<string> unused = [.. fields.Unread.Where(k => !KnownKeys.IsHarmless(k) && !format.Also.Contains(k) && !IsAnswered(k, context.Options))];
+        if (unused.Count == 0) return;
+        string? near = unused.Select(k => NearNames.Sentence(k, [.. format.Keys, .. format.Also, .. Others], within: k.Length < 5 ? 1 : 2)).FirstOrDefault(s => s is not null);
+        throw context.Error($"a row of the format {format.Name} has {(unused.Count == 1 ? "a key" : "keys")} that nothing is made of: {string.Join(", ", unused.Select(k => $"\"{k}\""))}", fields.Found,
+            remedy: $"{near} To train without {(unused.Count == 1 ? "it" : "them")}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());
+    }
+
+    // The settings have said what other formats' keys are to be.
+    private static bool IsAnswered(string key, DataOptions options)
+        => (options.Format is not null && RowFormats.IsKey(key)) || (key == "rejected" && options.Columns.Values.Contains("chosen"));
+}
