@@ -85,10 +85,16 @@ internal sealed class TrainingRun : IDisposable
     public string Describe()
         => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{Remarks(_data)}{(_evalData is null ? "" : $", {_evalData.Rows.Count:n0} held out{Remarks(_evalData)}")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
 
-    /// <summary>Rows that are not seen as they stand in the data.</summary>
+    /// <summary>What of the rows is not learnt as it stands in the data.</summary>
     private string Remarks(RowSet rows)
     {
-        string[] remarks = [.. ((string?[])[rows.Cut > 0 ? $"{rows.Cut:n0} of them cut to max_length {Settings.MaxLength:n0}" : null, rows.Skipped > 0 ? $"{rows.Skipped:n0} unusable ones left out" : null]).OfType<string>()];
+        var tally = rows.Tally;
+        string[] remarks = [.. ((string?[])
+        [
+            tally.Cut > 0 ? $"{tally.Cut:n0} of them cut to max_length {Settings.MaxLength:n0}" : null,
+            tally.Skipped > 0 ? $"{tally.Skipped:n0} unusable ones left out" : null,
+            tally.Unused.Count > 0 ? $"not used: {string.Join(", ", tally.Unused.Keys)}" : null,
+        ]).OfType<string>()];
         return remarks.Length == 0 ? "" : $" ({string.Join("; ", remarks)})";
     }
 

@@ -110,7 +110,7 @@ public class FormatTests
     {
         string path = Write("x.jsonl", "{\"text\": \"a\"}\nnonsense\n{\"text\": 1}\n{\"text\": \"b\"}\n");
         var rows = RowSet.Load(new DataOptions(path) { SkipBadRows = true }, 1 << 16, Letters);
-        Assert.Equal((2, 2L), (rows.Rows.Count, rows.Skipped));
+        Assert.Equal((2, 2L), (rows.Rows.Count, rows.Tally.Skipped));
         Assert.Equal($"{path}:4", rows.Rows[1].Place);
         Assert.Contains("2 mistakes", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(path), 1 << 16, Letters)).Message);
         Assert.Contains("no row can be used", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(Write("y.jsonl", "x\ny\n")) { SkipBadRows = true }, 1 << 16, Letters)).Message);

@@ -115,7 +115,11 @@ public class RowKeyTests
             Assert.Equal("ssÉuqÉa[rÉ]", Shown($$"""{"messages": [{"role": "system", "content": "s"}, {{Turns[1..]}}, "{{key}}": "s"}"""));
             Assert.Contains("two system texts, one beside its messages and another as the first of them (got \"s\"); expected \"t\"", Shown($$"""{"conversations": [{"from": "system", "value": "t"}, {{Turns[1..]}}, "{{key}}": "s"}"""));
             foreach (string text in (string[])["\"prompt\": \"q\", \"completion\": \"r\"", "\"text\": \"t\"", "\"input_ids\": [1, 2]"])
-                Assert.Contains($"nothing is made of: \"{key}\"", Shown($$"""{{{text}}, "{{key}}": "s"}"""));
+            {
+                string told = Shown($$"""{{{text}}, "{{key}}": "s"}""");
+                Assert.Contains($"nothing is made of: \"{key}\"", told);
+                Assert.Contains($"give the row as messages. To train without it, set ignore_columns: [{key}].", told);
+            }
         }
         Assert.Contains("two system texts, \"system\" and \"system_prompt\"", Shown($$"""{"messages": {{Turns}}, "system": "s", "system_prompt": "t"}"""));
         Assert.Equal("ssÉuqÉa[rÉ]", Shown($$"""{"messages": {{Turns}}, "system": "s", "system_prompt": "s"}"""));
@@ -150,11 +154,15 @@ public class RowKeyTests
     }
 
     [Fact]
-    public void Rows_cut_to_the_limit_are_counted_also_where_they_come_from_the_store()
+    public void Rows_that_are_cut_and_keys_that_change_nothing_are_counted_also_where_they_come_from_the_store()
     {
-        string path = Write("x.jsonl", "{\"text\": \"abcdef\"}\n{\"text\": \"ab\"}\n");
+        string path = Write("x.jsonl", "{\"text\": \"abcdef\", \"id\": 1}\n{\"text\": \"ab\", \"id\": 2, \"source\": \"web\"}\n");
         foreach (var cache in (DataCache[])[DataCache.Off, DataCache.On, DataCache.On])
-            Assert.Equal(1, RowSet.Load(new DataOptions(path) { MaxLength = 5, Cache = cache }, 1 << 16, Letters).Cut);
-        Assert.Equal(0, RowSet.Load(new DataOptions(path) { MaxLength = 8 }, 1 << 16, Letters).Cut);
+        {
+            var tally = RowSet.Load(new DataOptions(path) { MaxLength = 5, Cache = cache }, 1 << 16, Letters).Tally;
+            Assert.Equal((1, "[id, 2]; [source, 1]"), (tally.Cut, string.Join("; ", tally.Unused)));
+        }
+        Assert.Equal(0, RowSet.Load(new DataOptions(path) { MaxLength = 8 }, 1 << 16, Letters).Tally.Cut);
+        Assert.Equal("[id, 2]; [source, 1]", string.Join("; ", DataSurvey.Of(new DataOptions(path), null, Letters, 1 << 16, null, 0).Unused));
     }
 }

@@ -37,7 +37,7 @@ public class RowWeightTests
                     Assert.Equal((RowFault.NoTarget, true), (Made($"{{{row}, {no}}}").Fault, Made($"{{{row}, {no}}}").Error!.Message.Contains("weight 0")));
         string path = Write("w.jsonl", "{\"prompt\": \"a\", \"completion\": \"b\", \"weight\": 0}\n{\"prompt\": \"c\", \"completion\": \"d\", \"weight\": 1}\n");
         var rows = RowSet.Load(new DataOptions(path) { SkipBadRows = true }, 1 << 16, Letters);
-        Assert.Equal((1, 1L, "^c[ dÉ]"), (rows.Rows.Count, rows.Skipped, Show(rows.Rows[0])));
+        Assert.Equal((1, 1L, "^c[ dÉ]"), (rows.Rows.Count, rows.Tally.Skipped, Show(rows.Rows[0])));
         Assert.Contains("w.jsonl:1", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(path), 1 << 16, Letters)).Message);
     }
 

@@ -44,8 +44,8 @@ internal static class EvalVerb
             {
                 ["loss"] = loss, ["perplexity"] = Math.Exp(loss), ["token_accuracy"] = (double)sums.Hits / Math.Max(1, sums.Targets), ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,
             };
-            if (rows.Skipped > 0) result["skipped_rows"] = rows.Skipped;
-            if (rows.Cut > 0) result["truncated_rows"] = rows.Cut;
+            if (rows.Tally.Skipped > 0) result["skipped_rows"] = rows.Tally.Skipped;
+            if (rows.Tally.Cut > 0) result["truncated_rows"] = rows.Tally.Cut;
             if (parsed.GetValue(generate))
             {
                 var scores = GenerationScores.Run(session, rows, flags.Read(parsed, common, Session.EndIds(session.Path), greedy: !flags.GivesTemperature(parsed)), parsed.GetValue(limit), parsed.GetValue(predictions));

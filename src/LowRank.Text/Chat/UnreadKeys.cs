@@ -20,7 +20,7 @@ internal static class UnreadKeys
         if (unread.Count == 0) return;
         string list = string.Join(", ", unread.Select(n => $"\"{n}\""));
         throw new BadInputException($"the chat template does not read {list}: the model would never see {(unread.Count == 1 ? "it" : "them")}",
-            remedy: $"{unread.Select(n => Known.Contains(n) ? null : NearNames.Sentence(n, Known, 2)).FirstOrDefault(s => s is not null)} Use a template that reads {(unread.Count == 1 ? "it" : "them")}, or leave {(unread.Count == 1 ? "it" : "them")} out (in data: ignore_columns: [{string.Join(", ", unread)}]).".TrimStart());
+            remedy: $"{unread.Select(n => Known.Contains(n) ? null : NearNames.Sentence(n, Known, 2)).FirstOrDefault(s => s is not null)} Use a template that reads {(unread.Count == 1 ? "it" : "them")}, or leave {(unread.Count == 1 ? "it" : "them")} out (in data: ignore_columns: [{string.Join(", ", unread.Select(n => request.Variables.ContainsKey(n) ? "chat_template_kwargs" : n))}]).".TrimStart());
     }
 
     private static bool IsMentioned(ChatTemplate template, string name) => template.Mentions(name) || (Reasoning.Contains(name) && Reasoning.Any(template.Mentions));

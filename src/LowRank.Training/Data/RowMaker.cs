@@ -16,7 +16,11 @@ namespace LowRank.Training;
 /// <param name="Hash">Of its tokens before it was cut: equal rows have equal hashes.</param>
 /// <param name="Fault">The kind of error.</param>
 /// <param name="Error">The error.</param>
-internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault, BadInputException? Error);
+internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault, BadInputException? Error)
+{
+    /// <summary>Its keys that changed nothing.</summary>
+    public IReadOnlyList<string> Unused { get; init; } = [];
+}
 
 /// <summary>Makes rows out of what files hold: parse, format, tokens, checks, cut. Rows are independent, so that all cores work on them.</summary>
 internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int vocabularySize)
@@ -69,10 +73,10 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
             format = kind.Name;
             RowKeys.RefuseWeightless(fields, kind, context);
             var row = kind.Make(fields, context) with { Place = context.Place };
-            RowKeys.RefuseUnused(fields, kind, context);
+            var unused = RowKeys.RefuseUnused(fields, kind, context);
             length = row.InputIds.Length;
             if (options.Survey) hash = HashOf(row);
-            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null);
+            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null) { Unused = unused };
         }
         catch (BadInputException e)
         {

@@ -35,7 +35,7 @@ public static class RowReader
                 if (outcome.Row is { } row)
                 {
                     any = true;
-                    if (tally is not null && outcome.FullLength > row.InputIds.Length) tally.Cut++;
+                    tally?.Add(outcome);
                     if (errors.Count == 0) yield return (source, row);
                 }
                 else if (options.SkipBadRows && outcome.Raw.File is not null)

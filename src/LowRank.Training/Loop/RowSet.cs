@@ -12,11 +12,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     private const long LargeBytes = 64 << 20;
     private const string NoTokenizer = "rows of ids only";
 
-    /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
-    public long Skipped { get; init; }
-
-    /// <summary>Rows that were cut to max_length.</summary>
-    public long Cut { get; init; }
+    /// <summary>What became of the rows while they were read.</summary>
+    public RowTally Tally { get; init; } = new();
 
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
@@ -42,7 +39,7 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
         var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally) : Read(options, vocabularySize, encoder, key, stop);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = tally.Skipped, Cut = tally.Cut };
+        return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally };
     }
 
     private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)

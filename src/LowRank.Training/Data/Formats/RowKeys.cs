@@ -18,15 +18,21 @@ internal static class RowKeys
             throw context.Error("the row has weight 0: nothing of it is to be learnt", remedy: "Leave it out, or set bad_rows: skip.", fault: RowFault.NoTarget);
     }
 
-    /// <summary>Refuses keys that nobody has read, all of them at once.</summary>
-    public static void RefuseUnused(RowFields fields, RowFormat format, RowContext context)
+    /// <summary>Refuses keys that nobody has read, all of them at once; gives those that change nothing.</summary>
+    public static IReadOnlyList<string> RefuseUnused(RowFields fields, RowFormat format, RowContext context)
     {
-        List<string> unused = [.. fields.Unread.Where(k => !KnownKeys.IsHarmless(k) && !format.Also.Contains(k) && !IsAnswered(k, context.Options))];
-        if (unused.Count == 0) return;
-        string? near = unused.Select(k => NearNames.Sentence(k, [.. format.Keys, .. format.Also, .. Others], within: k.Length < 5 ? 1 : 2)).FirstOrDefault(s => s is not null);
-        throw context.Error($"a row of the format {format.Name} has {(unused.Count == 1 ? "a key" : "keys")} that nothing is made of: {string.Join(", ", unused.Select(k => $"\"{k}\""))}", fields.Found,
-            remedy: $"{near} To train without {(unused.Count == 1 ? "it" : "them")}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());
+        List<string> passed = [.. fields.Unread], unused = [.. passed.Where(k => !KnownKeys.IsHarmless(k) && !format.Also.Contains(k) && !IsAnswered(k, context.Options))];
+        if (unused.Count == 0) return passed;
+        string list = string.Join(", ", unused.Select(k => $"\"{k}\"")), them = unused.Count == 1 ? "it" : "them";
+        throw context.Error($"a row of the format {format.Name} has {(unused.Count == 1 ? "a key" : "keys")} that nothing is made of: {list}", fields.Found,
+            remedy: $"{unused.Select(k => Hint(k, format)).FirstOrDefault(h => h is not null)} To train without {them}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());
     }
+
+    // What a key may be meant as: a part of a conversation, or a misspelt name.
+    private static string? Hint(string key, RowFormat format)
+        => ConversationParts.Keys.Contains(key) ? $"\"{key}\" belongs to a conversation: give the row as messages."
+            : Others.Contains(key) ? null
+            : NearNames.Sentence(key, [.. format.Keys, .. format.Also, .. Others], within: key.Length < 5 ? 1 : 2);
 
     // The settings have said what other formats' keys are to be.
     private static bool IsAnswered(string key, DataOptions options)

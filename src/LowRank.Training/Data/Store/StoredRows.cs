@@ -48,7 +48,7 @@ public sealed class StoredRows : IRowList, IDisposable
             List<int> counts = [.. info["counts"]!.AsArray().Select(c => (int)c!)];
             bool whole = new FileInfo(Path.Combine(folder, StoreWriter.RowsFile)).Length == (long)info["bytes"]!
                 && new FileInfo(Path.Combine(folder, StoreWriter.IndexFile)).Length == (counts.Sum(c => (long)c) + 1) * StoreWriter.Entry;
-            return whole ? new StoredRows(folder, counts, new RowTally { Skipped = (long)info["skipped"]!, Cut = (long)info["cut"]! }, temporary) : null;
+            return whole ? new StoredRows(folder, counts, RowTally.FromJson(info["tally"]!), temporary) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or NullReferenceException or FormatException) { return null; }
     }
