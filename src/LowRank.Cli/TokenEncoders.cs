@@ -43,11 +43,13 @@ internal static class TokenEncoders
         return (request, assistantOnly) =>
         {
             encoder.Value.RefuseUnread(request);
-            return request.AddGenerationPrompt ? encoder.Value.Tokens(encoder.Value.Render(encoder.Value.Prepare(request))) : encoder.Value.EncodeForTraining(request, assistantOnly, turns);
+            return request.AddGenerationPrompt ? encoder.Value.Tokens(encoder.Value.Render(encoder.Value.Prepare(request)))
+                : encoder.Value.EncodeForTraining(request, assistantOnly, turns);
         };
     }
 
-    /// <summary>The tokens that end texts or, by the chat template, turns; a faulty template is told by the conversation that needs it.</summary>
+    /// <summary>The tokens that end texts or, by the chat template, turns; a faulty template is told by the conversation that needs
+    /// it.</summary>
     private static IReadOnlyList<int> Ends(string modelPath, Tokenizer tokenizer, RunSettings settings)
     {
         IReadOnlyList<int> ends = [.. Session.EndIds(modelPath), .. tokenizer.EosIds];

@@ -11,12 +11,14 @@ public static class NearNames
     public static IReadOnlyList<string> Of(string name, IEnumerable<string> candidates, int count = 3, int? within = null)
         => [.. candidates.Distinct()
             .Select(c => (c, d: Distance(name.ToLowerInvariant(), c.ToLowerInvariant())))
-            .Where(x => x.d <= (within ?? Math.Max(2, name.Length / 2)) || (within is null && x.c.Contains(name, StringComparison.OrdinalIgnoreCase)))
+            .Where(x => x.d <= (within ?? Math.Max(2, name.Length / 2))
+                || (within is null && x.c.Contains(name, StringComparison.OrdinalIgnoreCase)))
             .OrderBy(x => x.d).ThenBy(x => x.c, StringComparer.Ordinal).Take(count).Select(x => x.c)];
 
     /// <summary>A remedy sentence such as "Did you mean 'q_proj', 'k_proj'?", or null where nothing is near.</summary>
     public static string? Sentence(string name, IEnumerable<string> candidates, int? within = null)
-        => Of(name, candidates, within: within) is { Count: > 0 } near ? $"Did you mean {string.Join(", ", near.Select(n => $"'{n}'"))}?" : null;
+        => Of(name, candidates, within: within) is { Count: > 0 } near ? $"Did you mean {string.Join(", ", near.Select(n => $"'{n}'"))}?"
+            : null;
 
     private static int Distance(string a, string b)
     {

@@ -3,7 +3,8 @@ namespace LowRank.Text;
 /// <summary>The marks that a tokenizer puts around a text.</summary>
 public static class BeginningMark
 {
-    /// <summary>The ids of a text that begins a sequence. A text that has the mark already, because it is rendered, keeps one; so with a mark at the end.</summary>
+    /// <summary>The ids of a text that begins a sequence. A text that has the mark already, because it is rendered, keeps one; so with a
+    /// mark at the end.</summary>
     /// <param name="encode">Text and whether the tokenizer's own special tokens are added, to ids.</param>
     /// <param name="text">The text.</param>
     public static int[] Once(Func<string, bool, int[]> encode, string text)

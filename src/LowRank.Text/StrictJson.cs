@@ -14,11 +14,16 @@ public static class StrictJson
     public static JsonDocument Parse(ReadOnlyMemory<byte> json, int depth = 64)
     {
         try { return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = depth }); }
-        catch (InvalidOperationException e) { throw new BadInputException("a key holds half a surrogate pair", expected: "valid Unicode", inner: e); }
+        catch (InvalidOperationException e)
+        {
+            throw new BadInputException("a key holds half a surrogate pair", expected: "valid Unicode", inner: e);
+        }
         catch (JsonException e)
         {
-            using var lax = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = depth }); // throws where it is no JSON in any case
-            throw new BadInputException("a key stands twice in one object", Doubled(lax.RootElement), expected: "each key once", remedy: "Keep one of the two.", inner: e);
+            // throws where it is no JSON in any case
+            using var lax = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = depth });
+            throw new BadInputException("a key stands twice in one object", Doubled(lax.RootElement), expected: "each key once",
+                remedy: "Keep one of the two.", inner: e);
         }
     }
 
@@ -29,7 +34,8 @@ public static class StrictJson
 
     private static string? Doubled(JsonElement element) => element.ValueKind switch
     {
-        JsonValueKind.Object => element.EnumerateObject().GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1)?.Key ?? element.EnumerateObject().Select(p => Doubled(p.Value)).FirstOrDefault(k => k is not null),
+        JsonValueKind.Object => element.EnumerateObject().GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1)?.Key
+            ?? element.EnumerateObject().Select(p => Doubled(p.Value)).FirstOrDefault(k => k is not null),
         JsonValueKind.Array => element.EnumerateArray().Select(Doubled).FirstOrDefault(k => k is not null),
         _ => null,
     };

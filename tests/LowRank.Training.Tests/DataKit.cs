@@ -34,8 +34,10 @@ internal static class DataKit
             string role = message.GetProperty("role").GetString()!;
             bool said = counted[i] && (role == "assistant" || !assistantOnly);
             Add(role[..1], said && !assistantOnly);
-            if (message.TryGetProperty("content", out var content)) Add(content.ValueKind == JsonValueKind.Array ? string.Concat(content.EnumerateArray().Select(p => p.GetProperty("text").GetString())) : content.GetString()!, said);
-            if (message.TryGetProperty("tool_calls", out var calls)) Add(calls[0].GetProperty("function").GetProperty("name").GetString()!, said);
+            if (message.TryGetProperty("content", out var content)) Add(content.ValueKind == JsonValueKind.Array
+                ? string.Concat(content.EnumerateArray().Select(p => p.GetProperty("text").GetString())) : content.GetString()!, said);
+            if (message.TryGetProperty("tool_calls", out var calls)) Add(calls[0].GetProperty("function").GetProperty("name").GetString()!,
+                said);
             Add("\u00C9", said); // 201
         }
         if (request.AddGenerationPrompt) Add("a", !assistantOnly);
@@ -50,7 +52,8 @@ internal static class DataKit
 
     /// <summary>What becomes of one row of JSON.</summary>
     public static RowOutcome Made(string json, DataOptions? options = null, TokenEncoder? encoder = null)
-        => new RowMaker(options ?? new DataOptions(""), encoder ?? Letters, 1 << 16).Make(new RawRow(new DataFile("x.jsonl"), 1, Encoding.UTF8.GetBytes(json)));
+        => new RowMaker(options ?? new DataOptions(""), encoder ?? Letters,
+            1 << 16).Make(new RawRow(new DataFile("x.jsonl"), 1, Encoding.UTF8.GetBytes(json)));
 
     /// <summary>A row of JSON as <see cref="Show"/> has it, or what is wrong with it behind "!".</summary>
     public static string Shown(string json, DataOptions? options = null, TokenEncoder? encoder = null)

@@ -58,11 +58,16 @@ public class PromptRowTests
     [Fact]
     public void A_file_that_is_not_UTF8_is_refused_with_its_line()
     {
-        string latin = Write("m.json", (byte[])[.. "[{\"role\": \"user\",\n\"content\": \"caf"u8, 0xE9, .. "\"}]"u8]), wide = Write("w.json", (byte[])[0xFF, 0xFE, 0x5B, 0]);
-        Assert.Equal(($"{latin}:2", "the byte 0xE9"), (Assert.Throws<BadInputException>(() => PromptRows.Conversation(latin)).Place, Assert.Throws<BadInputException>(() => PromptRows.Conversation(latin)).Value));
+        string latin = Write("m.json", (byte[])[.. "[{\"role\": \"user\",\n\"content\": \"caf"u8, 0xE9, .. "\"}]"u8]),
+            wide = Write("w.json", (byte[])[0xFF, 0xFE, 0x5B, 0]);
+        Assert.Equal(($"{latin}:2", "the byte 0xE9"),
+            (Assert.Throws<BadInputException>(() => PromptRows.Conversation(latin)).Place,
+            Assert.Throws<BadInputException>(() => PromptRows.Conversation(latin)).Value));
         Assert.Contains("UTF-16", Assert.Throws<BadInputException>(() => PromptRows.Conversation(wide)).Message);
-        Assert.Contains("UTF-8", Assert.Throws<BadInputException>(() => PromptRows.Read(Write("p.jsonl", (byte[])[.. "{\"prompt\": \"caf"u8, 0xE9, .. "\"}\n"u8]))).Message);
+        Assert.Contains("UTF-8", Assert.Throws<BadInputException>(() => PromptRows.Read(Write("p.jsonl",
+            (byte[])[.. "{\"prompt\": \"caf"u8, 0xE9, .. "\"}\n"u8]))).Message);
         Assert.Equal(2, PromptRows.Conversation(Write("b.json", """{"messages":[{"role":"user","content":"a"}],"system":"be brief"}""")).Chat!.Messages!.Value.GetArrayLength());
-        Assert.Contains("no messages", Assert.Throws<BadInputException>(() => PromptRows.Conversation(Write("s.json", "\"hello\""))).Message);
+        Assert.Contains("no messages", Assert.Throws<BadInputException>(() => PromptRows.Conversation(Write("s.json",
+            "\"hello\""))).Message);
     }
 }

@@ -35,11 +35,13 @@ public class RowKeyTests
                 {
                     var changed = JsonNode.Parse(json)!.AsObject();
                     changed[key] = value!.DeepClone();
-                    if (key == "tools" && value is JsonArray) continue; // an empty list is none: the same as without it, which differs below
+                    // an empty list is none: the same as without it, which differs below
+                    if (key == "tools" && value is JsonArray) continue;
                     Assert.True(Shown(changed.ToJsonString()) != whole, $"{key} = {value.ToJsonString()} in {json}");
                     walked++;
                 }
-            foreach (string key in (string[])["zzzz", "wieght", "mask", "labls", "label", "reward", "system_promt", "loss_weights", "token_weights"])
+            foreach (string key in (string[])["zzzz", "wieght", "mask", "labls", "label", "reward", "system_promt", "loss_weights",
+                "token_weights"])
                 Assert.Contains(key, Shown(json[..^1] + $", \"{key}\": 1}}"));
         }
         Assert.True(walked > 90);
@@ -48,7 +50,8 @@ public class RowKeyTests
     [Fact]
     public void Keys_of_turns_changed_likewise()
     {
-        foreach (string turn in (string[])["\"contents\": \"x\"", "\"asistant\": 1, \"contnet\": 2", "\"wieght\": 0", "\"tool_call\": []", "\"reasoning_contents\": \"x\"", "\"loss_maks\": 0"])
+        foreach (string turn in (string[])["\"contents\": \"x\"", "\"asistant\": 1, \"contnet\": 2", "\"wieght\": 0", "\"tool_call\": []",
+            "\"reasoning_contents\": \"x\"", "\"loss_maks\": 0"])
             Assert.StartsWith("!x.jsonl:1: messages[1] has a key that is not known", Shown($$"""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r", {{turn}}}]}"""));
     }
 
@@ -62,7 +65,8 @@ public class RowKeyTests
         Assert.DoesNotContain("\"source\"", told);
         Assert.Equal("^q[ rÉ]", Shown(Row, new("") { Ignored = new HashSet<string> { "solution", "reward", "completions" } }));
         Assert.Equal("uqÉa[rÉ]", Shown($$"""{"messages": [{"role": "user", "content": "q", "weight": 0.3}, {"role": "assistant", "content": "r"}]}""", new("") { Ignored = new HashSet<string> { "weight" } }));
-        var settings = SettingsBinder.Bind(new JsonObject { ["model"] = "outlet", ["data"] = Write("x.jsonl", Row), ["ignore_columns"] = new JsonArray("a", "b") });
+        var settings = SettingsBinder.Bind(new JsonObject { ["model"] = "outlet", ["data"] = Write("x.jsonl", Row),
+            ["ignore_columns"] = new JsonArray("a", "b") });
         Assert.Equal(["a", "b"], settings.DataOptions().Ignored.Order());
         Assert.Equal("""["a","b"]""", SettingsBinder.ToTree(settings)["ignore_columns"]!.ToJsonString());
     }
@@ -132,21 +136,25 @@ public class RowKeyTests
     [Fact]
     public void Json_in_a_text_file_is_refused()
     {
-        foreach (string text in (string[])["{\"prompt\": \"a\", \"completion\": \"b\"}\n", "fine\n {\"a\": 1} \n", "[{\"a\": 1}]\n", "{\n  \"a\": 1\n}\n", "[\n{\"a\": 1}\n]\n"])
-            Assert.Contains("the ending .jsonl", Assert.Throws<BadInputException>(() => RowReader.Read(Write("train.jsonl.txt", text), 1 << 16, Letters).ToList()).Message);
+        foreach (string text in (string[])["{\"prompt\": \"a\", \"completion\": \"b\"}\n", "fine\n {\"a\": 1} \n", "[{\"a\": 1}]\n",
+            "{\n  \"a\": 1\n}\n", "[\n{\"a\": 1}\n]\n"])
+            Assert.Contains("the ending .jsonl", Assert.Throws<BadInputException>(() => RowReader.Read(Write("train.jsonl.txt", text),
+                1 << 16, Letters).ToList()).Message);
         Assert.Equal(3, RowReader.Read(Write("x.txt", "{curly} words\n[1] a note\n[2, 3]\n"), 1 << 16, Letters).Count());
     }
 
     [Fact]
     public void A_text_that_has_its_marks_already_gets_no_second_ones()
     {
-        var marked = Letters with { EndIds = [202], Encode = (text, special) => [.. special ? new[] { 200 } : [], .. text.Select(c => c == '^' ? 200 : c == '$' ? 202 : (int)c)] };
+        var marked = Letters with { EndIds = [202], Encode = (text, special) => [.. special ? new[] { 200 } : [],
+            .. text.Select(c => c == '^' ? 200 : c == '$' ? 202 : (int)c)] };
         Assert.Equal("[^abÉ]", Shown("""{"text": "^ab"}""", encoder: marked));
         Assert.Equal("[^abÊ]", Shown("""{"text": "ab$"}""", encoder: marked));
         Assert.Equal("[^abÊ\n]", Shown("""{"text": "^ab$\n"}""", encoder: marked));
         Assert.Equal("[^ab\nÉ]", Shown("""{"text": "ab\n"}""", encoder: marked));
         Assert.Equal("^q[ r\u00CA]", Shown("""{"prompt": "^q", "completion": "r$"}""", encoder: marked));
-        int[] Both(string text, bool special) => [.. special ? new[] { 200 } : [], .. text.Select(c => c == '^' ? 200 : c == '$' ? 201 : (int)c), .. special ? new[] { 201 } : []];
+        int[] Both(string text, bool special) => [.. special ? new[] { 200 } : [],
+            .. text.Select(c => c == '^' ? 200 : c == '$' ? 201 : (int)c), .. special ? new[] { 201 } : []];
         Assert.Equal([200, 'a', 201], BeginningMark.Once(Both, "^a$"));
         Assert.Equal([200, 'a', 'a', 201], BeginningMark.Once(Both, "aa"));
         Assert.Equal([200, 201], BeginningMark.Once(Both, ""));
@@ -163,6 +171,7 @@ public class RowKeyTests
             Assert.Equal((1, "[id, 2]; [source, 1]"), (tally.Cut, string.Join("; ", tally.Unused)));
         }
         Assert.Equal(0, RowSet.Load(new DataOptions(path) { MaxLength = 8 }, 1 << 16, Letters).Tally.Cut);
-        Assert.Equal("[id, 2]; [source, 1]", string.Join("; ", DataSurvey.Of(new DataOptions(path), null, Letters, 1 << 16, null, 0).Unused));
+        Assert.Equal("[id, 2]; [source, 1]", string.Join("; ",
+            DataSurvey.Of(new DataOptions(path), null, Letters, 1 << 16, null, 0).Unused));
     }
 }

@@ -8,8 +8,10 @@ public class RowWeightTests
 {
     private static readonly string[] Unlearnt =
     [
-        "\"weight\": 0", "\"weight\": 0.0", "\"weight\": false", "\"weight\": \"0\"", "\"weight\": \"False\"", "\"loss_weight\": 0", "\"sample_weight\": 0", "\"train\": false", "\"trainable\": 0",
-        "\"training\": false", "\"loss\": false", "\"loss_mask\": 0", "\"masked\": true", "\"masked\": 1", "\"weight\": 0, \"train\": false", "\"weight\": 0, \"loss\": null",
+        "\"weight\": 0", "\"weight\": 0.0", "\"weight\": false", "\"weight\": \"0\"", "\"weight\": \"False\"", "\"loss_weight\": 0",
+        "\"sample_weight\": 0", "\"train\": false", "\"trainable\": 0",
+        "\"training\": false", "\"loss\": false", "\"loss_mask\": 0", "\"masked\": true", "\"masked\": 1",
+        "\"weight\": 0, \"train\": false", "\"weight\": 0, \"loss\": null",
     ];
 
     [Fact]
@@ -32,10 +34,14 @@ public class RowWeightTests
     public void A_row_of_weight_0_is_left_without_targets_and_counted()
     {
         foreach (string no in Unlearnt)
-            foreach (string row in (string[])["\"prompt\": \"a\", \"completion\": \"b\"", "\"text\": \"a b\"", "\"instruction\": \"a\", \"output\": \"b\"", "\"input_ids\": [97, 98]", "\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"r\"}]"])
+            foreach (string row in (string[])["\"prompt\": \"a\", \"completion\": \"b\"", "\"text\": \"a b\"",
+                "\"instruction\": \"a\", \"output\": \"b\"", "\"input_ids\": [97, 98]",
+                "\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"r\"}]"])
                 if (!(row.Contains("input_ids") && no.Contains("loss_mask"))) // there it is a mask
-                    Assert.Equal((RowFault.NoTarget, true), (Made($"{{{row}, {no}}}").Fault, Made($"{{{row}, {no}}}").Error!.Message.Contains("weight 0")));
-        string path = Write("w.jsonl", "{\"prompt\": \"a\", \"completion\": \"b\", \"weight\": 0}\n{\"prompt\": \"c\", \"completion\": \"d\", \"weight\": 1}\n");
+                    Assert.Equal((RowFault.NoTarget, true), (Made($"{{{row}, {no}}}").Fault,
+                        Made($"{{{row}, {no}}}").Error!.Message.Contains("weight 0")));
+        string path = Write("w.jsonl",
+            "{\"prompt\": \"a\", \"completion\": \"b\", \"weight\": 0}\n{\"prompt\": \"c\", \"completion\": \"d\", \"weight\": 1}\n");
         var rows = RowSet.Load(new DataOptions(path) { SkipBadRows = true }, 1 << 16, Letters);
         Assert.Equal((1, 1L, "^c[ dÉ]"), (rows.Rows.Count, rows.Tally.Skipped, Show(rows.Rows[0])));
         Assert.Contains("w.jsonl:1", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(path), 1 << 16, Letters)).Message);
@@ -68,6 +74,7 @@ public class RowWeightTests
     {
         const string Row = """{"messages": [{"role": "user", "content": "q", "weight": 0}, {"role": "assistant", "content": "r"}]}""";
         Assert.Equal("uqÉa[rÉ]", Shown(Row));
-        Assert.Contains("messages[0] has weight 0, and all of the conversation is to be learnt", Shown(Row, new("") { AssistantOnlyLoss = false }));
+        Assert.Contains("messages[0] has weight 0, and all of the conversation is to be learnt",
+            Shown(Row, new("") { AssistantOnlyLoss = false }));
     }
 }

@@ -96,7 +96,10 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
     {
         if (interactive) Console.Error.Write(prompt);
         try { return input.ReadLine(); }
-        catch (System.Text.DecoderFallbackException e) { throw new BadInputException("the input is not UTF-8", place: "chat", remedy: "Give it as UTF-8.", inner: e); }
+        catch (System.Text.DecoderFallbackException e)
+        {
+            throw new BadInputException("the input is not UTF-8", place: "chat", remedy: "Give it as UTF-8.", inner: e);
+        }
     }
 
     // On the thread of the signal.

@@ -23,7 +23,9 @@ internal static class ChatVerb
             var encoder = ChatEncoders.Require(session, parsed.GetValue(template), text => { if (!quiet) Console.Error.WriteLine(text); });
             var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder.EndIds).Distinct()]);
             using var conversation = new Conversation(session, encoder, options) { System = parsed.GetValue(system) };
-            var loop = new ChatLoop(conversation, interactive ? Console.In : new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true)), interactive, json, quiet);
+            var loop = new ChatLoop(conversation, interactive ? Console.In
+                : new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true)),
+                interactive, json, quiet);
             if (interactive) loop.Notice($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(session.Path))}; answering: {conversation.Adapters}. /help shows what can be done, /exit leaves.");
             return loop.Run();
         });

@@ -30,11 +30,13 @@ internal static class GenerateVerb
             string? single = parsed.GetValue(prompt), file = parsed.GetValue(prompts), chat = parsed.GetValue(messages);
             if (new[] { single, file, chat }.Count(s => s is not null) != 1) throw new BadInputException("one of --prompt, --prompts and --messages is needed", place: "lowrank generate");
             generation.Read(parsed, common, []).Check();
-            IReadOnlyList<PromptRow> inputs = single is not null ? [new("--prompt") { Text = single }] : chat is not null ? [PromptRows.Conversation(chat)] : PromptRows.Read(file!);
+            IReadOnlyList<PromptRow> inputs = single is not null ? [new("--prompt") { Text = single }] : chat is not null
+                ? [PromptRows.Conversation(chat)] : PromptRows.Read(file!);
             using var session = Session.Open(common, parsed);
             var encoder = inputs.Any(i => i.Chat is not null) ? ChatEncoders.Require(session, parsed.GetValue(template)) : null;
             var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder?.EndIds ?? []).Distinct()]);
-            var requests = inputs.Select(p => new GenerationRequest(p.Ids ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
+            var requests = inputs.Select(p => new GenerationRequest(p.Ids
+                ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
             if (json) Output.Json(new JsonArray([.. results.Select((r, i) => ToJson(r, inputs[i], requests[i]))]));
@@ -52,7 +54,8 @@ internal static class GenerateVerb
         ["prompt_tokens"] = r.PromptTokens, ["new_tokens"] = r.Ids.Count, ["prefill_seconds"] = r.PrefillSeconds, ["decode_seconds"] = r.DecodeSeconds,
     };
 
-    private static int[] Encoded(Session session, string text) => BeginningMark.Once((part, special) => session.Tokenizer.Encode(part, special), text);
+    private static int[] Encoded(Session session, string text)
+        => BeginningMark.Once((part, special) => session.Tokenizer.Encode(part, special), text);
 
     private static int[] Encoded(ChatEncoder encoder, ChatRequest chat, string place)
     {
@@ -61,6 +64,9 @@ internal static class GenerateVerb
             encoder.RefuseUnread(chat);
             return encoder.Encode(encoder.Prepare(chat));
         }
-        catch (BadInputException e) { throw new BadInputException(e.Problem, e.Value, e.Place is null ? place : $"{place}: {e.Place}", e.Expected, e.Remedy, e); }
+        catch (BadInputException e)
+        {
+            throw new BadInputException(e.Problem, e.Value, e.Place is null ? place : $"{place}: {e.Place}", e.Expected, e.Remedy, e);
+        }
     }
 }

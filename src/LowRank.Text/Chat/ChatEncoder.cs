@@ -72,18 +72,22 @@ public sealed class ChatEncoder
     }
 
     /// <summary>
-    /// The conversation checked, and written as this template can read it: other names of roles and calls as OpenAI has them, text parts joined, arguments of tool calls as objects where it needs that.
+    /// The conversation checked, and written as this template can read it: other names of roles and calls as OpenAI has them, text parts
+    /// joined, arguments of tool calls as objects where it needs that.
     /// </summary>
     /// <exception cref="BadInputException">A message is no message, or has a part that is not text.</exception>
-    public ChatRequest Prepare(ChatRequest request) => request with { Messages = ChatMessages.Prepare(request.Messages, _probe, TemplateFor(request)) };
+    public ChatRequest Prepare(ChatRequest request)
+        => request with { Messages = ChatMessages.Prepare(request.Messages, _probe, TemplateFor(request)) };
 
-    /// <summary>Refuses tools, documents, variables and keys of messages that the template passes over: Transformers drops them without a word. Training and `generate` ask this of every conversation.</summary>
+    /// <summary>Refuses tools, documents, variables and keys of messages that the template passes over: Transformers drops them without a
+    /// word. Training and `generate` ask this of every conversation.</summary>
     /// <exception cref="BadInputException">Names all of them.</exception>
     public void RefuseUnread(ChatRequest request) => UnreadKeys.Refuse(this, TemplateFor(request), request);
 
     /// <summary>
     /// A conversation to train on, and which of its tokens are targets: with <paramref name="assistantOnly"/> those of the assistant's turns with their end tokens,
-    /// by {% generation %} where the template has it, else by the prefix rule; otherwise all. Turns with weight 0 are none (<see cref="TurnWeight"/>).
+    /// by {% generation %} where the template has it, else by the prefix rule; otherwise all. Turns with weight 0 are none (<see
+    /// cref="TurnWeight"/>).
     /// </summary>
     /// <param name="request">The conversation.</param>
     /// <param name="assistantOnly">Whether only the assistant's turns are targets.</param>
@@ -101,9 +105,13 @@ public sealed class ChatEncoder
         if (assistantOnly)
         {
             mask = MaskOf(whole, rendered, encoding, turns, i => counted[i]);
-            if (!mask.Contains(1)) throw new BadInputException("the conversation has no assistant turn to train on", place: "messages", expected: "a message with the role assistant, and a weight other than 0", remedy: "Leave the row out, or train on all tokens (assistant_only_loss: false).");
+            if (!mask.Contains(1))
+                throw new BadInputException("the conversation has no assistant turn to train on", place: "messages",
+                expected: "a message with the role assistant, and a weight other than 0",
+                remedy: "Leave the row out, or train on all tokens (assistant_only_loss: false).");
         }
-        else mask = counted.All(c => c) ? [.. Enumerable.Repeat(1, encoding.Ids.Count)] : [.. MaskOf(whole, rendered, encoding, AssistantTurns.All, i => !counted[i]).Select(m => 1 - m)];
+        else mask = counted.All(c => c) ? [.. Enumerable.Repeat(1, encoding.Ids.Count)]
+            : [.. MaskOf(whole, rendered, encoding, AssistantTurns.All, i => !counted[i]).Select(m => 1 - m)];
         return new([.. encoding.Ids], mask, rendered.Text);
     }
 
@@ -113,10 +121,12 @@ public sealed class ChatEncoder
         if (TemplateFor(whole).MarksGeneration)
         {
             var blocks = TurnBlocks.Of(this, whole, rendered, wanted);
-            return GenerationMask.WithEndTokens(encoding, turns == AssistantTurns.Last && rendered.Generation.Count > 0 ? [.. blocks.Intersect(TurnBlocks.Runs(rendered.Generation)[^1])] : blocks, _tokenizer);
+            return GenerationMask.WithEndTokens(encoding, turns == AssistantTurns.Last && rendered.Generation.Count > 0
+                ? [.. blocks.Intersect(TurnBlocks.Runs(rendered.Generation)[^1])] : blocks, _tokenizer);
         }
         int[] mask = new int[encoding.Ids.Count];
-        foreach (var (from, to) in new PrefixRule(this, _tokenizer, whole, rendered.Text, encoding).Turns(turns, wanted)) Array.Fill(mask, 1, from, to - from);
+        foreach (var (from, to) in new PrefixRule(this, _tokenizer, whole, rendered.Text, encoding).Turns(turns, wanted)) Array.Fill(mask,
+            1, from, to - from);
         return mask;
     }
 
@@ -126,8 +136,10 @@ public sealed class ChatEncoder
         int i = 0;
         foreach (var message in whole.Messages!.Value.EnumerateArray())
         {
-            if (ChatMessages.RoleOf(message) == "assistant" && message.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String
-                && EndIds.Select(_tokenizer.TokenOf).FirstOrDefault(end => end is { Length: > 0 } && content.GetString()!.AsSpan().TrimEnd().EndsWith(end)) is { } end)
+            if (ChatMessages.RoleOf(message) == "assistant" && message.TryGetProperty("content", out var content)
+                && content.ValueKind == JsonValueKind.String
+                && EndIds.Select(_tokenizer.TokenOf).FirstOrDefault(end => end is { Length: > 0 }
+                    && content.GetString()!.AsSpan().TrimEnd().EndsWith(end)) is { } end)
                 throw new BadInputException($"messages[{i}]: the content ends with a token that ends turns, and the chat template writes the end itself", end, remedy: "Take it away at the end of the content; a conversation that is rendered already belongs into \"text\".");
             i++;
         }

@@ -10,9 +10,11 @@ internal static class ChatMessages
 {
     /// <summary>A message's role; null where it has none.</summary>
     public static string? RoleOf(JsonElement message, string key = "role")
-        => message.ValueKind == JsonValueKind.Object && message.TryGetProperty(key, out var role) && role.ValueKind == JsonValueKind.String ? role.GetString() : null;
+        => message.ValueKind == JsonValueKind.Object && message.TryGetProperty(key, out var role) && role.ValueKind == JsonValueKind.String
+            ? role.GetString() : null;
 
-    /// <summary>The messages, checked, in OpenAI's form and readable by the template; weights are the trainer's and are taken out.</summary>
+    /// <summary>The messages, checked, in OpenAI's form and readable by the template; weights are the trainer's and are taken
+    /// out.</summary>
     /// <exception cref="BadInputException">Says which message is wrong, and how.</exception>
     public static JsonElement Prepare(JsonElement? messages, TemplateProbe probe, ChatTemplate template)
     {
@@ -39,7 +41,8 @@ internal static class ChatMessages
         List<string> names = [.. message.Fields().Select(f => f.Name)]; // every name has to be text
         string? role = message["role"].Element.ValueKind == JsonValueKind.String ? message["role"].String() : null;
         bool renamed = role is not null && Roles.IsOtherToolName(role) && !template.KnowsRole(role);
-        if (role is not null && Roles.Meant(role) == role && !names.Any(n => n == "function_call" || TurnWeight.Names.Contains(n)) && message["tool_calls"].Element.ValueKind != JsonValueKind.String) return null;
+        if (role is not null && Roles.Meant(role) == role && !names.Any(n => n == "function_call" || TurnWeight.Names.Contains(n))
+            && message["tool_calls"].Element.ValueKind != JsonValueKind.String) return null;
         JsonObject copy = JsonObject.Create(message.Element.Clone())!;
         try
         {
@@ -49,7 +52,10 @@ internal static class ChatMessages
         catch (ArgumentException e) { throw new BadInputException("a message has a key twice", place: message.Place, inner: e); }
         if (renamed) copy["role"] = "tool";
         try { return JsonSerializer.SerializeToElement(copy); }
-        catch (InvalidOperationException e) { throw new BadInputException("a message is not Unicode text (a lone surrogate)", place: message.Place, inner: e); }
+        catch (InvalidOperationException e)
+        {
+            throw new BadInputException("a message is not Unicode text (a lone surrogate)", place: message.Place, inner: e);
+        }
     }
 
     private static void Check(Node message)

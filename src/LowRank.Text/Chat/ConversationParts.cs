@@ -5,10 +5,12 @@ using LowRank.Text.Templates;
 
 namespace LowRank.Text.Chat;
 
-/// <summary>What a row or request has beside its messages: a system text, tools, documents, template variables. One rule for all formats and verbs.</summary>
+/// <summary>What a row or request has beside its messages: a system text, tools, documents, template variables. One rule for all formats
+/// and verbs.</summary>
 public static class ConversationParts
 {
-    private static readonly string[] Systems = ["system", "system_prompt", "system_message", "system_instruction"], VariableKeys = ["variables", "chat_template_kwargs"];
+    private static readonly string[] Systems = ["system", "system_prompt", "system_message", "system_instruction"],
+        VariableKeys = ["variables", "chat_template_kwargs"];
 
     /// <summary>The keys that are read here.</summary>
     public static IEnumerable<string> Keys => [.. Systems, "tools", "functions", "documents", .. VariableKeys];
@@ -22,7 +24,9 @@ public static class ConversationParts
         foreach (string key in Systems)
         {
             if (field(key) is not { } value || MessageReader.Text(value, key) is not { Length: > 0 } text) continue;
-            if (found is { } other && other.Text != text) throw new BadInputException($"a row has two system texts, \"{other.Key}\" and \"{key}\"", Shown(text), expected: Shown(other.Text), remedy: "Keep one of the two.");
+            if (found is { } other && other.Text != text)
+                throw new BadInputException($"a row has two system texts, \"{other.Key}\" and \"{key}\"", Shown(text),
+                expected: Shown(other.Text), remedy: "Keep one of the two.");
             found ??= (key, text);
         }
         return found?.Text;
@@ -33,10 +37,12 @@ public static class ConversationParts
     public static IReadOnlyList<JsonObject> WithSystem(IReadOnlyList<JsonObject> messages, Func<string, JsonElement?> field)
     {
         if (System(field) is not { } text) return messages;
-        if (messages.Count == 0 || messages[0]["role"]?.ToString() is not ("system" or "developer")) return [new JsonObject { ["role"] = "system", ["content"] = text }, .. messages];
+        if (messages.Count == 0 || messages[0]["role"]?.ToString() is not ("system" or "developer"))
+            return [new JsonObject { ["role"] = "system", ["content"] = text }, .. messages];
         string there = TextOf(messages[0]["content"]);
         return there == text ? messages
-            : throw new BadInputException("a row has two system texts, one beside its messages and another as the first of them", Shown(text), expected: Shown(there), remedy: "Keep one of the two.");
+            : throw new BadInputException("a row has two system texts, one beside its messages and another as the first of them",
+                Shown(text), expected: Shown(there), remedy: "Keep one of the two.");
     }
 
     /// <summary>What a template is given: messages, tools, documents, variables.</summary>
@@ -46,8 +52,11 @@ public static class ConversationParts
         Dictionary<string, JsonElement> variables = new(StringComparer.Ordinal);
         foreach (string key in VariableKeys)
             foreach (var property in Variables(field(key), key))
-                if (!variables.TryAdd(property.Name, property.Value)) throw new BadInputException($"\"{property.Name}\" stands in \"variables\" and in \"chat_template_kwargs\"", remedy: "Keep one of the two.");
-        return new ChatRequest { Messages = MessageReader.Json(messages), Tools = Tools(field), Documents = Objects(field("documents"), "documents"), Variables = variables };
+                if (!variables.TryAdd(property.Name, property.Value))
+                    throw new BadInputException($"\"{property.Name}\" stands in \"variables\" and in \"chat_template_kwargs\"",
+                    remedy: "Keep one of the two.");
+        return new ChatRequest { Messages = MessageReader.Json(messages), Tools = Tools(field),
+            Documents = Objects(field("documents"), "documents"), Variables = variables };
     }
 
     // OpenAI's older "functions" are the tools without what each is wrapped in now.
@@ -69,8 +78,11 @@ public static class ConversationParts
         List<JsonElement> items = [];
         foreach (var item in value.EnumerateArray())
         {
-            var one = item.ValueKind == JsonValueKind.String ? MessageReader.Parsed(MessageReader.Text(item, $"{key}[{items.Count}]"), $"{key}[{items.Count}]", "an object, or its JSON") : item;
-            items.Add(one.ValueKind == JsonValueKind.Object ? one : throw new BadInputException($"\"{key}\"[{items.Count}] is no object", MessageReader.Kind(one), expected: Expected));
+            var one = item.ValueKind == JsonValueKind.String
+                ? MessageReader.Parsed(MessageReader.Text(item, $"{key}[{items.Count}]"), $"{key}[{items.Count}]", "an object, or its JSON")
+                : item;
+            items.Add(one.ValueKind == JsonValueKind.Object ? one
+                : throw new BadInputException($"\"{key}\"[{items.Count}] is no object", MessageReader.Kind(one), expected: Expected));
         }
         return Sound(JsonSerializer.SerializeToElement(items), key);
     }
@@ -79,16 +91,23 @@ public static class ConversationParts
     {
         if (given is not { } value || IsNothing(value, key)) return [];
         if (value.ValueKind == JsonValueKind.String) value = MessageReader.Parsed(MessageReader.Text(value, key), key, "an object");
-        if (value.ValueKind != JsonValueKind.Object) throw new BadInputException($"\"{key}\" is no object", MessageReader.Kind(value), expected: "template variables by their names");
+        if (value.ValueKind != JsonValueKind.Object)
+            throw new BadInputException($"\"{key}\" is no object", MessageReader.Kind(value),
+            expected: "template variables by their names");
         return Sound(value, key).EnumerateObject();
     }
 
-    private static bool IsNothing(JsonElement value, string key) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.String && MessageReader.Text(value, key).Trim() is "" or "null");
+    private static bool IsNothing(JsonElement value, string key) => value.ValueKind == JsonValueKind.Null
+        || (value.ValueKind == JsonValueKind.String && MessageReader.Text(value, key).Trim() is "" or "null");
 
     private static JsonElement Sound(JsonElement value, string key)
     {
         try { return JsonSerializer.SerializeToElement(JsonSerializer.Deserialize<JsonNode>(value)); }
-        catch (Exception e) when (e is InvalidOperationException or JsonException or ArgumentException) { throw new BadInputException($"\"{key}\" cannot be used", expected: "valid JSON without half surrogate pairs or doubled keys", inner: e); }
+        catch (Exception e) when (e is InvalidOperationException or JsonException or ArgumentException)
+        {
+            throw new BadInputException($"\"{key}\" cannot be used", expected: "valid JSON without half surrogate pairs or doubled keys",
+                inner: e);
+        }
     }
 
     private static string TextOf(JsonNode? content) => content switch

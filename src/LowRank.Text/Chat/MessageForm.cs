@@ -4,7 +4,8 @@ using LowRank.Tensors;
 
 namespace LowRank.Text.Chat;
 
-/// <summary>One message in OpenAI's present form, made of what others write: ShareGPT's from and value, other names of roles, function_call, tool calls as JSON text.</summary>
+/// <summary>One message in OpenAI's present form, made of what others write: ShareGPT's from and value, other names of roles,
+/// function_call, tool calls as JSON text.</summary>
 internal static class MessageForm
 {
     private const string CallForm = "{\"name\": …, \"arguments\": {…}} as JSON";
@@ -15,16 +16,20 @@ internal static class MessageForm
     {
         if (!message.ContainsKey("role") && message.ContainsKey("from")) FromShareGpt(message, place);
         if (message["role"] is not JsonValue value || !value.TryGetValue(out string? role))
-            throw new BadInputException($"{place} has no \"role\"", message.Count == 0 ? "no keys" : "the keys " + string.Join(", ", message.Select(p => p.Key)), expected: $"\"role\" (or \"from\") with {Roles.Expected}");
+            throw new BadInputException($"{place} has no \"role\"", message.Count == 0 ? "no keys"
+                : "the keys " + string.Join(", ", message.Select(p => p.Key)), expected: $"\"role\" (or \"from\") with {Roles.Expected}");
         Roles.RefuseMisspelt(role, place);
         if (Roles.Meant(role) is { } meant && !Roles.IsOtherToolName(role)) message["role"] = meant;
         if (message["function_call"] is { } call)
         {
-            if (message["tool_calls"] is JsonArray { Count: > 0 }) throw new BadInputException($"{place} has both \"function_call\" and \"tool_calls\"", remedy: "Keep one of the two.");
+            if (message["tool_calls"] is JsonArray { Count: > 0 })
+                throw new BadInputException($"{place} has both \"function_call\" and \"tool_calls\"", remedy: "Keep one of the two.");
             message.Remove("function_call");
             message["tool_calls"] = ToolCalls(call, place);
         }
-        if (message["tool_calls"] is JsonValue text) message["tool_calls"] = text.TryGetValue(out string? json) && List(json) is { } list ? list : throw new BadInputException($"{place}.tool_calls is no list of calls", Shown(text), expected: "[{\"function\": {\"name\": …, \"arguments\": {…}}}]");
+        if (message["tool_calls"] is JsonValue text) message["tool_calls"] = text.TryGetValue(out string? json) && List(json) is { } list
+            ? list : throw new BadInputException($"{place}.tool_calls is no list of calls", Shown(text),
+            expected: "[{\"function\": {\"name\": …, \"arguments\": {…}}}]");
     }
 
     private static void FromShareGpt(JsonObject message, string place)
@@ -32,13 +37,16 @@ internal static class MessageForm
         string from = message["from"] is JsonValue value && value.TryGetValue(out string? text) ? text : "";
         bool calls = from.Trim().Equals("function_call", StringComparison.OrdinalIgnoreCase);
         if (!calls && Roles.Meant(from) is null) Roles.RefuseMisspelt(from, place);
-        string? role = calls ? "assistant" : Roles.Meant(from) ?? throw new BadInputException($"{place} is from nobody known", message["from"]?.ToJsonString(), expected: $"human, gpt, function_call, observation, {Roles.Expected}");
+        string? role = calls ? "assistant" : Roles.Meant(from)
+            ?? throw new BadInputException($"{place} is from nobody known", message["from"]?.ToJsonString(),
+            expected: $"human, gpt, function_call, observation, {Roles.Expected}");
         var said = message["value"];
         message.Remove("from");
         message.Remove("value");
         message["role"] = role;
         if (calls) message["tool_calls"] = ToolCalls(said, place);
-        else if (said is not null && message["content"] is not null) throw new BadInputException($"{place} has both \"value\" and \"content\"", remedy: "Keep one of the two.");
+        else if (said is not null && message["content"] is not null)
+            throw new BadInputException($"{place} has both \"value\" and \"content\"", remedy: "Keep one of the two.");
         else if (said is not null) message["content"] = said;
     }
 
@@ -50,7 +58,8 @@ internal static class MessageForm
             var calls = said is JsonValue value && value.TryGetValue(out string? text) ? JsonNode.Parse(text) : said;
             JsonNode?[] list = calls is JsonArray several ? [.. several] : [calls];
             if (list.Length > 0 && list.All(c => c is JsonObject o && o.ContainsKey("name")))
-                return new JsonArray([.. list.Select(call => (JsonNode)new JsonObject { ["type"] = "function", ["function"] = call!.DeepClone() })]);
+                return new JsonArray([.. list.Select(call => (JsonNode)new JsonObject { ["type"] = "function",
+                    ["function"] = call!.DeepClone() })]);
         }
         catch (Exception e) when (e is JsonException or ArgumentException) { }
         throw new BadInputException($"{place} holds no function call", Shown(said), expected: CallForm);

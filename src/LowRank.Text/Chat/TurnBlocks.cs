@@ -23,7 +23,8 @@ internal static class TurnBlocks
     /// <param name="rendered">Its rendering.</param>
     /// <param name="wanted">Whether a message's blocks are.</param>
     /// <exception cref="BadInputException">The blocks do not follow the turns.</exception>
-    public static IReadOnlyList<(int Start, int End)> Of(ChatEncoder encoder, ChatRequest whole, RenderedChat rendered, Func<int, bool> wanted)
+    public static IReadOnlyList<(int Start, int End)> Of(ChatEncoder encoder, ChatRequest whole, RenderedChat rendered, Func<int,
+        bool> wanted)
     {
         JsonElement[] messages = [.. whole.Messages!.Value.EnumerateArray()];
         int[] turns = [.. Enumerable.Range(0, messages.Length).Where(i => ChatMessages.RoleOf(messages[i]) == "assistant")];

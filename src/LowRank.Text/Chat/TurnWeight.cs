@@ -4,13 +4,15 @@ using LowRank.Tensors;
 
 namespace LowRank.Text.Chat;
 
-/// <summary>What a turn or a row says about whether it is learnt: OpenAI's `weight`, and the names that other programs have for it.</summary>
+/// <summary>What a turn or a row says about whether it is learnt: OpenAI's `weight`, and the names that other programs have for
+/// it.</summary>
 public static class TurnWeight
 {
     // Whether true means learnt.
     private static readonly (string Name, bool Learnt)[] Table =
     [
-        ("weight", true), ("loss_weight", true), ("sample_weight", true), ("train", true), ("trainable", true), ("training", true), ("loss", true), ("loss_mask", true), ("masked", false),
+        ("weight", true), ("loss_weight", true), ("sample_weight", true), ("train", true), ("trainable", true), ("training", true),
+        ("loss", true), ("loss_mask", true), ("masked", false),
     ];
 
     /// <summary>The names.</summary>
@@ -38,7 +40,8 @@ public static class TurnWeight
     internal static bool? Of(JsonElement message, string what)
         => Of(name => message.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null, what);
 
-    /// <summary>Which messages count: all but the assistant's turns with weight 0. What a weight says of other turns must agree with what is asked for.</summary>
+    /// <summary>Which messages count: all but the assistant's turns with weight 0. What a weight says of other turns must agree with what
+    /// is asked for.</summary>
     /// <param name="messages">The conversation.</param>
     /// <param name="assistantOnly">Whether only the assistant's turns are learnt.</param>
     /// <exception cref="BadInputException">A weight is wrong, or asks for what is not computed.</exception>
@@ -49,10 +52,12 @@ public static class TurnWeight
         foreach (var message in messages.EnumerateArray())
         {
             bool? weight = message.ValueKind == JsonValueKind.Object ? Of(message, $"messages[{i}]") : null;
-            bool assistant = (ChatMessages.RoleOf(message) ?? ChatMessages.RoleOf(message, "from")) is { } role && Roles.Meant(role) == "assistant";
+            bool assistant = (ChatMessages.RoleOf(message) ?? ChatMessages.RoleOf(message, "from")) is { } role
+                && Roles.Meant(role) == "assistant";
             if (!assistant && weight == assistantOnly)
                 throw assistantOnly
-                    ? new BadInputException($"messages[{i}] is not the assistant's, and its weight says that it is learnt", remedy: "Only the assistant's turns are learnt; take the weight away, or learn all of the conversation (assistant_only_loss: false).")
+                    ? new BadInputException($"messages[{i}] is not the assistant's, and its weight says that it is learnt",
+                        remedy: "Only the assistant's turns are learnt; take the weight away, or learn all of the conversation (assistant_only_loss: false).")
                     : new BadInputException($"messages[{i}] has weight 0, and all of the conversation is to be learnt (assistant_only_loss: false)", remedy: "Take the weight away, or learn the assistant's turns only.");
             counted[i++] = !assistant || weight != false;
         }
@@ -70,11 +75,13 @@ public static class TurnWeight
             case JsonValueKind.String when Text(value) is { } text: // tables of text, such as .csv
                 if (text.Length == 0) return null;
                 if (bool.TryParse(text, out bool truth)) return truth;
-                if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) && parsed is 0 or 1) return parsed == 1;
+                if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) && parsed is 0 or 1)
+                    return parsed == 1;
                 break;
         }
         string shown = value.GetRawText();
-        throw new BadInputException($"{what} has a \"{name}\" that is neither 0 nor 1", shown.Length <= 40 ? shown : shown[..37] + "...", expected: "0 or 1, false or true: a turn or row is learnt or not",
+        throw new BadInputException($"{what} has a \"{name}\" that is neither 0 nor 1", shown.Length <= 40 ? shown : shown[..37] + "...",
+            expected: "0 or 1, false or true: a turn or row is learnt or not",
             remedy: $"Round it; or, if it is no weight, list it in the setting ignore_columns: [{name}].");
     }
 

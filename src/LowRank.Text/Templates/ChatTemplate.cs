@@ -27,7 +27,8 @@ public sealed class ChatTemplate
     }
 
     /// <summary>Whether a role stands in its source as a text: it has a place of its own for it.</summary>
-    internal bool KnowsRole(string role) => _tree.Source.Text.Contains($"'{role}'", StringComparison.Ordinal) || _tree.Source.Text.Contains($"\"{role}\"", StringComparison.Ordinal);
+    internal bool KnowsRole(string role) => _tree.Source.Text.Contains($"'{role}'", StringComparison.Ordinal)
+        || _tree.Source.Text.Contains($"\"{role}\"", StringComparison.Ordinal);
 
     /// <summary>Compiles a template.</summary>
     /// <exception cref="TemplateException">It does not compile.</exception>

@@ -17,7 +17,8 @@ public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, strin
 
     private static readonly string[] OwnKeys = ["template", "now", "add_generation_prompt", "continue_final_message"];
 
-    /// <summary>Renders one conversation as training and `generate` read it: a JSON list of messages, or an object `{messages, system?, tools?, …}`.</summary>
+    /// <summary>Renders one conversation as training and `generate` read it: a JSON list of messages, or an object `{messages, system?,
+    /// tools?, …}`.</summary>
     /// <exception cref="BadInputException">The input is malformed, or the template refuses it or fails.</exception>
     public JsonObject One(string json, string place, bool addGenerationPrompt)
     {
@@ -30,24 +31,33 @@ public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, strin
 
     private ChatRequest Conversation(Node root)
     {
-        if (root.Element.ValueKind == JsonValueKind.Array) return ConversationParts.Request(MessageReader.Read(root.Element, "messages"), _ => null) with { Variables = Special() };
+        if (root.Element.ValueKind == JsonValueKind.Array)
+            return ConversationParts.Request(MessageReader.Read(root.Element, "messages"), _ => null) with { Variables = Special() };
         List<string> names = [.. root.Fields().Where(f => !f.Value.IsNull).Select(f => f.Name)];
         string[] lists = [.. names.Intersect(["messages", "conversations"])];
-        if (lists.Length != 1) throw new BadInputException(lists.Length == 0 ? "there are no messages" : "there are two lists of messages", place: root.Place, expected: "a list of messages, or an object with messages");
+        if (lists.Length != 1)
+            throw new BadInputException(lists.Length == 0 ? "there are no messages" : "there are two lists of messages", place: root.Place,
+            expected: "a list of messages, or an object with messages");
         string[] known = [.. lists, .. ConversationParts.Keys, .. OwnKeys];
         if (names.FirstOrDefault(n => !known.Contains(n) && !KnownKeys.IsHarmless(n)) is { } unknown)
-            throw new BadInputException("a key that nothing is made of", unknown, root.Place, string.Join(", ", known), NearNames.Sentence(unknown, known, within: 2));
+            throw new BadInputException("a key that nothing is made of", unknown, root.Place, string.Join(", ", known),
+                NearNames.Sentence(unknown, known, within: 2));
         JsonElement? Field(string key) => root[key].IsNull ? null : root[key].Element;
-        var request = ConversationParts.Request(ConversationParts.WithSystem(MessageReader.Read(root[lists[0]].Element, lists[0]), Field), Field);
+        var request = ConversationParts.Request(ConversationParts.WithSystem(MessageReader.Read(root[lists[0]].Element, lists[0]), Field),
+            Field);
         var variables = Special();
         foreach (var (name, value) in request.Variables) variables[name] = value;
-        return request with { Variables = variables, Now = Now(root), AddGenerationPrompt = root["add_generation_prompt"].Bool(false), ContinueFinalMessage = root["continue_final_message"].Bool(false) };
+        return request with { Variables = variables, Now = Now(root), AddGenerationPrompt = root["add_generation_prompt"].Bool(false),
+            ContinueFinalMessage = root["continue_final_message"].Bool(false) };
     }
 
     private static T Guarded<T>(Func<T> read, string place)
     {
         try { return read(); }
-        catch (BadInputException e) when (e.Place is null) { throw new BadInputException(e.Problem, e.Value, place, e.Expected, e.Remedy, e); }
+        catch (BadInputException e) when (e.Place is null)
+        {
+            throw new BadInputException(e.Problem, e.Value, place, e.Expected, e.Remedy, e);
+        }
     }
 
     /// <summary>Renders every case of `{now?, variables?, cases: […]}`, in order; one that fails answers `{error: {kind, message}}`.</summary>

@@ -30,12 +30,14 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
         catch (InvalidOperationException e) { throw Error($"\"{key}\" holds half a surrogate pair", expected: "valid Unicode", inner: e); }
     }
 
-    /// <summary>A text that is learnt or asked letter by letter; a conversation written in it is refused unless the setting data_format says that it is a text.</summary>
+    /// <summary>A text that is learnt or asked letter by letter; a conversation written in it is refused unless the setting data_format
+    /// says that it is a text.</summary>
     public string Plain(JsonElement value, string key)
     {
         string text = String(value, key);
         if (Options.Format is null && MessageReader.IsWrittenIn(text))
-            throw Error($"\"{key}\" is a text that holds messages as JSON: the model would learn to write JSON", text.Length <= 60 ? text : text[..57] + "...", "the list itself",
+            throw Error($"\"{key}\" is a text that holds messages as JSON: the model would learn to write JSON", text.Length <= 60 ? text
+                : text[..57] + "...", "the list itself",
                 $"Give the conversation as a list under \"messages\" (or columns: {{messages: {key}}}); to learn the text as it stands, set data_format.");
         return text;
     }
@@ -51,7 +53,8 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
         foreach (var item in value.EnumerateArray())
         {
             if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out numbers[i]))
-                throw Error($"\"{key}\"[{i}] is not a token id", item.GetRawText() is { Length: < 40 } text ? text : MessageReader.Kind(item), "a whole number");
+                throw Error($"\"{key}\"[{i}] is not a token id", item.GetRawText() is { Length: < 40 } text ? text
+                    : MessageReader.Kind(item), "a whole number");
             i++;
         }
         return numbers;

@@ -16,7 +16,8 @@ namespace LowRank.Training;
 /// <param name="Hash">Of its tokens before it was cut: equal rows have equal hashes.</param>
 /// <param name="Fault">The kind of error.</param>
 /// <param name="Error">The error.</param>
-internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault, BadInputException? Error)
+internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault,
+    BadInputException? Error)
 {
     /// <summary>Its keys that changed nothing.</summary>
     public IReadOnlyList<string> Unused { get; init; } = [];
@@ -67,7 +68,8 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         try
         {
             using var document = Parse(raw.Json, context);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw context.Error("a row is not an object", MessageReader.Kind(document.RootElement), "{…}");
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw context.Error("a row is not an object", MessageReader.Kind(document.RootElement), "{…}");
             var fields = new RowFields(document.RootElement, context);
             var kind = RowFormats.Of(fields, context);
             format = kind.Name;
@@ -76,11 +78,13 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
             var unused = RowKeys.RefuseUnused(fields, kind, context);
             length = row.InputIds.Length;
             if (options.Survey) hash = HashOf(row);
-            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null) { Unused = unused };
+            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None,
+                null) { Unused = unused };
         }
         catch (BadInputException e)
         {
-            var error = e.Place is null ? new BadInputException(e.Problem, e.Value, context.Place, e.Expected, e.Remedy, e) : e; // what is read elsewhere does not know where the row stands
+            // what is read elsewhere does not know where the row stands
+            var error = e.Place is null ? new BadInputException(e.Problem, e.Value, context.Place, e.Expected, e.Remedy, e) : e;
             return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, error);
         }
     }

@@ -22,7 +22,8 @@ public static class RowReader
     public static bool IsDataFile(string path) => DataFile.IsKnown(path);
 
     /// <summary>The usable rows of one or several sources, with the number of the source that each is of.</summary>
-    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, RowTally? tally = null, CancellationToken stop = default)
+    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        RowTally? tally = null, CancellationToken stop = default)
     {
         var maker = new RowMaker(options, encoder, vocabularySize);
         var errors = new RowErrors(MostErrors);

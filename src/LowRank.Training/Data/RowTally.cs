@@ -22,7 +22,8 @@ public sealed class RowTally
     }
 
     /// <summary>As the store keeps it.</summary>
-    internal JsonObject ToJson() => new() { ["skipped"] = Skipped, ["cut"] = Cut, ["unused"] = new JsonObject(_unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))) };
+    internal JsonObject ToJson() => new() { ["skipped"] = Skipped, ["cut"] = Cut,
+        ["unused"] = new JsonObject(_unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))) };
 
     /// <summary>What the store has kept.</summary>
     internal static RowTally FromJson(JsonNode json)

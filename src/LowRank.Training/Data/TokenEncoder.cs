@@ -10,10 +10,12 @@ namespace LowRank.Training;
 /// <param name="VocabularySize">One more than the greatest id.</param>
 public sealed record TokenEncoder(Func<string, bool, int[]> Encode, int? EosId, int VocabularySize)
 {
-    /// <summary>Further tokens that end a text or a turn: where a text ends with one of them, <see cref="EosId"/> is not put behind it.</summary>
+    /// <summary>Further tokens that end a text or a turn: where a text ends with one of them, <see cref="EosId"/> is not put behind
+    /// it.</summary>
     public IReadOnlyList<int> EndIds { get; init; } = [];
 
-    /// <summary>A conversation (turns with <see cref="TurnWeight"/> 0 are never marked), and whether only what the assistant says is marked, to tokens; null: there is no chat template.</summary>
+    /// <summary>A conversation (turns with <see cref="TurnWeight"/> 0 are never marked), and whether only what the assistant says is
+    /// marked, to tokens; null: there is no chat template.</summary>
     public Func<ChatRequest, bool, ChatTokens>? Chat { get; init; }
 
     /// <summary>Tells it apart from every other tokenizer and template, for the cache of tokenised data; null: nothing is cached.</summary>

@@ -37,12 +37,14 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? identity = encoder is null ? NoTokenizer : encoder.Identity;
         bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
-        var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally) : Read(options, vocabularySize, encoder, key, stop);
+        var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally)
+            : Read(options, vocabularySize, encoder, key, stop);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
         return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally };
     }
 
-    private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)
+    private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        string? key, CancellationToken stop)
     {
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
         foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop)) collector.Add(source, row);

@@ -40,7 +40,8 @@ public static class DataRules
         foreach (var (key, value) in settings.Columns ?? [])
             if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
         foreach (var (i, column) in (settings.IgnoreColumns ?? []).Index())
-            if (column is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", column?.ToJsonString() ?? "null", $"ignore_columns[{i}]", "a column's name");
+            if (column is not JsonValue text || !text.TryGetValue(out string? _))
+                yield return new("a value of the wrong kind", column?.ToJsonString() ?? "null", $"ignore_columns[{i}]", "a column's name");
         if (settings.DataFormat is { } format && !RowFormats.Names.Contains(format))
             yield return new("an unknown data format", format, "data_format", string.Join(", ", RowFormats.Names), NearNames.Sentence(format, RowFormats.Names));
         foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("assistant_turns", settings.AssistantTurns, ["all", "last"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])

@@ -17,7 +17,8 @@ public sealed record RunSettings
     public DataSources? EvalData { get; init; }
     /// <summary>A format's keys -> the data's own names for them, as in `{prompt: question, completion: answer}`; null: the same.</summary>
     public JsonObject? Columns { get; init; }
-    /// <summary>Keys of rows and of their messages that are known to be of no use, as in `[solution, reward]`; others that nothing is made of are errors. Null: none.</summary>
+    /// <summary>Keys of rows and of their messages that are known to be of no use, as in `[solution, reward]`; others that nothing is made
+    /// of are errors. Null: none.</summary>
     public JsonArray? IgnoreColumns { get; init; }
     /// <summary>The rows' format; null: by each row's keys.</summary>
     public string? DataFormat { get; init; }

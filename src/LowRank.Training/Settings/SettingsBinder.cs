@@ -126,7 +126,8 @@ public static class SettingsBinder
         }
         object? value = null;
         if (type == typeof(JsonObject)) value = node.DeepClone() as JsonObject;
-        else if (type == typeof(JsonArray)) value = node is JsonArray ? node.DeepClone() : node is JsonValue ? new JsonArray(node.DeepClone()) : null;
+        else if (type == typeof(JsonArray)) value = node is JsonArray ? node.DeepClone() : node is JsonValue
+            ? new JsonArray(node.DeepClone()) : null;
         else if (type == typeof(DataSources))
             try { value = DataSources.FromJson(node, key); }
             catch (BadInputException e)
@@ -161,7 +162,8 @@ public static class SettingsBinder
     }
 
     private static string Kind(Type type)
-        => type == typeof(JsonObject) ? "a section of `key: value` lines" : type == typeof(JsonArray) ? "a list" : type == typeof(bool) ? "true or false" : type == typeof(string) ? "a text" : type == typeof(double) ? "a number" : "a whole number";
+        => type == typeof(JsonObject) ? "a section of `key: value` lines" : type == typeof(JsonArray) ? "a list" : type == typeof(bool)
+            ? "true or false" : type == typeof(string) ? "a text" : type == typeof(double) ? "a number" : "a whole number";
 
     private static JsonNode? ToJson(YamlNode node) => node switch
     {

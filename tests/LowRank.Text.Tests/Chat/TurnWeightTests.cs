@@ -32,7 +32,8 @@ public sealed class TurnWeightTests
     [Fact]
     public void A_turn_of_weight_0_need_not_be_where_the_rule_would_have_it()
     {
-        string template = ChatMl.Replace("m['content']", "(m['content'] if loop.last else m['content'].split('</think>')[-1])", StringComparison.Ordinal);
+        string template = ChatMl.Replace("m['content']", "(m['content'] if loop.last else m['content'].split('</think>')[-1])",
+            StringComparison.Ordinal);
         string chat = """[{"role":"user","content":"p"},{"role":"assistant","content":"<think>a</think>b","weight":0},{"role":"user","content":"q"},{"role":"assistant","content":"c"}]""";
         Assert.Equal("c<|im_end|>", Learnt(PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(chat))));
         Assert.Contains("differently", Refused(template, chat.Replace(",\"weight\":0", "")));
@@ -75,7 +76,9 @@ public sealed class TurnWeightTests
     [InlineData("""[{"role":"user","content":"q","mood":"gay"},{"role":"assistant","content":"r","prefix":true}]""", "\"mood\", \"prefix\"")]
     [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","train_detail":[{"begin_offset":0}]}]""", "\"train_detail\"")]
     [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","reasoning_contents":"x"}]""", "'reasoning_content'")]
-    public void What_the_template_does_not_read_is_refused(string chat, string says) => Assert.Contains(says, Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(ChatMl).RefuseUnread(PrefixRuleTests.Request(chat))).Message);
+    public void What_the_template_does_not_read_is_refused(string chat, string says)
+        => Assert.Contains(says,
+        Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(ChatMl).RefuseUnread(PrefixRuleTests.Request(chat))).Message);
 
     [Fact]
     public void Tools_documents_and_variables_likewise_and_what_it_reads_is_used()
@@ -99,7 +102,8 @@ public sealed class TurnWeightTests
     }
 
     private static string Refused(string template, string messages, AssistantTurns turns = AssistantTurns.All)
-        => Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(messages), turns: turns)).Message;
+        => Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(messages),
+            turns: turns)).Message;
 
     private static string Prepared(string template, string messages)
     {

@@ -22,7 +22,8 @@ internal static class Alpaca
                 ? throw context.Error("a row with \"history\" or \"system\" needs a chat template, and the model has none", remedy: "Name one with chat_template: FILE.jinja.")
                 : PromptCompletion.OfTexts(string.Format(System.Globalization.CultureInfo.InvariantCulture, input.Length == 0 ? Alone : WithInput, instruction, input), output, context);
         string question = input.Length == 0 ? instruction : instruction + "\n" + input;
-        return ChatRows.Make([.. History(fields, context), ChatFormats.Message("user", question), ChatFormats.Message("assistant", output)], fields, context);
+        return ChatRows.Make([.. History(fields, context), ChatFormats.Message("user", question), ChatFormats.Message("assistant", output)],
+            fields, context);
     }
 
     /// <summary>Earlier turns: a list of [question, answer].</summary>
@@ -32,7 +33,8 @@ internal static class Alpaca
         if (fields.Maybe("history") is not { } history) return turns;
         foreach (var pair in RowContext.List(history, "history").EnumerateArray())
         {
-            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2) throw context.Error("\"history\" holds something else than pairs", MessageReader.Kind(pair), "[[question, answer], …]");
+            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2)
+                throw context.Error("\"history\" holds something else than pairs", MessageReader.Kind(pair), "[[question, answer], …]");
             turns.Add(ChatFormats.Message("user", context.String(pair[0], "history")));
             turns.Add(ChatFormats.Message("assistant", context.String(pair[1], "history")));
         }

@@ -14,7 +14,8 @@ internal static class PromptCompletion
     public static Row Make(JsonElement prompt, JsonElement completion, string key, RowFields fields, RowContext context)
     {
         if (prompt.ValueKind == JsonValueKind.Array != (completion.ValueKind == JsonValueKind.Array))
-            throw context.Error($"\"prompt\" and \"{key}\" are of different kinds", $"{MessageReader.Kind(prompt)} and {MessageReader.Kind(completion)}", "two texts or two lists of messages");
+            throw context.Error($"\"prompt\" and \"{key}\" are of different kinds",
+                $"{MessageReader.Kind(prompt)} and {MessageReader.Kind(completion)}", "two texts or two lists of messages");
         return prompt.ValueKind == JsonValueKind.Array
             ? OfMessages(prompt, completion, key, fields, context)
             : OfTexts(context.Plain(prompt, "prompt"), context.Plain(completion, key), context);
@@ -26,7 +27,8 @@ internal static class PromptCompletion
         var encoder = context.NeedEncoder();
         // The blank belongs to the completion: byte-level vocabularies hold words together with the blank before them.
         bool apart = prompt.Length == 0 || completion.Length == 0 || char.IsWhiteSpace(prompt[^1]) || char.IsWhiteSpace(completion[0]);
-        int[] head = encoder.Start(prompt), tail = encoder.WithEnd(encoder.Encode(apart ? completion : " " + completion, false), completion);
+        int[] head = encoder.Start(prompt), tail = encoder.WithEnd(encoder.Encode(apart ? completion : " " + completion, false),
+            completion);
         return new Row([.. head, .. tail], [.. Enumerable.Repeat(Row.Ignored, head.Length), .. tail]) { Prompt = prompt, Completion = completion };
     }
 
@@ -45,12 +47,15 @@ internal static class PromptCompletion
         return ChatRows.WithTexts(new Row(all.Ids, labels), [.. asked, .. answered], asked.Count);
     }
 
-    /// <summary>The prompt is never learnt: its assistant turns have weight 0, so that the template need not tell them from the rest.</summary>
+    /// <summary>The prompt is never learnt: its assistant turns have weight 0, so that the template need not tell them from the
+    /// rest.</summary>
     private static void Unlearnt(IReadOnlyList<JsonObject> asked, bool assistantOnly)
     {
         for (int i = 0; i < asked.Count; i++)
         {
-            if (ChatRows.WeightOf(asked[i], $"prompt[{i}]") == true) throw new BadInputException($"prompt[{i}] has a weight that says it is learnt, and a prompt is not", remedy: "Take the weight away, or give the row as messages.");
+            if (ChatRows.WeightOf(asked[i], $"prompt[{i}]") == true)
+                throw new BadInputException($"prompt[{i}] has a weight that says it is learnt, and a prompt is not",
+                remedy: "Take the weight away, or give the row as messages.");
             foreach (string name in TurnWeight.Names) asked[i].Remove(name);
             if (assistantOnly && ChatRows.IsFrom(asked[i], "assistant")) asked[i]["weight"] = 0;
         }

@@ -28,7 +28,8 @@ internal static class RowFormats
         new("text", ["text"], [], TokenFormats.Text),
         new("input_ids", ["input_ids"], [], TokenRows.Make),
         new("preference", ["chosen", "rejected"], ["prompt", "messages"], PreferenceFormats.Pair),
-        new("unpaired_preference", ["completion", "label"], ["prompt"], PreferenceFormats.Unpaired, f => f.KindOf("label") is JsonValueKind.True or JsonValueKind.False),
+        new("unpaired_preference", ["completion", "label"], ["prompt"], PreferenceFormats.Unpaired,
+            f => f.KindOf("label") is JsonValueKind.True or JsonValueKind.False),
     ];
 
     private static readonly string Expected = "one of " + string.Join(", ", Table.Select(f => f.ToString()));

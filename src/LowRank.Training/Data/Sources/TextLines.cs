@@ -3,7 +3,8 @@ using LowRank.Tensors;
 
 namespace LowRank.Training;
 
-/// <summary>.txt: each line that is not blank is a document, {"text": line}; blanks at its ends belong to it. Lines that are JSON objects are rows under a wrong name and refused.</summary>
+/// <summary>.txt: each line that is not blank is a document, {"text": line}; blanks at its ends belong to it. Lines that are JSON objects
+/// are rows under a wrong name and refused.</summary>
 internal static class TextLines
 {
     public static IEnumerable<RawRow> Read(DataFile file)
@@ -13,7 +14,8 @@ internal static class TextLines
         foreach (var (number, line) in Lines.Of(file))
         {
             if (HoldsJson(line, first))
-                throw new BadInputException("a line of a text file is JSON: learnt as a text, the model would learn to write JSON", place: $"{file.Path}:{number}", expected: "documents, one a line",
+                throw new BadInputException("a line of a text file is JSON: learnt as a text, the model would learn to write JSON",
+                    place: $"{file.Path}:{number}", expected: "documents, one a line",
                     remedy: "Give a file of one object a line the ending .jsonl, one with a list .json; texts that are JSON belong into .jsonl as {\"text\": …}.");
             first = false;
             yield return new RawRow(file, number, json.Write(line, static (writer, text) => writer.WriteString("text", text)));

@@ -29,7 +29,8 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
     /// <summary>What became of the rows; whoever reads them counts.</summary>
     public RowTally Tally { get; } = new();
 
-    /// <summary>The rows, those of each source, and what became of them; a folder goes into the cache under <paramref name="key"/>, or lives as long as the process where that is null.</summary>
+    /// <summary>The rows, those of each source, and what became of them; a folder goes into the cache under <paramref name="key"/>, or
+    /// lives as long as the process where that is null.</summary>
     public (IRowList Rows, IReadOnlyList<int> Counts, RowTally Tally) Finish(string? key)
     {
         if (_rows is not null && _writer is null) return (new MemoryRows(_rows), _counts, Tally);

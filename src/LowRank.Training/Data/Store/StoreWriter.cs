@@ -46,7 +46,8 @@ internal sealed class StoreWriter : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(entry, _at);
         _index.Write(entry);
         foreach (var stream in (FileStream[])[_rows, _index]) stream.Flush(flushToDisk: true);
-        JsonObject info = new() { ["counts"] = new JsonArray([.. counts.Select(c => (JsonNode)c)]), ["tally"] = tally.ToJson(), ["bytes"] = _at };
+        JsonObject info = new() { ["counts"] = new JsonArray([.. counts.Select(c => (JsonNode)c)]), ["tally"] = tally.ToJson(),
+            ["bytes"] = _at };
         File.WriteAllText(Path.Combine(_folder, InfoFile), info.ToJsonString());
     }
 
