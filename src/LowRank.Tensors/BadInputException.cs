@@ -27,12 +27,14 @@ public sealed class BadInputException : Exception
     public string? Expected { get; }
     /// <summary>What to do.</summary>
     public string? Remedy { get; }
+    /// <summary>The errors that this one lists; of a single one, itself.</summary>
+    public IReadOnlyList<BadInputException> Parts { get => field ?? [this]; private init; }
 
     /// <summary>Joins several errors into one that lists them all; a single one comes back as it is.</summary>
     public static BadInputException All(string problem, IReadOnlyList<BadInputException> errors, string? place = null)
         => errors.Count == 1
             ? errors[0]
-            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place);
+            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place) { Parts = errors };
 
     private static string Compose(string problem, string? value, string? place, string? expected, string? remedy)
     {

@@ -13,7 +13,8 @@ public sealed partial class AdapterHost
     /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
     private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
     {
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: !filled);
+        if (!filled) AdapterSize.Check(targets, resolved);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);
