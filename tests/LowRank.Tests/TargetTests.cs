@@ -124,7 +124,6 @@ public class TargetTests
     [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"q_proj": 2, "1.q_proj": 3}}""", "an earlier key has all layers of this one (got 1.q_proj)")]
     [InlineData("""{"target_modules": ["q_proj"], "layers_to_transform": [0, 3]}""", "layers_to_transform: no targeted layer is in this block (got 3); expected blocks of the model with targets, such as 0")]
     [InlineData("""{"target_modules": ["w1"], "layers_to_transform": 1, "layers_pattern": ["experts", "h"]}""", "layers_pattern: no targeted layer stands behind this name and a number (got h)")]
-    [InlineData("""{"target_modules": ["embed_tokens"], "bias": "lora_only"}""", "bias: there is no bias to train (got lora_only)")]
     public void A_name_that_means_nothing_is_refused_of_a_new_adapter(string json, string expected)
     {
         Assert.Contains(expected, Assert.Throws<BadInputException>(() => Hit(json)).Message);

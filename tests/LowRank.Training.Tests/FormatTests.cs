@@ -36,7 +36,7 @@ public class FormatTests
 
     [Fact]
     public void All_of_a_conversation_is_learnt_where_asked()
-        => Assert.Equal("[uqÉarÉ]", Show(Single("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]}""", Plain with { AssistantOnlyLoss = false })));
+        => Assert.Equal("[uqÉarÉ]", Show(Single("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]}""", Plain with { TrainOnInputs = true })));
 
     [Fact]
     public void Alpaca_without_a_chat_template_is_Stanfords_text()

@@ -26,7 +26,7 @@ public class RowWeightTests
             Assert.Equal("upÉabadÉuqÉa[goodÉ]", Shown($$"""{"conversations": {{gpt}}}"""));
             Assert.Equal("ssÉupÉabadÉuqÉa[goodÉ]", Shown($$"""{"prompt": [{"role": "system", "content": "s", "weight": 0}, {"role": "user", "content": "p"}], "completion": {{turns.Replace("""{"role": "user", "content": "p"}, """, "")}}}"""));
             Assert.Equal("upÉabadÉuqÉa[goodÉ]", Shown($$"""{"chosen": {{turns}}, "rejected": []}""", new("") { Columns = new Dictionary<string, string> { ["messages"] = "chosen" } }));
-            Assert.Equal("[upÉ]abadÉ[uqÉagoodÉ]", Shown($$"""{"messages": {{turns}}}""", new("") { AssistantOnlyLoss = false }));
+            Assert.Equal("[upÉ]abadÉ[uqÉagoodÉ]", Shown($$"""{"messages": {{turns}}}""", new("") { TrainOnInputs = true }));
         }
     }
 
@@ -75,6 +75,6 @@ public class RowWeightTests
         const string Row = """{"messages": [{"role": "user", "content": "q", "weight": 0}, {"role": "assistant", "content": "r"}]}""";
         Assert.Equal("uqÉa[rÉ]", Shown(Row));
         Assert.Contains("messages[0] has weight 0, and all of the conversation is to be learnt",
-            Shown(Row, new("") { AssistantOnlyLoss = false }));
+            Shown(Row, new("") { TrainOnInputs = true }));
     }
 }

@@ -13,10 +13,11 @@ internal static class ChatVerb
         Option<string> system = new("--system") { Description = "the system message" };
         Option<string> template = new("--template") { Description = ChatEncoders.Description };
         var verb = new Command("chat", "A conversation in the terminal; /help there shows what can be done.") { system, template };
-        generation.AddTo(verb);
+        generation.AddTo(verb, several: false);
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
+            parsed.Refuse(generation.Unused(parsed));
             generation.Read(parsed, common, []).Check();
             bool json = parsed.GetValue(common.Json), quiet = parsed.GetValue(common.Quiet), interactive = !Console.IsInputRedirected;
             using var session = Session.Open(common, parsed);

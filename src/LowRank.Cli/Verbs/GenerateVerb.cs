@@ -29,9 +29,11 @@ internal static class GenerateVerb
             bool json = parsed.GetValue(common.Json);
             string? single = parsed.GetValue(prompt), file = parsed.GetValue(prompts), chat = parsed.GetValue(messages);
             if (new[] { single, file, chat }.Count(s => s is not null) != 1) throw new BadInputException("one of --prompt, --prompts and --messages is needed", place: "lowrank generate");
+            parsed.Refuse(generation.Unused(parsed));
             generation.Read(parsed, common, []).Check();
             IReadOnlyList<PromptRow> inputs = single is not null ? [new("--prompt") { Text = single }] : chat is not null
                 ? [PromptRows.Conversation(chat)] : PromptRows.Read(file!);
+            if (inputs.All(i => i.Chat is null)) parsed.Refuse(parsed.Unused("Only conversations go through a chat template: give --messages, or rows with messages.", template));
             using var session = Session.Open(common, parsed);
             var encoder = inputs.Any(i => i.Chat is not null) ? ChatEncoders.Require(session, parsed.GetValue(template)) : null;
             var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder?.EndIds ?? []).Distinct()]);

@@ -21,6 +21,7 @@ internal static class RenderVerb
         {
             string? one = parsed.GetValue(messages), many = parsed.GetValue(cases), instead = parsed.GetValue(template), model = parsed.GetValue(common.Model);
             if (one is null == many is null) throw new BadInputException(one is null ? "an option is missing" : "two options exclude each other", place: "--messages, --cases", expected: "one of them");
+            if (many is not null) parsed.Refuse(parsed.Unused("Each case says it with add_generation_prompt.", prompt));
             if (one is not null && model is null && instead is null) throw new BadInputException("an option is missing", place: "--model", expected: "a model, or a template file with --template");
             var job = new RenderJob(model is null ? null : Session.TokenizerOf(ModelPlace.Of(model)), instead is null ? null
                 : TextFile.Read(instead), instead ?? "chat template");

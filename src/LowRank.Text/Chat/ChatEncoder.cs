@@ -108,7 +108,7 @@ public sealed class ChatEncoder
             if (!mask.Contains(1))
                 throw new BadInputException("the conversation has no assistant turn to train on", place: "messages",
                 expected: "a message with the role assistant, and a weight other than 0",
-                remedy: "Leave the row out, or train on all tokens (assistant_only_loss: false).");
+                remedy: "Leave the row out, or train on all tokens (train_on_inputs: true).");
         }
         else mask = counted.All(c => c) ? [.. Enumerable.Repeat(1, encoding.Ids.Count)]
             : [.. MaskOf(whole, rendered, encoding, AssistantTurns.All, i => !counted[i]).Select(m => 1 - m)];

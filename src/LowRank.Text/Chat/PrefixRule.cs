@@ -10,7 +10,7 @@ namespace LowRank.Text.Chat;
 /// </summary>
 internal sealed class PrefixRule(ChatEncoder encoder, Tokenizer tokenizer, ChatRequest whole, string text, Encoding encoding)
 {
-    private const string Remedy = "Use a template that marks the assistant's turns with {% generation %}, train on the last assistant turn only (assistant_turns: last), or on all tokens (assistant_only_loss: false).";
+    private const string Remedy = "Use a template that marks the assistant's turns with {% generation %}, train on the last assistant turn only (assistant_turns: last), or on all tokens (train_on_inputs: true).";
 
     private readonly JsonElement[] _messages = [.. whole.Messages!.Value.EnumerateArray()];
     private readonly int[] _unitOf = UnitsOf(text);

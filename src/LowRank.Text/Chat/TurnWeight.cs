@@ -57,8 +57,8 @@ public static class TurnWeight
             if (!assistant && weight == assistantOnly)
                 throw assistantOnly
                     ? new BadInputException($"messages[{i}] is not the assistant's, and its weight says that it is learnt",
-                        remedy: "Only the assistant's turns are learnt; take the weight away, or learn all of the conversation (assistant_only_loss: false).")
-                    : new BadInputException($"messages[{i}] has weight 0, and all of the conversation is to be learnt (assistant_only_loss: false)", remedy: "Take the weight away, or learn the assistant's turns only.");
+                        remedy: "Only the assistant's turns are learnt; take the weight away, or learn all of the conversation (train_on_inputs: true).")
+                    : new BadInputException($"messages[{i}] has weight 0, and all of the conversation is to be learnt (train_on_inputs: true)", remedy: "Take the weight away, or learn the assistant's turns only.");
             counted[i++] = !assistant || weight != false;
         }
         return counted;

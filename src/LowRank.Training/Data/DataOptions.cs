@@ -25,8 +25,8 @@ public sealed record DataOptions(DataSources Sources)
     public int? MaxLength { get; init; }
     /// <summary>Whether a long row loses its beginning, not its end.</summary>
     public bool TruncateLeft { get; init; }
-    /// <summary>Whether only what the assistant says in chat rows is learnt.</summary>
-    public bool AssistantOnlyLoss { get; init; } = true;
+    /// <summary>Whether prompts, and what others than the assistant say, are learnt too.</summary>
+    public bool TrainOnInputs { get; init; }
     /// <summary>Whether unusable rows are left out and counted; else they are errors.</summary>
     public bool SkipBadRows { get; init; }
     /// <summary>What chat templates take for today; null: the clock.</summary>

@@ -89,7 +89,8 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         }
     }
 
-    private static ulong HashOf(Row row)
+    /// <summary>Of a row's tokens.</summary>
+    internal static ulong HashOf(Row row)
     {
         Span<byte> hash = stackalloc byte[32];
         SHA256.HashData(MemoryMarshal.AsBytes(row.InputIds.AsSpan()), hash);

@@ -44,8 +44,8 @@ public static class AdapterSection
     /// <summary>The section with its missing keys, whichever way it was given.</summary>
     public static JsonObject Complete(JsonObject section)
     {
-        JsonObject all = Defaults;
-        foreach (var (key, value) in section) all[key] = value?.DeepClone();
+        var all = (JsonObject)section.DeepClone();
+        foreach (var (key, value) in Defaults) all.TryAdd(key, value?.DeepClone());
         return all;
     }
 

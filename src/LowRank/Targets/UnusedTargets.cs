@@ -13,8 +13,6 @@ internal static class UnusedTargets
     public static void Check(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, IReadOnlyList<BaseLayer> layers)
     {
         List<BadInputException> errors = [.. Names(config.TargetModules, "target_modules"), .. Names(config.ExcludeModules, "exclude_modules"), .. Blocks(), .. Patterns("rank_pattern", config.RankPattern), .. Patterns("alpha_pattern", config.AlphaPattern)];
-        if (config.Bias != BiasTraining.None && !HasBias())
-            errors.Add(new("there is no bias to train", config.Bias == BiasTraining.All ? "all" : "lora_only", "bias", config.Bias == BiasTraining.All ? "a model with biases" : "targeted layers with biases", "Use bias: none."));
         if (errors.Count > 0) throw BadInputException.All("the adapter's settings name what the model does not have", errors);
 
         IEnumerable<BadInputException> Names(Selector? selector, string key)
@@ -46,9 +44,6 @@ internal static class UnusedTargets
 
         BadInputException Nothing(string name, string key) => new("no module of the model has this name", name, key,
             remedy: name == Selector.AllLinear.Pattern ? $"Write {key}: {name}, without a list." : NearNames.Sentence(name, Ends(modules.Select(m => m.Name))) ?? "Leave it out.");
-
-        bool HasBias() => config.Bias == BiasTraining.LoraOnly ? layers.Any(l => l.Bias is not null)
-            : modules.Any(m => m.Module.named_parameters(recurse: false).Any(p => p.name.Contains("bias", StringComparison.Ordinal)));
     }
 
     private static IEnumerable<string> Ends(IEnumerable<string> paths) => paths.Select(p => p[(p.LastIndexOf('.') + 1)..]).Distinct();

@@ -17,11 +17,11 @@ internal static class ChatRows
     /// not.</summary>
     public static Row Make(IReadOnlyList<JsonObject> messages, RowFields fields, RowContext context)
     {
-        bool assistantOnly = context.Options.AssistantOnlyLoss;
+        bool assistantOnly = !context.Options.TrainOnInputs;
         messages = ConversationParts.WithSystem(messages, fields.Maybe);
         var request = Request(messages, fields, context);
         if (assistantOnly && !messages.Any(m => IsFrom(m, "assistant")))
-            throw context.Error("a conversation has no assistant message: nothing would be learnt from it", remedy: "Add the answer, or set assistant_only_loss: false.", fault: RowFault.NoTarget);
+            throw context.Error("a conversation has no assistant message: nothing would be learnt from it", remedy: "Add the answer, or set train_on_inputs: true.", fault: RowFault.NoTarget);
         bool[] counted = TurnWeight.Counted(request.Messages!.Value, assistantOnly);
         if (assistantOnly && !messages.Index().Any(m => counted[m.Index] && IsFrom(m.Item, "assistant")))
             throw context.Error("all assistant messages of a conversation have weight 0: nothing would be learnt from it",

@@ -5,7 +5,7 @@ using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
-/// <summary>A prompt and what should follow it: two texts, or two lists of messages. Only the completion is learnt.</summary>
+/// <summary>A prompt and what should follow it: two texts, or two lists of messages. Only the completion is learnt, unless prompts are to be.</summary>
 internal static class PromptCompletion
 {
     public static Row Make(RowFields fields, RowContext context) => Make(fields["prompt"], fields["completion"], "completion", fields, context);
@@ -29,6 +29,7 @@ internal static class PromptCompletion
         bool apart = prompt.Length == 0 || completion.Length == 0 || char.IsWhiteSpace(prompt[^1]) || char.IsWhiteSpace(completion[0]);
         int[] head = encoder.Start(prompt), tail = encoder.WithEnd(encoder.Encode(apart ? completion : " " + completion, false),
             completion);
+        if (context.Options.TrainOnInputs) return new Row([.. head, .. tail], [.. head, .. tail]); // no place is left that tells where an answer would begin
         return new Row([.. head, .. tail], [.. Enumerable.Repeat(Row.Ignored, head.Length), .. tail]) { Prompt = prompt, Completion = completion };
     }
 
@@ -37,12 +38,13 @@ internal static class PromptCompletion
     {
         var asked = ConversationParts.WithSystem(ChatRows.Read(prompt, "prompt", context), fields.Maybe);
         var answered = ChatRows.Read(completion, key, context);
-        bool assistantOnly = context.Options.AssistantOnlyLoss;
+        bool assistantOnly = !context.Options.TrainOnInputs;
         Unlearnt(asked, assistantOnly);
         var before = ChatRows.Tokens(ChatRows.Request(asked, fields, context) with { AddGenerationPrompt = true }, false, context);
         var all = ChatRows.Tokens(ChatRows.Request([.. asked, .. answered], fields, context), assistantOnly, context);
         if (!all.Ids.AsSpan().StartsWith(before.Ids))
             throw context.Error("the prompt's tokens are not the beginning of the whole conversation's: the chat template writes earlier messages otherwise once an answer follows", remedy: "Give the row as messages.");
+        if (!assistantOnly) return new Row(all.Ids, [.. all.Ids.Select((id, i) => all.AssistantMask[i] != 0 ? id : Row.Ignored)]);
         int[] labels = [.. all.Ids.Select((id, i) => i >= before.Ids.Length && all.AssistantMask[i] != 0 ? id : Row.Ignored)];
         return ChatRows.WithTexts(new Row(all.Ids, labels), [.. asked, .. answered], asked.Count);
     }

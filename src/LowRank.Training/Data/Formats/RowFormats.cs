@@ -40,6 +40,9 @@ internal static class RowFormats
     /// <summary>Whether a key is one that a format is known by.</summary>
     public static bool IsKey(string name) => Table.Any(f => f.Keys.Contains(name));
 
+    /// <summary>The names that formats have for a row's values, for the setting columns.</summary>
+    public static IReadOnlyList<string> Columns { get; } = [.. Table.SelectMany(f => f.Keys.Concat(f.Also)).Concat(RowKeys.Others).Distinct()];
+
     /// <summary>The row's format: the one asked for, else by its keys.</summary>
     public static RowFormat Of(RowFields fields, RowContext context)
     {

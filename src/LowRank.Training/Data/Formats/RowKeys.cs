@@ -10,7 +10,8 @@ namespace LowRank.Training;
 /// </summary>
 internal static class RowKeys
 {
-    private static readonly string[] Others = ["input", "history", "prompt", "system", .. ConversationParts.Keys, .. TurnWeight.Names,
+    /// <summary>Keys that rows may have beside those a format is known by.</summary>
+    internal static readonly string[] Others = ["input", "history", "prompt", "system", .. ConversationParts.Keys, .. TurnWeight.Names,
         .. TokenRows.Keys];
 
     /// <summary>Refuses a row that is not to be learnt.</summary>
