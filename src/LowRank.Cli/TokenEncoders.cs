@@ -29,6 +29,7 @@ internal static class TokenEncoders
         return new TokenEncoder((text, special) => tokenizer.Encode(text, special), end, tokenizer.VocabularySize)
         {
             Chat = Chat(tokenizer, settings),
+            EndIds = Ends(modelPath, tokenizer, settings),
             Identity = string.Join(' ', Identity(modelPath), end, TemplateIdentity(tokenizer, settings.ChatTemplate), settings.AssistantTurns),
         };
     }
@@ -39,9 +40,22 @@ internal static class TokenEncoders
         if (settings.ChatTemplate == NoTemplate || (settings.ChatTemplate is null && tokenizer.ChatTemplates.Count == 0)) return null;
         var encoder = new Lazy<ChatEncoder>(() => ChatEncoder.Of(tokenizer, settings.ChatTemplate)!);
         var turns = settings.AssistantTurns == "last" ? AssistantTurns.Last : AssistantTurns.All;
-        return (request, assistantOnly) => request.AddGenerationPrompt
-            ? encoder.Value.Tokens(encoder.Value.Render(encoder.Value.Prepare(request)))
-            : encoder.Value.EncodeForTraining(request, assistantOnly, turns);
+        return (request, assistantOnly) =>
+        {
+            encoder.Value.RefuseUnread(request);
+            return request.AddGenerationPrompt ? encoder.Value.Tokens(encoder.Value.Render(encoder.Value.Prepare(request)))
+                : encoder.Value.EncodeForTraining(request, assistantOnly, turns);
+        };
+    }
+
+    /// <summary>The tokens that end texts or, by the chat template, turns; a faulty template is told by the conversation that needs
+    /// it.</summary>
+    private static IReadOnlyList<int> Ends(string modelPath, Tokenizer tokenizer, RunSettings settings)
+    {
+        IReadOnlyList<int> ends = [.. Session.EndIds(modelPath), .. tokenizer.EosIds];
+        if (settings.ChatTemplate == NoTemplate) return ends;
+        try { return [.. ends.Concat(ChatEncoder.Of(tokenizer, settings.ChatTemplate)?.EndIds ?? []).Distinct()]; }
+        catch (BadInputException) { return ends; }
     }
 
     /// <summary>A hash of all that a tokenizer and its templates are read from.</summary>

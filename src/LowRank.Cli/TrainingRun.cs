@@ -63,10 +63,8 @@ internal sealed class TrainingRun : IDisposable
             if (settings.Adapter is null && settings.InitAdapter is null)
                 return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath);
             var host = AdapterHost.Attach(model);
-            var adapter = settings.InitAdapter is not null
-                ? host.Load("default", settings.InitAdapter)
-                : host.Add("default", Named(LoraConfig.FromJson(settings.Adapter!), settings, folder), (ulong)settings.Seed, model.Spec.ModelType);
-            host.Activate(("default", 1));
+            var adapter = RunAdapter.Make(host, model, settings, config => Named(config, settings, folder));
+            host.Activate((adapter.Name, 1));
             return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath);
         }
         catch { model.Dispose(); throw; }
@@ -79,11 +77,40 @@ internal sealed class TrainingRun : IDisposable
     }
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
-        => config with { BaseModel = config.Initialisation == LoraInitialisation.LoftQ ? folder.BaseFolder : settings.Model };
+    {
+        if (config.Initialisation != LoraInitialisation.LoftQ) return config with { BaseModel = config.BaseModel ?? settings.Model };
+        return config.BaseModel is null ? config with { BaseModel = folder.BaseFolder }
+            : throw new BadInputException("the adapter belongs to the base that LoftQ makes", config.BaseModel, "adapter: base_model_name_or_path", folder.BaseFolder, "Leave the key out.");
+    }
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+        => $"{(_adapter is null ? "Full fine-tuning" : RunAdapter.Describe(_adapter))} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{Remarks(_data)}{(_evalData is null ? "" : $", {_evalData.Rows.Count:n0} held out{Remarks(_evalData)}")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+
+    /// <summary>What of the rows is not learnt as it stands in the data.</summary>
+    private string Remarks(RowSet rows)
+    {
+        var tally = rows.Tally;
+        string[] remarks = [.. ((string?[])
+        [
+            tally.Cut > 0 ? $"{tally.Cut:n0} of them cut to max_length {Settings.MaxLength:n0}" : null,
+            tally.Skipped > 0 ? $"{tally.Skipped:n0} unusable ones left out" : null,
+            tally.Unused.Count > 0 ? $"not used: {string.Join(", ", tally.Unused.Keys)}" : null,
+        ]).OfType<string>()];
+        return remarks.Length == 0 ? "" : $" ({string.Join("; ", remarks)})";
+    }
+
+    /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
+    public IEnumerable<string> Notices => Unmeant().Select(n => "note: " + n);
+
+    /// <summary>What settings, adapter and data amount to that may not have been meant.</summary>
+    private IEnumerable<string> Unmeant()
+    {
+        foreach (string notice in RunNotices.Of(Settings, Trainer.TotalSteps)) yield return notice;
+        if (_adapter is not null && RunNotices.Rank(_adapter.Size) is { } rank) yield return rank;
+        if (_evalData is not null && RowOverlap.Count(_data.Rows, _evalData.Rows) is > 0 and var known)
+            yield return $"{known:n0} of {_evalData.Rows.Count:n0} held-out rows are training rows as well: the evaluation loss is too low by what was learnt by heart.";
+    }
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true, bool save = true)

@@ -85,6 +85,21 @@ public sealed partial class AdapterHost
         return adapter;
     }
 
+    /// <summary>How many numbers the low-rank factors of an adapter would have, and where its rank stands in its layers; nothing is made.</summary>
+    /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
+    public AdapterSize Measure(LoraConfig config, string? modelType = null)
+    {
+        config.Validate();
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: true);
+        return AdapterSize.Of(targets, resolved);
+    }
+
+    internal AdapterSize Measure(Adapter adapter)
+    {
+        var ranked = adapter.Modules.Select(m => m.Module).ToHashSet();
+        return AdapterSize.Of([.. _modules.Where(m => ranked.Contains(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)!)], adapter.Config);
+    }
+
     /// <summary>Reads a PEFT folder, strictly: every tensor that is missing, unexpected or of the wrong shape is told.</summary>
     /// <exception cref="BadInputException">The folder is no adapter or was made for another base.</exception>
     public Adapter Load(string name, string folder)

@@ -22,10 +22,10 @@ public class StoreTests
         using (var writer = new StoreWriter(folder))
         {
             for (int i = 0; i < 5000; i++) writer.Add(rows[i % rows.Length]);
-            writer.Finish([1000, 4000], 7);
+            writer.Finish([1000, 4000], new RowTally { Skipped = 7 });
         }
         using var stored = StoredRows.TryOpen(folder)!;
-        Assert.Equal((5000, 7L), (stored.Count, stored.Skipped));
+        Assert.Equal((5000, 7L), (stored.Count, stored.Tally.Skipped));
         Assert.Equal([1000, 4000], stored.Counts);
         foreach (int i in (int[])[0, 1, 2, 3, 4, 4999, 4094, 4095, 4096, 4097, 0])
         {
@@ -47,7 +47,7 @@ public class StoreTests
         {
             writer.Add(new Row([1, 2], [1, 2]));
             Assert.Null(StoredRows.TryOpen(folder));
-            writer.Finish([1], 0);
+            writer.Finish([1], new RowTally { Skipped = 0 });
         }
         StoredRows.TryOpen(folder)!.Dispose();
         File.AppendAllText(Path.Combine(folder, "rows.bin"), "x");
@@ -74,7 +74,7 @@ public class StoreTests
         Assert.Equal(0, Made(options));
         Assert.Equal(2, Made(options with { MaxLength = 3 }));
         Assert.Equal(2, Made(options, encoder with { Identity = Guid.NewGuid().ToString() }));
-        File.AppendAllText(path, "{\"text\": \"three\"}\n");
+        File.AppendAllText(path, "{\"text\": \"third\"}\n");
         Assert.Equal(3, Made(options));
         foreach (string store in Directory.GetDirectories(Folder)) if (!store.Contains(".tmp-")) File.Delete(Path.Combine(store, "index.bin")); // damaged
         Assert.Equal(3, Made(options));

@@ -60,9 +60,7 @@ internal static class ChatCommands
     {
         if (loop.Conversation.IsEmpty) throw new BadInputException("nothing was said yet", place: "/save");
         if (Directory.Exists(path)) throw new BadInputException("a folder stands where the file would be", path, "/save", "a file's name");
-        string before = "";
-        try { if (File.Exists(path)) before = File.ReadAllText(path); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException("the file cannot be read: " + e.Message, place: path, inner: e); }
+        string before = File.Exists(path) ? TextFile.Read(path) : "";
         if (before.Length > 0 && !before.EndsWith('\n')) before += "\n";
         string row = new JsonObject { ["messages"] = loop.Conversation.Messages() }.ToJsonString(new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         AtomicFile.WriteText(path, before + row + "\n");

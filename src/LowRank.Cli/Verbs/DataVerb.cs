@@ -12,8 +12,7 @@ internal sealed class DataVerb
     private readonly CommonOptions _common = new();
     private readonly Argument<string[]> _files = new("data") { Description = "files or folders of rows", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string> _eval = new("--eval") { Description = "held-out rows, for the overlap" };
-    private readonly Option<string> _config = new("--config") { Description = "run.yaml of the training that is to see the data" };
-    private readonly Option<string[]> _set = new("--set") { Description = "key=value, over the file; repeatable", DefaultValueFactory = _ => [] };
+    private readonly SettingsFlags _settings = new();
     private readonly Option<int> _samples = new("--samples") { Description = "rows shown as they are learnt", DefaultValueFactory = _ => 3 };
     private readonly Option<string> _html = new("--html") { Description = "also as a page" };
     private readonly Option<bool> _force = new("--force") { Description = "replace an existing --html file" };
@@ -23,7 +22,7 @@ internal sealed class DataVerb
         var options = new DataVerb();
         var verb = new Command("data", "What training will see: formats, lengths, what is cut or wrong, duplicates, samples with the learnt part marked.")
         {
-            options._files, options._eval, options._config, options._set, options._samples, options._html, options._force,
+            options._files, options._eval, options._settings.Config, options._settings.Set, options._samples, options._html, options._force,
         };
         options._common.AddTo(verb, compute: false);
         verb.SetAction(options.Run);
@@ -34,6 +33,7 @@ internal sealed class DataVerb
     {
         if (parsed.GetValue(_samples) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(_samples)}", "--samples", "0 or more");
         string? page = parsed.GetValue(_html);
+        if (page is null) parsed.Refuse(parsed.Unused("It replaces the file of --html.", _force));
         if (page is not null) AtomicFile.RefuseExisting(page, parsed.GetValue(_force));
         var settings = Settings(parsed);
         string? model = settings.Model.Length > 0 ? ModelPlace.Of(settings.Model) : null;
@@ -54,13 +54,10 @@ internal sealed class DataVerb
 
     private RunSettings Settings(ParseResult parsed)
     {
-        JsonObject tree = parsed.GetValue(_config) is { } file ? SettingsBinder.ReadYaml(file) : [];
-        if (parsed.GetValue(_common.Model) is { } model) tree["model"] = model;
+        var (tree, errors) = _settings.Read(parsed, null, (_common.Model, "model"), (_eval, "eval_data"));
         if (parsed.GetValue(_files) is { Length: > 0 } files) tree["data"] = files.Length == 1 ? files[0] : new JsonArray([.. files.Select(f => (JsonNode)f)]);
-        if (parsed.GetValue(_eval) is { } eval) tree["eval_data"] = eval;
-        foreach (string assignment in parsed.GetValue(_set)!) SettingsBinder.Set(tree, assignment);
         if (tree["data"] is null) throw new BadInputException("there are no data to look at", place: "lowrank data", expected: "lowrank data FILE", remedy: "Name a file or folder, or give --config with `data:` in it.");
-        var settings = SettingsBinder.Bind(tree, needsModel: false);
+        var settings = SettingsFlags.Bind((tree, errors), needsModel: false);
         return settings with { ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) };
     }
 

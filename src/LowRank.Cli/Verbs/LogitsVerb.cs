@@ -22,6 +22,7 @@ internal static class LogitsVerb
         verb.SetAction(parsed =>
         {
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
+            if (common.Adapters(parsed).Count == 0) parsed.Refuse(parsed.Unused("Give an adapter to merge.", merged));
             AtomicFile.RefuseExisting(place, parsed.GetValue(force));
             using var file = SafetensorsFile.Open(source);
             using var scope = NewDisposeScope();

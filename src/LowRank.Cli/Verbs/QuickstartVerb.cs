@@ -16,6 +16,7 @@ internal static class QuickstartVerb
         Option<bool> force = new("--force") { Description = "replace an existing folder" };
         var verb = new Command("quickstart", "The whole story on the embedded model: answers, fine-tune, adapted answers, strength, swap, merge.") { output, full, steps, force };
         common.AddTo(verb, model: false);
+        foreach (var unused in (Option[])[common.Dtype, common.Quantize]) verb.Options.Remove(unused); // its numbers are those of float32
         verb.SetAction(parsed =>
         {
             bool json = parsed.GetValue(common.Json);

@@ -50,7 +50,8 @@ public sealed class DataSources : IReadOnlyList<DataSource>
     {
         if (node is JsonValue value) return new DataSource(value.TryGetValue(out string? path) ? path : value.ToJsonString());
         if (node is not JsonObject entry || entry["path"] is not JsonValue place || !place.TryGetValue(out string? file) || entry.Any(p => p.Key is not ("path" or "weight")))
-            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}");
+            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}",
+                (node as JsonObject)?.Select(p => p.Key).Where(k => k is not ("path" or "weight")).Select(k => NearNames.Sentence(k, ["path", "weight"])).FirstOrDefault());
         if (entry["weight"] is not { } weight) return new DataSource(file);
         if (!double.TryParse(weight.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0 && number <= 1000))
             throw new BadInputException("a value out of range", weight.ToJsonString(), key + ": weight", "above 0, at most 1000");

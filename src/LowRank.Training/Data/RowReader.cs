@@ -22,7 +22,8 @@ public static class RowReader
     public static bool IsDataFile(string path) => DataFile.IsKnown(path);
 
     /// <summary>The usable rows of one or several sources, with the number of the source that each is of.</summary>
-    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, Action<BadInputException>? skipped = null, CancellationToken stop = default)
+    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        RowTally? tally = null, CancellationToken stop = default)
     {
         var maker = new RowMaker(options, encoder, vocabularySize);
         var errors = new RowErrors(MostErrors);
@@ -35,12 +36,13 @@ public static class RowReader
                 if (outcome.Row is { } row)
                 {
                     any = true;
+                    tally?.Add(outcome);
                     if (errors.Count == 0) yield return (source, row);
                 }
                 else if (options.SkipBadRows && outcome.Raw.File is not null)
                 {
                     firstSkipped ??= outcome.Error;
-                    skipped?.Invoke(outcome.Error!);
+                    if (tally is not null) tally.Skipped++;
                 }
                 else errors.Add(outcome.Error!);
                 if (errors.Count == MostErrors) break;

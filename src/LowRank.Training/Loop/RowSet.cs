@@ -12,8 +12,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     private const long LargeBytes = 64 << 20;
     private const string NoTokenizer = "rows of ids only";
 
-    /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
-    public long Skipped { get; init; }
+    /// <summary>What became of the rows while they were read.</summary>
+    public RowTally Tally { get; init; } = new();
 
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
@@ -37,15 +37,17 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? identity = encoder is null ? NoTokenizer : encoder.Identity;
         bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
-        var (rows, counts, skipped) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Skipped) : Read(options, vocabularySize, encoder, key, stop);
+        var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally)
+            : Read(options, vocabularySize, encoder, key, stop);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped };
+        return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally };
     }
 
-    private static (IRowList, IReadOnlyList<int>, long) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)
+    private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        string? key, CancellationToken stop)
     {
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
-        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, _ => collector.Skip(), stop)) collector.Add(source, row);
+        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop)) collector.Add(source, row);
         return collector.Finish(key);
     }
 

@@ -48,8 +48,7 @@ public sealed class Trainer
         CheckAdapter(settings, trainable.Adapter);
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
         _batches = new Batcher(MemoryRows.Of(data.Rows), BatchOptions.Of(settings));
-        StepsPerEpoch = (_batches.BatchesPerEpoch + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
-        TotalSteps = settings.MaxSteps > 0 ? settings.MaxSteps : (int)Math.Ceiling(settings.NumTrainEpochs * StepsPerEpoch);
+        (StepsPerEpoch, TotalSteps) = RunLength.Of(settings, _batches.BatchesPerEpoch);
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
         _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
         _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);

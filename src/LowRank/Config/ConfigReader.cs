@@ -93,7 +93,7 @@ internal sealed class ConfigReader(JsonObject json, string place)
         if (Take(key) is not { } node) return null;
         if (node is not JsonObject section) return Bad<JsonObject?>(key, node, "an object", null);
         foreach (var (name, _) in section.Where(p => !keys.Contains(p.Key)))
-            Errors.Add(new BadInputException("there is no such setting", name, $"{place}: {key}", string.Join(", ", keys)));
+            Errors.Add(new BadInputException("there is no such setting", name, $"{place}: {key}", string.Join(", ", keys), NearNames.Sentence(name, keys)));
         return section.Count == 0 ? null : section;
     }
 

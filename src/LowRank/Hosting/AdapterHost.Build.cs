@@ -14,7 +14,8 @@ public sealed partial class AdapterHost
     private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
     {
         ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: !filled);
+        if (!filled) AdapterSize.Check(targets, resolved);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);

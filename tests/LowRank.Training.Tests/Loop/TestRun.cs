@@ -22,7 +22,7 @@ internal sealed class TestRun : IDisposable
             return;
         }
         _host = AdapterHost.Attach(Model);
-        var adapter = settings.InitAdapter is not null ? _host.Load("default", settings.InitAdapter) : _host.Add("default", LoraConfig.FromJson(settings.Adapter!), (ulong)settings.Seed);
+        var adapter = settings.InitAdapter is not null ? _host.Load("default", settings.InitAdapter) : _host.Add("default", settings.NewAdapter()!, (ulong)settings.Seed);
         _host.Activate(("default", 1));
         Trainable = new AdapterTrainable(Model, adapter);
     }

@@ -22,9 +22,9 @@ public sealed class StoredRows : IRowList, IDisposable
     private readonly byte[] _piece = new byte[(PieceEntries + 1) * StoreWriter.Entry];
     private int _pieceNumber = -1;
 
-    private StoredRows(string folder, IReadOnlyList<int> counts, long skipped, bool temporary)
+    private StoredRows(string folder, IReadOnlyList<int> counts, RowTally tally, bool temporary)
     {
-        (Counts, Skipped, _temporary) = (counts, skipped, temporary ? folder : null);
+        (Counts, Tally, _temporary) = (counts, tally, temporary ? folder : null);
         Count = checked(counts.Sum());
         _rows = Open(Path.Combine(folder, StoreWriter.RowsFile));
         _index = Open(Path.Combine(folder, StoreWriter.IndexFile));
@@ -32,8 +32,8 @@ public sealed class StoredRows : IRowList, IDisposable
 
     /// <summary>Rows of each source.</summary>
     public IReadOnlyList<int> Counts { get; }
-    /// <summary>Rows that were left out as unusable.</summary>
-    public long Skipped { get; }
+    /// <summary>What became of the rows when they were read.</summary>
+    public RowTally Tally { get; }
     /// <inheritdoc/>
     public int Count { get; }
 
@@ -48,7 +48,7 @@ public sealed class StoredRows : IRowList, IDisposable
             List<int> counts = [.. info["counts"]!.AsArray().Select(c => (int)c!)];
             bool whole = new FileInfo(Path.Combine(folder, StoreWriter.RowsFile)).Length == (long)info["bytes"]!
                 && new FileInfo(Path.Combine(folder, StoreWriter.IndexFile)).Length == (counts.Sum(c => (long)c) + 1) * StoreWriter.Entry;
-            return whole ? new StoredRows(folder, counts, (long)info["skipped"]!, temporary) : null;
+            return whole ? new StoredRows(folder, counts, RowTally.FromJson(info["tally"]!), temporary) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or NullReferenceException or FormatException) { return null; }
     }

@@ -11,7 +11,7 @@ namespace LowRank.Training;
 /// </summary>
 internal static class TokenCache
 {
-    private const int Version = 1;
+    private const int Version = 2;
     private const long Limit = 64L << 30;
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(2);
 
@@ -30,7 +30,8 @@ internal static class TokenCache
         foreach (var source in options.Sources)
             foreach (var file in DataFile.Of(source.Path)) text.Append(file.Path).Append('\n'); // rows know their places
         foreach (var (key, theirs) in options.Columns.OrderBy(c => c.Key, StringComparer.Ordinal)) text.Append(key).Append('=').Append(theirs).Append('\n');
-        text.Append(string.Create(CultureInfo.InvariantCulture, $"{options.Format} {options.MaxLength} {options.TruncateLeft} {options.AssistantOnlyLoss} {options.SkipBadRows} {options.Date:O}"));
+        foreach (string key in options.Ignored.Order(StringComparer.Ordinal)) text.Append("ignored ").Append(key).Append('\n');
+        text.Append(string.Create(CultureInfo.InvariantCulture, $"{options.Format} {options.MaxLength} {options.TruncateLeft} {options.TrainOnInputs} {options.SkipBadRows} {options.Date:O}"));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..40];
     }
 

@@ -12,6 +12,7 @@ public sealed class DataSurvey
     private readonly List<SampleText> _samples = [];
     private readonly HashCounts _hashes = new();
     private readonly List<SourceCount> _sources = [];
+    private readonly RowTally _tally = new();
 
     private DataSurvey(DataOptions options) => Options = options;
 
@@ -38,7 +39,9 @@ public sealed class DataSurvey
     /// <summary>Tokens that are learnt.</summary>
     public long TargetTokens { get; private set; }
     /// <summary>Usable rows that are cut.</summary>
-    public long TruncatedRows { get; private set; }
+    public long TruncatedRows => _tally.Cut;
+    /// <summary>Keys of rows that change nothing, and how many rows have each.</summary>
+    public IReadOnlyDictionary<string, long> Unused => _tally.Unused;
     /// <summary>Rows that are token for token an earlier one.</summary>
     public long Duplicates => _hashes.Repeats;
     /// <summary>Whether that number is counted; else reckoned from a part.</summary>
@@ -122,7 +125,7 @@ public sealed class DataSurvey
         Lengths.Add(outcome.FullLength);
         Tokens += row.InputIds.Length;
         TargetTokens += row.TargetCount;
-        if (row.InputIds.Length < outcome.FullLength) TruncatedRows++;
+        _tally.Add(outcome);
         _hashes.Add(outcome.Hash);
     }
 }
