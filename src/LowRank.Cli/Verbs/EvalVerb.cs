@@ -35,7 +35,9 @@ internal static class EvalVerb
             foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
             var settings = SettingsBinder.Bind(tree);
             using var session = Session.Open(common, parsed);
-            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path, settings), stop: CommandLine.Stop);
+            var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
+            var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
+            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
             if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;
@@ -47,7 +49,8 @@ internal static class EvalVerb
             if (rows.Skipped > 0) result["skipped_rows"] = rows.Skipped;
             if (parsed.GetValue(generate))
             {
-                var scores = GenerationScores.Run(session, rows, flags.Read(parsed, common, Session.EndIds(session.Path), greedy: !flags.GivesTemperature(parsed)), parsed.GetValue(limit), parsed.GetValue(predictions));
+                var options = flags.Read(parsed, common, texts.EndIds, greedy: !flags.GivesTemperature(parsed));
+                var scores = GenerationScores.Run(session, rows, options, parsed.GetValue(limit), parsed.GetValue(predictions));
                 (result["exact_match"], result["bleu"], result["rouge_l"], result["inputs"]) = (scores.ExactMatch, scores.Bleu, scores.RougeL, scores.Inputs);
             }
             if (parsed.GetValue(common.Json)) Output.Json(result);

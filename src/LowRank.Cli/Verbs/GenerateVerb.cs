@@ -19,7 +19,7 @@ internal static class GenerateVerb
         Option<string> prompt = new("--prompt") { Description = "the prompt" };
         Option<string> prompts = new("--prompts") { Description = "a .jsonl file of {\"prompt\": text}, {\"messages\": [...]} or {\"input_ids\": [...]} rows" };
         Option<string> messages = new("--messages") { Description = "a .json file with a conversation to answer: a list of messages, or {messages, tools}" };
-        Option<string> template = new("--template") { Description = ChatEncoders.Description };
+        Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("generate", "Text from prompts.") { prompt, prompts, messages, template };
         generation.AddTo(verb);
         common.AddTo(verb);
@@ -31,8 +31,9 @@ internal static class GenerateVerb
             generation.Read(parsed, common, []).Check();
             List<Input> inputs = single is not null ? [new(single)] : chat is not null ? [new(Chat: MessagesFile.Read(chat), Place: chat)] : ReadPrompts(file!);
             using var session = Session.Open(common, parsed);
-            var encoder = inputs.Any(i => i.Chat is not null) ? ChatEncoders.Require(session, parsed.GetValue(template)) : null;
-            var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder?.EndIds ?? []).Distinct()]);
+            var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
+            var encoder = inputs.Any(i => i.Chat is not null) ? texts.RequireChat() : null;
+            var options = generation.Read(parsed, common, texts.EndIds);
             var requests = inputs.Select(p => new GenerationRequest(p.Ids ?? (p.Chat is null ? session.Tokenizer.Encode(p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
