@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 using LowRank.Training;
 using static TorchSharp.torch;
 
@@ -22,7 +23,8 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     private readonly JsonObject _numbers = [];
     private string _example = "";
     private readonly long _start = Stopwatch.GetTimestamp();
-    private readonly GenerationOptions _greedy = new() { Greedy = true, MaxNewTokens = 64, BatchSize = 256, EndIds = Session.EndIds(ModelPlace.OfEmbedded(ModelName)) };
+    private static readonly TextConventions Texts = TextConventions.Of(ModelPlace.OfEmbedded(ModelName));
+    private readonly GenerationOptions _greedy = new() { Greedy = true, MaxNewTokens = 64, BatchSize = 256, EndIds = Texts.EndIds };
 
     /// <summary>Tells the story; returns its numbers, or null where Ctrl-C stopped it.</summary>
     public JsonObject? Tell()
@@ -30,7 +32,7 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
         Directory.CreateDirectory(folder);
         foreach (string set in (string[])[First, Second]) CopyData(set);
         using var session = Session.Open(_model, [], ScalarType.Float32, device);
-        var test = RowSet.Load(Data(First, "test"), session.Model.Spec.VocabularySize, TokenEncoders.Of(_model), null).Prompts().ToList();
+        var test = RowSet.Load(Data(First, "test"), session.Model.Spec.VocabularySize, TokenEncoders.Of(Texts, "all"), null).Prompts().ToList();
         _example = test[0].Prompt;
         string before = Hash(session.Model);
         BaseAnswers(session, test);

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
 using LowRank.Text;
+using LowRank.Text.Chat;
 using static TorchSharp.torch;
 
 namespace LowRank.Cli;
@@ -10,12 +10,16 @@ namespace LowRank.Cli;
 /// <summary>What most verbs work on: a model, its tokenizer if it has one, and the adapters given.</summary>
 internal sealed class Session : IDisposable
 {
+    /// <summary>What --template means.</summary>
+    public const string TemplateDescription
+        = "a chat template: a .jinja file, a folder that has one, one of the model's by name, or none; else the adapter's own, or the model's";
+
     private readonly Lazy<Tokenizer> _tokenizer;
 
     private Session(string path, CausalLM model, AdapterHost host, IReadOnlyList<(string Name, string Path, double Strength)> adapters)
     {
         (Path, Model, Host, Adapters) = (path, model, host, adapters);
-        _tokenizer = new(() => TokenizerOf(path));
+        _tokenizer = new(() => Text.Tokenizer.Of(path).With());
     }
 
     /// <summary>The model's folder or file.</summary>
@@ -26,10 +30,10 @@ internal sealed class Session : IDisposable
     public AdapterHost Host { get; }
     /// <summary>The adapters given, in order, all loaded and active.</summary>
     public IReadOnlyList<(string Name, string Path, double Strength)> Adapters { get; }
-    /// <summary>The tokenizer; a model without one is an error only here.</summary>
+    /// <summary>The tokenizer; a model without one is an error only here. It cuts and fills no text, whatever its file says.</summary>
     public Tokenizer Tokenizer => _tokenizer.Value;
     /// <summary>The tokenizer, or null where the model has none.</summary>
-    public Tokenizer? TokenizerOrNull => HasTokenizer(Path) ? Tokenizer : null;
+    public Tokenizer? TokenizerOrNull => Text.Tokenizer.IsOf(Path) ? Tokenizer : null;
 
     /// <summary>Loads the model and every adapter of the command line.</summary>
     public static Session Open(CommonOptions common, ParseResult parsed)
@@ -54,41 +58,16 @@ internal sealed class Session : IDisposable
         catch { model.Dispose(); throw; }
     }
 
-    /// <summary>Whether a model has a tokenizer beside it.</summary>
-    public static bool HasTokenizer(string path) => File.Exists(path) || Tokenizer.IsIn(path);
-
-    /// <summary>A model's tokenizer, also of a folder that holds nothing else. It cuts and fills no text, whatever its file says: that is for whoever asks for a file's own cutting, not for training or generating.</summary>
-    public static Tokenizer TokenizerOf(string path) => TokenizerAsWritten(path).With();
-
-    /// <summary>The same with the truncation and padding that its file asks for.</summary>
-    public static Tokenizer TokenizerAsWritten(string path)
+    /// <summary>How texts are written for the model with adapters (null: all that were given); says what a person should know.</summary>
+    /// <param name="template">The chat template named; null: the adapters', else the model's.</param>
+    /// <param name="quiet">Whether nothing is said.</param>
+    /// <param name="adapters">The adapters' folders.</param>
+    /// <param name="place">What names the template.</param>
+    public TextConventions Texts(string? template, bool quiet, IReadOnlyList<string>? adapters = null, string place = "--template")
     {
-        if (!File.Exists(path)) return Tokenizer.FromFolder(path);
-        if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return Tokenizer.FromFile(path);
-        using var gguf = GgufFile.Open(path);
-        return Tokenizer.FromGguf(gguf.Metadata, path);
-    }
-
-    /// <summary>The tokens that end a text: the tokenizer's, else those of the model's own configuration.</summary>
-    public static IReadOnlyList<int> EndIds(string path)
-    {
-        if (HasTokenizer(path) && TokenizerOf(path).EosIds is { Count: > 0 } ids) return ids;
-        foreach (string name in (string[])["generation_config.json", "config.json"])
-        {
-            string file = System.IO.Path.Combine(path, name);
-            if (!File.Exists(file)) continue;
-            try
-            {
-                var eos = JsonFile.ReadObject(file)["eos_token_id"];
-                if (eos is JsonArray list) return [.. list.Select(n => (int)n!)];
-                if (eos is JsonValue value) return [(int)value];
-            }
-            catch (Exception e) when (e is InvalidOperationException or FormatException)
-            {
-                throw new BadInputException("eos_token_id cannot be read: " + e.Message, place: file, expected: "a whole number or a list of them", inner: e);
-            }
-        }
-        return [];
+        var texts = TextConventions.Of(Path, adapters ?? [.. Adapters.Select(a => a.Path)], template, place, TokenizerOrNull);
+        if (!quiet) foreach (string notice in texts.Notices) Output.Line(true, notice);
+        return texts;
     }
 
     /// <summary>Releases the model.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
-using LowRank.Text;
+using LowRank.Text.Chat;
 using LowRank.Training;
 using static TorchSharp.torch;
 
@@ -21,13 +21,17 @@ internal sealed class TrainingRun : IDisposable
     private readonly RowSet _data;
     private readonly RowSet? _evalData;
     private readonly string _modelPath;
+    private readonly TextConventions _texts;
     private readonly List<StepLog> _steps = [];
     private readonly List<EvalLog> _evals = [];
     private TrainingProgress? _progress;
 
-    private TrainingRun(RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data, RowSet? evalData, string modelPath)
+    private TrainingRun(
+        RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data,
+        RowSet? evalData, TextConventions texts)
     {
-        (Settings, Folder, _model, _adapter, _host, _trainable, _data, _evalData, _modelPath) = (settings, folder, model, adapter, host, trainable, data, evalData, modelPath);
+        (Settings, Folder, _model, _adapter, _host, _trainable) = (settings, folder, model, adapter, host, trainable);
+        (_data, _evalData, _modelPath, _texts) = (data, evalData, texts.Model, texts);
         Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
         {
             OnStep = log => { _steps.Add(log); _progress?.Show(log); OnStep?.Invoke(log); },
@@ -56,16 +60,20 @@ internal sealed class TrainingRun : IDisposable
         var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
         {
-            var encoder = TokenEncoders.Of(modelPath, settings);
+            var texts = TokenEncoders.Texts(modelPath, settings);
+            var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
             RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
-                return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath);
+            {
+                ScalarType? saved = settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device);
+                return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts);
+            }
             var host = AdapterHost.Attach(model);
             var adapter = RunAdapter.Make(host, model, settings, config => Named(config, settings, folder));
             host.Activate((adapter.Name, 1));
-            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath);
+            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts);
         }
         catch { model.Dispose(); throw; }
     }
@@ -101,7 +109,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
-    public IEnumerable<string> Notices => Unmeant().Select(n => "note: " + n);
+    public IEnumerable<string> Notices => [.. _texts.Notices, .. Unmeant().Select(n => "note: " + n)];
 
     /// <summary>What settings, adapter and data amount to that may not have been meant.</summary>
     private IEnumerable<string> Unmeant()
@@ -154,9 +162,8 @@ internal sealed class TrainingRun : IDisposable
     private IReadOnlyList<ReportSample> Samples()
     {
         var prompts = (_evalData ?? _data).Prompts(SampleRows).Where(p => p.PromptIds.Length < _model.Spec.MaxPositions).Take(SampleCount).ToList();
-        if (prompts.Count == 0 || !Session.HasTokenizer(_modelPath)) return [];
-        var tokenizer = Session.TokenizerOf(_modelPath);
-        GenerationOptions options = new() { Greedy = true, MaxNewTokens = 64, EndIds = Session.EndIds(_modelPath) };
+        if (prompts.Count == 0 || _texts.Tokenizer is not { } tokenizer) return [];
+        GenerationOptions options = new() { Greedy = true, MaxNewTokens = 64, EndIds = _texts.EndIds };
         var requests = prompts.Select(p => new GenerationRequest(p.PromptIds)).ToList();
         IReadOnlyList<GenerationResult> Answers() => new Inference.Generator(_model, tokenizer, _host).Generate(requests, options);
         _model.eval();

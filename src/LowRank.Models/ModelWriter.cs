@@ -44,6 +44,7 @@ public static class ModelWriter
             if (Directory.Exists(model.Source))
                 foreach (string name in SideFiles.Where(n => File.Exists(Path.Combine(model.Source, n))))
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
+            CopyTemplates(model.Source, place);
             extra?.Invoke(place);
         }, overwrite);
         return new(errors.Count, errors.Largest, errors.Worst, errors.RelativeRms);
@@ -71,6 +72,14 @@ public static class ModelWriter
         var changes = GgufChanges.Of(model, type);
         GgufRewriter.Write(source.File, path, changes);
         return changes.Count;
+    }
+
+    private static void CopyTemplates(string source, string place)
+    {
+        string more = Path.Combine(source, "additional_chat_templates");
+        if (!Directory.Exists(more)) return;
+        string copies = Directory.CreateDirectory(Path.Combine(place, Path.GetFileName(more))).FullName;
+        foreach (string file in Directory.EnumerateFiles(more, "*.jinja")) File.Copy(file, Path.Combine(copies, Path.GetFileName(file)));
     }
 
     private static (string, ScalarType, long[], Func<Tensor>) Plain(string name, StoredWeight weight, ScalarType? dtype, RoundingErrors errors)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LowRank.Tensors;
 using LowRank.Text.AddedTokens;
+using LowRank.Text.Chat;
 using LowRank.Text.Decoders;
 using LowRank.Text.Models;
 using LowRank.Text.PostProcessors;
@@ -44,12 +45,31 @@ public sealed class Tokenizer
     /// <param name="metadata">The file's pairs.</param>
     /// <param name="file">Its path, for messages.</param>
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string? file = null)
-        => In(file, () => GgufTemplates(GgufTokenizer.Read(metadata), metadata));
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string? file = null) => In(file, () =>
+    {
+        var tokenizer = GgufTokenizer.Read(metadata);
+        (tokenizer.Templates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata, file), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
+        return tokenizer;
+    });
 
-    /// <summary>The chat templates of a folder, by name, which need not be a model's: an adapter may bring its own.</summary>
-    /// <exception cref="BadInputException">A file is malformed.</exception>
-    public static IReadOnlyDictionary<string, string> ChatTemplatesOf(string folder) => TemplateFiles.OfFolder(folder);
+    /// <summary>Reads whatever holds a model's tokenizer: its folder, a .gguf file, a tokenizer.json.</summary>
+    /// <exception cref="BadInputException">As for the other ways.</exception>
+    public static Tokenizer Of(string model)
+    {
+        if (!File.Exists(model)) return FromFolder(model);
+        if (model.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return FromFile(model);
+        using var gguf = GgufFile.Open(model);
+        return FromGguf(gguf.Metadata, model);
+    }
+
+    /// <summary>Whether <see cref="Of"/> finds one.</summary>
+    public static bool IsOf(string model)
+    {
+        if (!File.Exists(model)) return IsIn(model);
+        if (!model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) return true;
+        using var gguf = GgufFile.Open(model, lists: false);
+        return gguf.Metadata.ContainsKey("tokenizer.ggml.model");
+    }
 
     /// <summary>One past the largest id.</summary>
     public int VocabularySize { get; }
@@ -62,7 +82,10 @@ public sealed class Tokenizer
     /// <summary>The token that pads; null where none is named.</summary>
     public int? PadId { get; }
     /// <summary>The chat templates that come with it, by name; the usual one is "default".</summary>
-    public IReadOnlyDictionary<string, string> ChatTemplates { get; internal set; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> ChatTemplates
+        => Templates.ToDictionary(t => t.Key, t => t.Value.Source, StringComparer.Ordinal);
+    /// <summary>The same with their places.</summary>
+    internal IReadOnlyDictionary<string, TemplateText> Templates { get; set; } = new Dictionary<string, TemplateText>();
     /// <summary>The texts of the special tokens by the names that chat templates know: bos_token, eos_token and so on.</summary>
     public IReadOnlyDictionary<string, JsonElement> SpecialTokens { get; internal set; } = new Dictionary<string, JsonElement>();
 
@@ -85,7 +108,7 @@ public sealed class Tokenizer
     /// <summary>The same tokenizer with other truncation and padding; without any, no text is cut or filled whatever the file says.</summary>
     public Tokenizer With(Truncation? truncation = null, Padding? padding = null)
         => truncation == Truncation && padding == Padding ? this
-            : new(_parts with { Truncation = truncation, Padding = padding }, new RoleIds(BosId, EosIds, PadId)) { ChatTemplates = ChatTemplates, SpecialTokens = SpecialTokens };
+            : new(_parts with { Truncation = truncation, Padding = padding }, new RoleIds(BosId, EosIds, PadId)) { Templates = Templates, SpecialTokens = SpecialTokens };
 
     /// <summary>The ids of a text; with special tokens around it unless told otherwise (special tokens written in the text are always found).</summary>
     /// <exception cref="BadInputException">The text cannot be cut as the file asks, or holds what the vocabulary has no token for.</exception>
@@ -169,11 +192,5 @@ public sealed class Tokenizer
     {
         try { return read(); }
         catch (BadInputException e) when (file is not null) { throw e.In(file); }
-    }
-
-    private static Tokenizer GgufTemplates(Tokenizer tokenizer, IReadOnlyDictionary<string, object> metadata)
-    {
-        (tokenizer.ChatTemplates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
-        return tokenizer;
     }
 }

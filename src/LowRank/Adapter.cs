@@ -90,11 +90,12 @@ public sealed class Adapter
     /// <summary>Writes a PEFT folder: adapter_config.json and adapter_model.safetensors, whole or not at all.</summary>
     /// <param name="folder">The folder to make.</param>
     /// <param name="overwrite">Whether an existing one is replaced.</param>
+    /// <param name="extra">Writes further files into the folder it is given, before that becomes visible.</param>
     /// <exception cref="BadInputException">It exists, or cannot be written.</exception>
-    public void Save(string folder, bool overwrite = false)
+    public void Save(string folder, bool overwrite = false, Action<string>? extra = null)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        AdapterFolder.Save(this, folder, overwrite);
+        AdapterFolder.Save(this, folder, overwrite, extra);
     }
 
     internal bool IsDisposed { get; private set; }

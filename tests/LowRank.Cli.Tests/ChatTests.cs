@@ -105,16 +105,27 @@ public class ChatTests(World world)
     }
 
     [Fact]
-    public void An_adapter_s_own_template_can_be_chosen()
+    public void An_adapter_s_own_template_is_used_where_it_acts()
     {
-        string adapter = world.Fresh("with-template");
+        string adapter = world.Fresh("with-template"), place = Path.Combine(adapter, "chat_template.jinja");
         Directory.CreateDirectory(adapter);
         foreach (string file in Directory.EnumerateFiles(world.At("a"))) File.Copy(file, Path.Combine(adapter, Path.GetFileName(file)));
-        File.WriteAllText(Path.Combine(adapter, "chat_template.jinja"), Template);
-        string[] arguments = ["chat", "--model", world.Model, "--adapter", adapter, "--greedy", "--ignore-eos", "--max-new-tokens", "6", "--threads", "1", "--json"];
-        Assert.Contains("--template " + adapter, (string)Chat(arguments, "Hello").Json["error"]!["remedy"]!, StringComparison.Ordinal);
-        var outcome = Chat([.. arguments, "--template", adapter], "Hello").Good();
+        File.WriteAllText(place, Template);
+        string[] arguments = [.. Arguments("--json").Where(a => !a.EndsWith(".jinja", StringComparison.Ordinal) && a != "--template")];
+        var outcome = Chat([.. arguments, "--adapter", adapter], "Hello").Good();
         Assert.Equal(Expected(("u:Hello\u0102a:", [("a", 1)])), outcome.Json["turns"]!.AsArray().Select(t => (string)t!["text"]!));
+        Assert.StartsWith($"The chat template is the adapter's own, {place}; the model has none.", outcome.Error, StringComparison.Ordinal);
+
+        // Another adapter with another template, loaded on the way, is asked as it was trained.
+        string other = world.Fresh("other-template");
+        Directory.CreateDirectory(other);
+        foreach (string file in Directory.EnumerateFiles(world.At("b"))) File.Copy(file, Path.Combine(other, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(other, "chat_template.jinja"), Template.Replace("a:", "b:", StringComparison.Ordinal));
+        outcome = Chat([.. arguments, "--adapter", adapter], $"/adapter {other}", "Hello").Good();
+        Assert.Equal(Expected(("u:Hello\u0102b:", [("b", 1)])), outcome.Json["turns"]!.AsArray().Select(t => (string)t!["text"]!));
+        var both = Chat([.. arguments, "--adapter", adapter, "--adapter", other], "Hello");
+        Assert.Equal(2, both.Code);
+        Assert.Contains("different chat templates", (string)both.Json["error"]!["message"]!, StringComparison.Ordinal);
     }
 
     [Fact]

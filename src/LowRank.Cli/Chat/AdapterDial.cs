@@ -8,13 +8,21 @@ internal sealed class AdapterDial
 {
     private static readonly string[] Off = ["off", "none", "base"];
     private readonly AdapterHost _host;
+    private readonly Dictionary<string, string> _folders;
     private List<(string Name, double Strength)> _active;
 
     /// <summary>Begins with the adapters of the command line.</summary>
-    public AdapterDial(Session session) => (_host, _active) = (session.Host, [.. session.Adapters.Select(a => (a.Name, a.Strength))]);
+    public AdapterDial(Session session)
+    {
+        (_host, _active) = (session.Host, [.. session.Adapters.Select(a => (a.Name, a.Strength))]);
+        _folders = session.Adapters.ToDictionary(a => a.Name, a => a.Path, StringComparer.Ordinal);
+    }
 
     /// <summary>The active ones, in order.</summary>
     public IReadOnlyList<(string Name, double Strength)> Active => _active;
+
+    /// <summary>The folders of the active ones, in order.</summary>
+    public IReadOnlyList<string> Folders => [.. _active.Select(a => _folders[a.Name])];
 
     /// <summary>What acts, for people.</summary>
     public override string ToString() => _active.Count == 0 ? "the base alone" : string.Join(" + ", _active.Select(a => FormattableString.Invariant($"{a.Name}={a.Strength}")));
@@ -64,6 +72,7 @@ internal sealed class AdapterDial
         {
             var before = _active;
             _host.Load(name, folder);
+            _folders[name] = folder;
             _host.Activate([.. before]); // the first one of a host is active at once
         }
         return name;

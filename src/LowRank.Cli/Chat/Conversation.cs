@@ -8,20 +8,34 @@ using LowRank.Text.Templates;
 namespace LowRank.Cli.Chat;
 
 /// <summary>What was said so far, and the model that answers. The part of a prompt that the model has read already is not computed again.</summary>
-internal sealed class Conversation(Session session, ChatEncoder encoder, GenerationOptions options) : IDisposable
+internal sealed class Conversation : IDisposable
 {
+    private readonly Session _session;
     private readonly PrefixCache _prefix = new();
-    private readonly Generator _generator = new(session.Model, session.Tokenizer, session.Host);
+    private readonly Func<IReadOnlyList<string>, ChatTexts> _textsOf;
+    private IReadOnlyList<string> _adapters;
+    private ChatTexts _texts;
+    private readonly Generator _generator;
     private readonly List<(string Role, string Content)> _messages = [];
 
+    /// <summary>Begins one.</summary>
+    /// <param name="session">The model and its adapters.</param>
+    /// <param name="textsOf">How texts are written where the adapters of these folders act.</param>
+    public Conversation(Session session, Func<IReadOnlyList<string>, ChatTexts> textsOf)
+    {
+        (_session, _textsOf, Adapters) = (session, textsOf, new(session));
+        _generator = new(session.Model, session.Tokenizer, session.Host);
+        (_adapters, _texts) = (Adapters.Folders, textsOf(Adapters.Folders));
+    }
+
     /// <summary>Which adapters act.</summary>
-    public AdapterDial Adapters { get; } = new(session);
+    public AdapterDial Adapters { get; }
     /// <summary>The system message; null: whatever the template has by itself.</summary>
     public string? System { get; set; }
     /// <summary>The answers so far, undone ones too.</summary>
     public List<ChatTurn> Turns { get; } = [];
     /// <summary>New tokens of an answer at most.</summary>
-    public int MaxNewTokens => options.MaxNewTokens;
+    public int MaxNewTokens => _texts.Options.MaxNewTokens;
     /// <summary>Whether anything was said.</summary>
     public bool IsEmpty => _messages.Count == 0;
 
@@ -71,17 +85,24 @@ internal sealed class Conversation(Session session, ChatEncoder encoder, Generat
 
     private ChatTurn Answer(Action<string> onText, CancellationToken stop)
     {
+        if (!_adapters.SequenceEqual(Adapters.Folders)) (_adapters, _texts) = (Adapters.Folders, _textsOf(Adapters.Folders));
+        var (encoder, options) = _texts;
         int[] ids = encoder.Encode(new ChatRequest { Messages = JsonSerializer.SerializeToElement(Messages()), AddGenerationPrompt = true });
         GenerationResult result;
         // Each answer draws its own random numbers.
         try { result = _generator.Generate([new(ids)], options with { Seed = options.Seed + Turns.Count }, (_, piece) => onText(piece), stop, _prefix)[0]; }
-        catch (BadInputException e) when (ids.Length >= session.Model.Spec.MaxPositions) { throw new BadInputException("the conversation has become too long for the model: " + e.Message, remedy: "Begin a new one with /reset, or take turns back with /undo.", inner: e); }
+        catch (BadInputException e) when (ids.Length >= _session.Model.Spec.MaxPositions) { throw new BadInputException("the conversation has become too long for the model: " + e.Message, remedy: "Begin a new one with /reset, or take turns back with /undo.", inner: e); }
         _messages.Add(("assistant", result.Text ?? ""));
         var turn = new ChatTurn(result.Text ?? "", result.FinishReason, result.PromptTokens, _prefix.Reused, result.Ids.Count, result.PrefillSeconds, result.DecodeSeconds, [.. Adapters.Active]);
         Turns.Add(turn);
         return turn;
     }
 }
+
+/// <summary>How a conversation is written and answered.</summary>
+/// <param name="Encoder">Its template.</param>
+/// <param name="Options">The ends of an answer among them.</param>
+internal sealed record ChatTexts(ChatEncoder Encoder, GenerationOptions Options);
 
 /// <summary>An answer and how it came about.</summary>
 /// <param name="Text">What was said.</param>

@@ -11,7 +11,7 @@ internal static class ChatVerb
         var common = new CommonOptions();
         var generation = new GenerationFlags(maxNewTokens: 512);
         Option<string> system = new("--system") { Description = "the system message" };
-        Option<string> template = new("--template") { Description = ChatEncoders.Description };
+        Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("chat", "A conversation in the terminal; /help there shows what can be done.") { system, template };
         generation.AddTo(verb, several: false);
         common.AddTo(verb);
@@ -21,9 +21,14 @@ internal static class ChatVerb
             generation.Read(parsed, common, []).Check();
             bool json = parsed.GetValue(common.Json), quiet = parsed.GetValue(common.Quiet), interactive = !Console.IsInputRedirected;
             using var session = Session.Open(common, parsed);
-            var encoder = ChatEncoders.Require(session, parsed.GetValue(template), text => { if (!quiet) Console.Error.WriteLine(text); });
-            var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder.EndIds).Distinct()]);
-            using var conversation = new Conversation(session, encoder, options) { System = parsed.GetValue(system) };
+            string? named = parsed.GetValue(template);
+            // Asked again whenever other adapters act: each was trained with a template.
+            ChatTexts TextsOf(IReadOnlyList<string> adapters)
+            {
+                var texts = session.Texts(named, quiet, adapters);
+                return new(texts.RequireChat(), generation.Read(parsed, common, texts.EndIds));
+            }
+            using var conversation = new Conversation(session, TextsOf) { System = parsed.GetValue(system) };
             var loop = new ChatLoop(conversation, interactive ? Console.In
                 : new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true)),
                 interactive, json, quiet);

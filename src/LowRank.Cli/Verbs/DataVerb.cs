@@ -37,8 +37,10 @@ internal sealed class DataVerb
         if (page is not null) AtomicFile.RefuseExisting(page, parsed.GetValue(_force));
         var settings = Settings(parsed);
         string? model = settings.Model.Length > 0 ? ModelPlace.Of(settings.Model) : null;
-        var encoder = model is null ? CharacterEncoder.Create() : TokenEncoders.Of(model, settings);
-        var tokenizer = model is not null && Session.HasTokenizer(model) ? Session.TokenizerOf(model) : null;
+        var texts = model is null ? null : TokenEncoders.Texts(model, settings);
+        var encoder = texts is null ? CharacterEncoder.Create() : TokenEncoders.Of(texts, settings.AssistantTurns);
+        var tokenizer = texts?.Tokenizer;
+        if (!parsed.GetValue(_common.Quiet)) foreach (string notice in texts?.Notices ?? []) Output.Line(true, notice);
         string unit = model is null ? "characters" : "tokens";
         DataOptions Limited(DataOptions options) => model is null ? options with { MaxLength = null } : options;
 

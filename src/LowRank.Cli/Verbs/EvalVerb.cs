@@ -31,18 +31,20 @@ internal static class EvalVerb
             if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
             if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
             if (files.FirstOrDefault(f => !File.Exists(f) && !Directory.Exists(f)) is { } absent) throw new BadInputException("the data file does not exist", absent, "--data");
-            bool texts = parsed.GetValue(generate);
-            if (!texts) parsed.Refuse(parsed.Unused("It is about the texts of --generate.", [predictions, force, .. flags.All]));
+            bool generates = parsed.GetValue(generate);
+            if (!generates) parsed.Refuse(parsed.Unused("It is about the texts of --generate.", [predictions, force, .. flags.All]));
             else parsed.Refuse([.. parsed.GetValue(predictions) is null ? parsed.Unused("It replaces the file of --predictions.", force) : [], .. flags.Unused(parsed, greedy: !flags.GivesTemperature(parsed))]);
             flags.Read(parsed, common, []).Check();
             var (tree, errors) = settingsFlags.Read(parsed, new JsonObject { ["max_length"] = parsed.GetValue(maxLength) }, (common.Model, "model"), (data, "data"), (maxLength, "max_length"));
             foreach (string key in parsed.GetValue(settingsFlags.Set)!.Select(a => a.Split('=', '.')[0]).Where(k => SettingsBinder.Names.Contains(k) && !DataRules.Keys.Contains(k)).Distinct())
                 errors.Add(new("this setting has no effect on an evaluation", key, "--set", string.Join(", ", DataRules.Keys), verb.Options.Any(o => o.Name == "--" + key) ? $"Give --{key}." : null));
             var settings = SettingsFlags.Bind((tree, errors));
-            if (texts && settings.TrainOnInputs) throw new BadInputException("where prompts are targets, no text can be generated from them", "true", "train_on_inputs", "false", "Leave out --generate or the setting.");
+            if (generates && settings.TrainOnInputs) throw new BadInputException("where prompts are targets, no text can be generated from them", "true", "train_on_inputs", "false", "Leave out --generate or the setting.");
             using var session = Session.Open(common, parsed);
-            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path, settings), stop: CommandLine.Stop);
-            if (parsed.GetValue(limit) is > 0 and var count && !texts) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
+            var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
+            var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
+            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
+            if (parsed.GetValue(limit) is > 0 and var count && !generates) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;
             double loss = sums.Loss / Math.Max(1, sums.Targets);
@@ -53,9 +55,10 @@ internal static class EvalVerb
             };
             if (rows.Tally.Skipped > 0) result["skipped_rows"] = rows.Tally.Skipped;
             if (rows.Tally.Cut > 0) result["truncated_rows"] = rows.Tally.Cut;
-            if (texts)
+            if (generates)
             {
-                var scores = GenerationScores.Run(session, rows, flags.Read(parsed, common, Session.EndIds(session.Path), greedy: !flags.GivesTemperature(parsed)), parsed.GetValue(limit), parsed.GetValue(predictions));
+                var options = flags.Read(parsed, common, texts.EndIds, greedy: !flags.GivesTemperature(parsed));
+                var scores = GenerationScores.Run(session, rows, options, parsed.GetValue(limit), parsed.GetValue(predictions));
                 (result["exact_match"], result["bleu"], result["rouge_l"], result["inputs"]) = (scores.ExactMatch, scores.Bleu, scores.RougeL, scores.Inputs);
             }
             if (parsed.GetValue(common.Json)) Output.Json(result);

@@ -20,7 +20,7 @@ internal static class GenerateVerb
         Option<string> prompt = new("--prompt") { Description = "the prompt" };
         Option<string> prompts = new("--prompts") { Description = "a file of {\"prompt\": text}, {\"messages\": [...]} or {\"input_ids\": [...]} rows, of any kind that train reads" };
         Option<string> messages = new("--messages") { Description = "a .json file with a conversation to answer: a list of messages, or {messages, tools}" };
-        Option<string> template = new("--template") { Description = ChatEncoders.Description };
+        Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("generate", "Text from prompts.") { prompt, prompts, messages, template };
         generation.AddTo(verb);
         common.AddTo(verb);
@@ -35,8 +35,9 @@ internal static class GenerateVerb
                 ? [PromptRows.Conversation(chat)] : PromptRows.Read(file!);
             if (inputs.All(i => i.Chat is null)) parsed.Refuse(parsed.Unused("Only conversations go through a chat template: give --messages, or rows with messages.", template));
             using var session = Session.Open(common, parsed);
-            var encoder = inputs.Any(i => i.Chat is not null) ? ChatEncoders.Require(session, parsed.GetValue(template)) : null;
-            var options = generation.Read(parsed, common, [.. Session.EndIds(session.Path).Concat(encoder?.EndIds ?? []).Distinct()]);
+            var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
+            var encoder = inputs.Any(i => i.Chat is not null) ? texts.RequireChat() : null;
+            var options = generation.Read(parsed, common, texts.EndIds);
             var requests = inputs.Select(p => new GenerationRequest(p.Ids
                 ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
             bool stream = !json && file is null;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Text;
 using LowRank.Training;
 using static TorchSharp.torch;
 
@@ -46,7 +47,7 @@ internal static class InspectVerb
             ["kind"] = "model", ["path"] = path, ["model_type"] = model.Spec.ModelType, ["parameters"] = model.ParameterCount, ["bytes"] = model.Bytes,
             ["layers"] = model.Spec.Layers.Count, ["hidden_size"] = model.Spec.HiddenSize, ["vocabulary"] = model.Spec.VocabularySize,
             ["heads"] = model.Spec.Attention.Heads, ["key_value_heads"] = model.Spec.Attention.KeyHeads, ["head_size"] = model.Spec.Attention.HeadSize,
-            ["max_positions"] = model.Spec.MaxPositions, ["tied_embeddings"] = model.Spec.Tied, ["tokenizer"] = Session.HasTokenizer(path),
+            ["max_positions"] = model.Spec.MaxPositions, ["tied_embeddings"] = model.Spec.Tied, ["tokenizer"] = Tokenizer.IsOf(path),
             ["stored_bytes"] = new JsonObject(model.Tensors.GroupBy(t => t.DType).Select(g => KeyValuePair.Create(g.Key, (JsonNode?)g.Sum(t => t.Bytes)))),
         };
     }

@@ -16,7 +16,8 @@ internal static class MergeVerb
         Option<bool> force = new("--force") { Description = "replace an existing output" };
         Option<bool> requantize = new("--requantize") { Description = "of a quantised base: quantise the merged weights again, to its own kind, instead of writing them expanded" };
         Option<string> quantization = new("--quantization") { Description = "of a .gguf output: the type of the merged tensors (f32, f16, bf16, q8_0, q6_k, ...), which --quantize names there too; without it their own" };
-        var verb = new Command("merge", "A plain model with the adapters folded in.") { output, force, requantize, quantization };
+        Option<string> template = new("--template") { Description = Session.TemplateDescription };
+        var verb = new Command("merge", "A plain model with the adapters folded in.") { output, force, requantize, quantization, template };
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
@@ -34,6 +35,7 @@ internal static class MergeVerb
             AtomicFile.RefuseExisting(place, overwrite);
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
             using var session = Session.Open(model, common.Adapters(parsed), ScalarType.Float32, device, quantize);
+            var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
             if (again && !gguf) ModelWriter.CheckQuantized(session.Model);
             WeightCheck.Require(session.Model);
             // Each merged weight goes straight into what is written, so that the report is of the written ones and nothing is rounded twice.
@@ -42,10 +44,16 @@ internal static class MergeVerb
             ConversionReport? others = null;
             string? untold = null; // why the folder has no tokenizer
             if (gguf) ModelWriter.SaveGguf(session.Model, place, overwrite, type);
-            else others = ModelWriter.Save(session.Model, place, saved, overwrite: overwrite, quantized: again, extra: folder => untold = GgufTokenizerFolder.Write(model, folder));
+            else others = ModelWriter.Save(session.Model, place, saved, overwrite: overwrite, quantized: again, extra: folder =>
+            {
+                untold = GgufTokenizerFolder.Write(model, folder);
+                texts.Save(folder);
+            });
             if (parsed.GetValue(common.Json)) Output.Json(MergeWords.Json(place, report, others, untold));
             else Output.Line(false, MergeWords.Line(place, report, others));
             if (MergeWords.Warning(report, gguf, again) is { } warning) Output.Line(true, warning);
+            if (gguf && !texts.AreTheModels)
+                Output.Line(true, $"{place} keeps the chat template and the end tokens of its base; those of the adapters are not in it.");
             if (untold is not null) Output.Line(true, MergeWords.NoTokenizer(model, untold));
             return 0;
         });

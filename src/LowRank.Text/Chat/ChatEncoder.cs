@@ -40,14 +40,26 @@ public sealed class ChatEncoder
 
     /// <summary>The encoder of a model; null where it has no chat template and none was chosen.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="choice">The name of one of its templates, a template file, or a folder (of an adapter, say) that has one; null: the model's usual one, or "tool_use" where a request has tools.</param>
-    /// <exception cref="BadInputException">There is no such template, or it cannot be parsed.</exception>
-    public static ChatEncoder? Of(Tokenizer tokenizer, string? choice = null)
+    /// <param name="choice">
+    /// The name of one of its templates, a template file, a folder (of an adapter, say) that has one, or "none"; null: the model's usual
+    /// one, or "tool_use" where a request has tools.
+    /// </param>
+    /// <param name="place">The option or setting that chooses.</param>
+    /// <exception cref="BadInputException">There is no such template, it cannot be parsed, or fails whatever is said.</exception>
+    public static ChatEncoder? Of(Tokenizer tokenizer, string? choice = null, string place = "--template")
+        => TemplateChoice.Of(tokenizer, choice, place) is { } chosen ? Of(tokenizer, chosen, tokenizer.SpecialTokens, place) : null;
+
+    internal static ChatEncoder Of(
+        Tokenizer tokenizer, TemplateChoice choice, IReadOnlyDictionary<string, JsonElement> specialTokens, string place)
     {
-        if (TemplateChoice.Of(tokenizer, choice) is not { } chosen) return null;
-        ChatTemplate Parse(string source, string name) => Guard(() => ChatTemplate.Parse(source, name));
-        return new ChatEncoder(tokenizer, Parse(chosen.Source, chosen.Name), chosen.WithTools is { } tools ? Parse(tools, "tool_use") : null, tokenizer.SpecialTokens);
+        ChatTemplate Parse(TemplateText text) => Guard(() => ChatTemplate.Parse(text.Source, text.Place), Remedy(place));
+        var withTools = choice.WithTools is { } tools ? Parse(tools) : null;
+        var encoder = new ChatEncoder(tokenizer, Parse(choice.Template), withTools, specialTokens);
+        if (encoder._probe.Fault() is { } fault) throw Told(fault, "the chat template fails on every conversation: ", Remedy(place));
+        return encoder;
     }
+
+    private static string Remedy(string place) => $"Correct the template, name another one with {place}, or do without: {place} none.";
 
     /// <summary>The tokens that end an answer: those that end a text, and the one that the template puts behind a turn.</summary>
     public IReadOnlyList<int> EndIds { get; }
@@ -148,13 +160,15 @@ public sealed class ChatEncoder
     private ChatTemplate TemplateFor(ChatRequest request)
         => _withTools is not null && request.Tools is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() > 0 ? _withTools : _template;
 
-    private static T Guard<T>(Func<T> work)
+    private static T Guard<T>(Func<T> work, string? remedy = null)
     {
         try { return work(); }
-        catch (TemplateException e)
-        {
-            string place = e.Message.EndsWith(": " + e.Reason, StringComparison.Ordinal) ? e.Message[..^(e.Reason.Length + 2)] : "chat template";
-            throw new BadInputException(Problems[e.Kind] + e.Reason, place: place, inner: e);
-        }
+        catch (TemplateException e) { throw Told(e, Problems[e.Kind], remedy); }
+    }
+
+    private static BadInputException Told(TemplateException e, string problem, string? remedy)
+    {
+        string place = e.Message.EndsWith(": " + e.Reason, StringComparison.Ordinal) ? e.Message[..^(e.Reason.Length + 2)] : "chat template";
+        return new(problem + e.Reason, place: place, remedy: remedy, inner: e);
     }
 }

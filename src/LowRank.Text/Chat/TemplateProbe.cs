@@ -35,6 +35,39 @@ internal sealed class TemplateProbe
         return tokenizer.Encode(text[(at + Mark.Length)..], addSpecialTokens: false).Select(id => (int?)id).FirstOrDefault(id => TurnEnds.CanEnd(tokenizer, id!.Value));
     }
 
+    /// <summary>
+    /// What goes wrong in a question, or in an answer, however it is put: alone, after a system message, as parts. Null where one way
+    /// works, or where the template refuses by itself, as for want of something.
+    /// </summary>
+    public TemplateException? Fault()
+    {
+        const string Parts = $$"""[{"type":"text","text":"{{Mark}}"}]""", Text = $"\"{Mark}\"";
+        const string System = $$"""{"role":"system","content":"{{Mark}}"},""";
+        string Question(string content) => $$"""{"role":"user","content":{{content}}}""";
+        string Answer(string content) => $$"""{{Question(content)}},{"role":"assistant","content":{{content}}}""";
+        TemplateException? FaultOf(Func<string, string> said, bool prompt)
+        {
+            TemplateException? first = null;
+            foreach (string messages in (string[])[said(Text), System + said(Text), said(Parts)])
+            {
+                if (Failure($"[{messages}]", prompt) is not { Kind: not TemplateErrorKind.Raised } failure) return null;
+                first ??= failure;
+            }
+            return first;
+        }
+        return FaultOf(Question, prompt: true) ?? FaultOf(Answer, prompt: false);
+    }
+
+    private TemplateException? Failure(string messages, bool prompt)
+    {
+        try
+        {
+            _encoder.Render(new ChatRequest { Messages = JsonDocument.Parse(messages).RootElement, AddGenerationPrompt = prompt });
+            return null;
+        }
+        catch (BadInputException e) when (e.InnerException is TemplateException failure) { return failure; }
+    }
+
     private bool FindObjects()
     {
         string? text = Rendered(Call(JsonSerializer.Serialize(Arguments)));

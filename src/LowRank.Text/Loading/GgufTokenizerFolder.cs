@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 
 namespace LowRank.Text;
 
@@ -28,7 +29,7 @@ public static class GgufTokenizerFolder
     public static string? Write(IReadOnlyDictionary<string, object> metadata, string folder)
     {
         if (!metadata.ContainsKey(GgufFields.Prefix + "model")) return null;
-        WriteTemplates(TemplateFiles.OfGguf(metadata), folder);
+        WriteTemplates(TemplateFiles.OfGguf(metadata, null), folder);
         Tokenizer tokenizer;
         try { tokenizer = Tokenizer.FromGguf(metadata); }
         catch (BadInputException e) { return e.Message; }
@@ -71,9 +72,9 @@ public static class GgufTokenizerFolder
         if (config.Count > 0) WriteText(folder, "generation_config.json", config);
     }
 
-    private static void WriteTemplates(Dictionary<string, string> templates, string folder)
+    private static void WriteTemplates(Dictionary<string, TemplateText> templates, string folder)
     {
-        foreach (var (name, text) in templates)
+        foreach (var (name, (text, _)) in templates)
         {
             if (name == "default") AtomicFile.WriteText(Path.Combine(folder, "chat_template.jinja"), text);
             else if (Path.GetFileName(name) == name) AtomicFile.WriteText(Path.Combine(folder, "additional_chat_templates", name + ".jinja"), text);

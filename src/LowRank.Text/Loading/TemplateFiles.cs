@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 
 namespace LowRank.Text;
 
@@ -9,28 +10,44 @@ namespace LowRank.Text;
 /// </summary>
 internal static class TemplateFiles
 {
-    private const string Default = "default", Key = "tokenizer.chat_template";
+    /// <summary>The file of the usual template, and the folder of further ones.</summary>
+    public const string Single = "chat_template.jinja", More = "additional_chat_templates";
+    private const string Default = TemplateChoice.Default, Key = "tokenizer.chat_template";
     private const long MostBytes = 4 << 20;
 
     /// <summary>A folder's; an adapter's folder may have some too.</summary>
-    public static Dictionary<string, string> OfFolder(string folder)
+    public static Dictionary<string, TemplateText> OfFolder(string folder)
     {
-        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
-        string single = Path.Combine(folder, "chat_template.jinja"), more = Path.Combine(folder, "additional_chat_templates");
-        if (File.Exists(single)) templates[Default] = ReadText(single);
+        var templates = new Dictionary<string, TemplateText>(StringComparer.Ordinal);
+        string single = Path.Combine(folder, Single), more = Path.Combine(folder, More);
+        if (File.Exists(single)) templates[Default] = new(ReadText(single), single);
         if (Directory.Exists(more))
-            foreach (string file in Directory.EnumerateFiles(more, "*.jinja").Order(StringComparer.Ordinal)) templates[Path.GetFileNameWithoutExtension(file)] = ReadText(file);
+            foreach (string file in Directory.EnumerateFiles(more, "*.jinja").Order(StringComparer.Ordinal))
+                templates[Path.GetFileNameWithoutExtension(file)] = new(ReadText(file), file);
         return templates.Count > 0 ? templates : OfConfig(folder);
     }
 
-    /// <summary>Those of a GGUF file's metadata.</summary>
-    public static Dictionary<string, string> OfGguf(IReadOnlyDictionary<string, object> metadata)
+    /// <summary>Writes the usual template, and the one for requests with tools if that is another, in place of all that is there.</summary>
+    public static void Write(string folder, TemplateChoice choice)
     {
-        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        AtomicFile.WriteText(Path.Combine(folder, Single), choice.Template.Source);
+        string more = Path.Combine(folder, More);
+        if (Directory.Exists(more)) Directory.Delete(more, recursive: true);
+        if (choice.WithTools is { } tools) AtomicFile.WriteText(Path.Combine(more, TemplateChoice.Tools + ".jinja"), tools.Source);
+    }
+
+    /// <summary>Those of a GGUF file's metadata; <paramref name="file"/> is what their places begin with.</summary>
+    public static Dictionary<string, TemplateText> OfGguf(IReadOnlyDictionary<string, object> metadata, string? file)
+    {
+        var templates = new Dictionary<string, TemplateText>(StringComparer.Ordinal);
         foreach (var (key, value) in metadata)
         {
             string? name = key == Key ? Default : key.StartsWith(Key + ".", StringComparison.Ordinal) ? key[(Key.Length + 1)..] : null;
-            if (name is not null) templates[name] = value as string ?? throw new BadInputException("the value has the wrong type", place: key, expected: "a string");
+            if (name is null) continue;
+            string place = file is null ? key : $"{file}: {key}";
+            string text = value as string
+                ?? throw new BadInputException("the value has the wrong type", place: place, expected: "a string");
+            templates[name] = new(text, place);
         }
         return templates;
     }
@@ -62,12 +79,17 @@ internal static class TemplateFiles
     }
 
     // One text, or a list of {name, template}.
-    private static Dictionary<string, string> OfConfig(string folder)
+    private static Dictionary<string, TemplateText> OfConfig(string folder)
     {
-        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        var templates = new Dictionary<string, TemplateText>(StringComparer.Ordinal);
         if (SpecialTokenFiles.Open(folder, "tokenizer_config.json") is not { } config || config["chat_template"] is not { IsNull: false } node) return templates;
-        if (node.Element.ValueKind == JsonValueKind.String) templates[Default] = node.String();
-        else if (node.Element.ValueKind == JsonValueKind.Array) foreach (var item in node.Items()) templates[item.Required("name").String()] = item.Required("template").String();
+        if (node.Element.ValueKind == JsonValueKind.String) templates[Default] = new(node.String(), node.Place);
+        else if (node.Element.ValueKind == JsonValueKind.Array)
+            foreach (var item in node.Items())
+            {
+                var text = item.Required("template");
+                templates[item.Required("name").String()] = new(text.String(), text.Place);
+            }
         else throw node.Wrong("a template's text, or a list of {name, template}");
         return templates;
     }

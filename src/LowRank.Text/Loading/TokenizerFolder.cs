@@ -29,7 +29,10 @@ internal static class TokenizerFolder
             parts = SentencePieceFile.Read(path, out roles, bos, eos);
         }
         parts = ExtraTokens.AddTo(parts, folder, names, normalized: json);
-        var tokenizer = new Tokenizer(parts, Roles(folder, names, new Tokenizer(parts), roles)) { ChatTemplates = TemplateFiles.OfFolder(folder), SpecialTokens = names.Texts() };
+        var tokenizer = new Tokenizer(parts, Roles(folder, names, new Tokenizer(parts), roles))
+        {
+            Templates = TemplateFiles.OfFolder(folder), SpecialTokens = names.Texts(),
+        };
         return tokenizer.SpecialTokens.Count > 0 ? tokenizer : Named(tokenizer, roles);
     }
 
@@ -50,19 +53,13 @@ internal static class TokenizerFolder
     // What says how texts were written in training comes first; the ids at which generation stops follow.
     private static RoleIds Roles(string folder, SpecialTokenFiles names, Tokenizer tokenizer, RoleIds otherwise)
     {
-        Node? generation = SpecialTokenFiles.Open(folder, "generation_config.json"), config = SpecialTokenFiles.Open(folder, "config.json");
         List<int> Of(string role)
         {
             var ids = names.Of(role + "_token").Select(n => tokenizer.IdOf(n.Content) ?? throw new BadInputException("the token is not in the vocabulary", n.Content, n.Place));
-            var numbered = generation is { } g ? Numbered(g[role + "_token_id"]) : [];
-            if (numbered.Count == 0 && config is { } c) numbered = Numbered(c[role + "_token_id"]);
-            return [.. ids.Concat(numbered.Where(id => id < tokenizer.VocabularySize)).Distinct()];
+            return [.. ids.Concat(NumberedRoles.Of(folder, role).Where(id => id < tokenizer.VocabularySize)).Distinct()];
         }
         return new RoleIds(First(Of("bos")) ?? otherwise.Bos, Of("eos") is { Count: > 0 } ends ? ends : otherwise.Eos, First(Of("pad")) ?? otherwise.Pad);
 
         static int? First(List<int> ids) => ids.Count > 0 ? ids[0] : null;
     }
-
-    private static List<int> Numbered(Node node)
-        => node.IsNull ? [] : node.Element.ValueKind == JsonValueKind.Array ? [.. node.Items().Select(i => i.Index())] : node.Element is { ValueKind: JsonValueKind.Number } n && n.TryGetInt32(out int id) && id < 0 ? [] : [node.Index()];
 }

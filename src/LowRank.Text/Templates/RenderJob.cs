@@ -7,13 +7,28 @@ using LowRank.Text.Chat;
 namespace LowRank.Text.Templates;
 
 /// <summary>The work of the `render` verb: conversations in, what a chat template makes of each out.</summary>
-/// <param name="tokenizer">The model's tokenizer, for ids, special tokens and its templates; null without a model.</param>
-/// <param name="source">The template that stands in for the model's; null for the model's.</param>
-/// <param name="name">What errors call that template.</param>
-public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, string name = "chat template")
+public sealed class RenderJob
 {
+    private readonly Tokenizer? _tokenizer;
+    private readonly IReadOnlyDictionary<string, JsonElement> _specialTokens;
     private readonly Dictionary<string, ChatTemplate> _compiled = new(StringComparer.Ordinal);
-    private TemplateChoice? _own;
+    private readonly Lazy<TemplateChoice?> _choice;
+
+    /// <summary>Renders with one template, and with those that cases bring.</summary>
+    /// <param name="tokenizer">The model's tokenizer, for ids, special tokens and its templates; null without a model.</param>
+    /// <param name="source">The template that stands in for the model's; null for the model's.</param>
+    /// <param name="name">What errors call that template.</param>
+    public RenderJob(Tokenizer? tokenizer, string? source = null, string name = "chat template")
+    {
+        _tokenizer = tokenizer;
+        _specialTokens = tokenizer?.SpecialTokens ?? new Dictionary<string, JsonElement>();
+        _choice = new(() => source is not null ? new(new(source, name), null)
+            : tokenizer is null ? null : TemplateChoice.Usual(tokenizer.Templates));
+    }
+
+    /// <summary>Renders as training and generation with a model and its adapters do.</summary>
+    public RenderJob(TextConventions texts)
+        => (_tokenizer, _specialTokens, _choice) = (texts.Tokenizer, texts.SpecialTokens, new(texts.Choice));
 
     private static readonly string[] OwnKeys = ["template", "now", "add_generation_prompt", "continue_final_message"];
 
@@ -109,16 +124,17 @@ public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, strin
         };
     }
 
-    private Dictionary<string, JsonElement> Special() => tokenizer is null ? [] : new(tokenizer.SpecialTokens, StringComparer.Ordinal);
+    private Dictionary<string, JsonElement> Special() => new(_specialTokens, StringComparer.Ordinal);
 
     /// <summary>The item's own template, the one given for all, or the model's.</summary>
     private ChatTemplate TemplateOf(Node item, ChatRequest request)
     {
         if (item.Element.ValueKind == JsonValueKind.Object && !item["template"].IsNull) return Compiled(item["template"].String(), "template");
-        if (source is not null) return Compiled(source, name);
-        _own ??= tokenizer is null ? null : TemplateChoice.Of(tokenizer, null);
-        if (_own is null) throw new BadInputException(tokenizer is null ? "there is no template" : "the model has no chat template", place: item.Place, remedy: "Give one with --template.");
-        return Compiled(request.Tools is not null && _own.WithTools is { } tools ? tools : _own.Source, _own.Name);
+        if (_choice.Value is not { } choice)
+            throw new BadInputException(_tokenizer is null ? "there is no template" : "the model has no chat template", place: item.Place,
+                remedy: "Give one with --template.");
+        var chosen = request.Tools is not null && choice.WithTools is { } tools ? tools : choice.Template;
+        return Compiled(chosen.Source, chosen.Place);
     }
 
     private ChatTemplate Compiled(string text, string called)
@@ -136,8 +152,8 @@ public sealed class RenderJob(Tokenizer? tokenizer, string? source = null, strin
             ["text"] = rendered.Text,
             ["generation"] = new JsonArray([.. rendered.Generation.Select(g => new JsonArray(g.Start, g.End))]),
         };
-        if (tokenizer is null) return answer;
-        var encoding = tokenizer.With().EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
+        if (_tokenizer is null) return answer;
+        var encoding = _tokenizer.With().EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
         answer["ids"] = List(encoding.Ids);
         answer["assistant_mask"] = List(GenerationMask.Of(encoding, rendered.Generation));
         return answer;

@@ -10,11 +10,15 @@ public sealed class FullTrainable : ITrainable
 {
     private readonly CausalLM _model;
     private readonly ScalarType? _saved;
+    private readonly Action<string>? _companions;
 
     /// <summary>Makes every weight of <paramref name="model"/> trainable; the result is written in <paramref name="saved"/> (null: as each weight was stored).</summary>
-    public FullTrainable(CausalLM model, ScalarType? saved = null)
+    /// <param name="model">The model.</param>
+    /// <param name="saved">The result's dtype.</param>
+    /// <param name="companions">Writes what belongs beside the result, such as its chat template, into its folder; null: nothing.</param>
+    public FullTrainable(CausalLM model, ScalarType? saved = null, Action<string>? companions = null)
     {
-        (_model, _saved) = (model, saved);
+        (_model, _saved, _companions) = (model, saved, companions);
         model.MakeTrainable();
         Tensors = [.. model.Weights().Select(w => new TrainedTensor(w.Name, w.Parameter))];
     }
@@ -38,7 +42,11 @@ public sealed class FullTrainable : ITrainable
     public string SaveResult(string runFolder)
     {
         string path = Path.Combine(runFolder, RunFolder.Model);
-        ModelWriter.Save(_model, path, _saved, overwrite: true, extra: folder => GgufTokenizerFolder.Write(_model.Source, folder));
+        ModelWriter.Save(_model, path, _saved, overwrite: true, extra: folder =>
+        {
+            GgufTokenizerFolder.Write(_model.Source, folder);
+            _companions?.Invoke(folder);
+        });
         return path;
     }
 }

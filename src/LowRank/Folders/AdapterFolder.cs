@@ -8,7 +8,7 @@ internal static class AdapterFolder
 {
     public const string ConfigName = "adapter_config.json", WeightsName = "adapter_model.safetensors";
 
-    public static void Save(Adapter adapter, string folder, bool overwrite)
+    public static void Save(Adapter adapter, string folder, bool overwrite, Action<string>? extra)
     {
         using var scope = NewDisposeScope();
         var tensors = adapter.Parameters.Select(p => (p.Key, (Tensor)p.Parameter)).Concat(adapter.Host.BaseTensorsToSave(adapter)).OrderBy(t => t.Item1, StringComparer.Ordinal).ToList();
@@ -16,6 +16,7 @@ internal static class AdapterFolder
         {
             SafetensorsWriter.Write(Path.Combine(path, WeightsName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
             AtomicFile.WriteText(Path.Combine(path, ConfigName), adapter.Config.ToJsonText() + "\n");
+            extra?.Invoke(path);
         }, overwrite);
     }
 

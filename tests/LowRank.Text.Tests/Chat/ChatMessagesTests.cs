@@ -67,8 +67,8 @@ public sealed class ChatMessagesTests
     [Theory]
     [InlineData("{{ messages[0].content", "does not compile")]
     [InlineData("{{ raise_exception('roles must alternate') }}", "refuses the conversation: roles must alternate")]
-    [InlineData("{{ messages[0].content + 1 }}", "fails on this conversation")]
-    [InlineData("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}", "fails on this conversation")]
+    [InlineData("{{ messages[0].content + 1 }}", "fails on every conversation")]
+    [InlineData("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}", "fails on every conversation")]
     public void A_template_s_error_is_one_message(string template, string said)
     {
         string file = Path.Combine(Paths.Temporary(), "t.jinja");
