@@ -57,7 +57,9 @@ internal sealed class TrainingRun : IDisposable
         try
         {
             var encoder = TokenEncoders.Of(modelPath, settings);
-            RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+            var positions = PositionLimit.Of(model.Spec);
+            RowSet Load(DataOptions options) => RowSet.Load(options with { Positions = positions }, model.Spec.VocabularySize, encoder,
+                settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
@@ -80,6 +82,9 @@ internal sealed class TrainingRun : IDisposable
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
         => config with { BaseModel = config.Initialisation == LoraInitialisation.LoftQ ? folder.BaseFolder : settings.Model };
+
+    /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
+    public IEnumerable<string> Notices => [.. _data.Notes.Select(n => "note: " + n), .. (_evalData?.Notes ?? []).Select(n => "note: " + n)];
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()

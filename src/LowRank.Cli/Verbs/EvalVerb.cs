@@ -35,7 +35,9 @@ internal static class EvalVerb
             foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
             var settings = SettingsBinder.Bind(tree);
             using var session = Session.Open(common, parsed);
-            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path, settings), stop: CommandLine.Stop);
+            var rows = RowSet.Load(settings.DataOptions().AsHeldOut() with { Positions = PositionLimit.Of(session.Model.Spec) },
+                session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path, settings), stop: CommandLine.Stop);
+            Output.Notes(rows.Notes);
             if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;

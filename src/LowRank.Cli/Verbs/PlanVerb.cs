@@ -50,14 +50,30 @@ internal static class PlanVerb
         var plan = Planner.Make(model, adapter, request);
         long trained = adapter?.ParameterCount ?? model.ParameterCount, available = request.Limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 9 / 10;
         bool fits = plan.PeakBytes <= available;
+        string[] notes = [.. Beyond(settings, path, model.Spec)];
         return new JsonObject
         {
             ["peak_bytes"] = plan.PeakBytes, ["step_seconds"] = plan.StepSeconds * settings.GradientAccumulationSteps, ["adapter_bytes"] = adapter is null ? 0 : trained * 4, ["trainable_parameters"] = trained, ["fits"] = fits,
             ["advice"] = new JsonArray([.. (fits ? [] : PlanAdvice.For(model, adapter, request, plan, available)).Select(a => (JsonNode)a)]),
-            ["available_bytes"] = available, ["smallest_bytes"] = plan.SmallestBytes, ["path"] = plan.Path, ["slice_tokens"] = plan.SliceTokens, ["blocks"] = plan.Blocks, ["kept_blocks"] = plan.KeptBlocks,
+            ["notes"] = new JsonArray([.. notes.Select(n => (JsonNode)n)]), ["available_bytes"] = available,
+                ["smallest_bytes"] = plan.SmallestBytes, ["path"] = plan.Path, ["slice_tokens"] = plan.SliceTokens,
+                ["blocks"] = plan.Blocks, ["kept_blocks"] = plan.KeptBlocks,
             ["memory"] = new JsonObject(plan.Memory.Select(m => KeyValuePair.Create(m.Part, (JsonNode?)m.Bytes))),
             ["seconds"] = new JsonObject(plan.Time.Select(t => KeyValuePair.Create(t.Part, (JsonNode?)(t.Seconds * settings.GradientAccumulationSteps)))),
         };
+    }
+
+    /// <summary>What to say of rows beyond the model's positions; rows that it cannot have are errors. Data are read only where max_length
+    /// lets such rows be.</summary>
+    private static IEnumerable<string> Beyond(RunSettings settings, string path, DecoderSpec spec)
+    {
+        if (PositionLimit.Of(spec) is not { } positions || settings.MaxLength <= positions.Most) return [];
+        if (settings.Data.Count == 0) return positions.Learned
+            ? [$"max_length {settings.MaxLength} is beyond the model's {positions.Most} learned positions: longer rows are refused"] : [];
+        var encoder = TokenEncoders.Of(path, settings);
+        IEnumerable<string> Notes(DataOptions? options) => options is null ? [] : RowSet.Load(options with { Positions = positions },
+            spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop).Notes;
+        return [.. Notes(settings.DataOptions()), .. Notes(settings.EvalOptions())];
     }
 
     private static void Show(JsonObject result)

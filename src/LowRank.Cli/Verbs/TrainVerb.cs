@@ -53,7 +53,7 @@ internal sealed class TrainVerb
         if (saved is null) folder.Begin(settings, force);
         else folder.RemoveLeftovers();
         run.SaveBase();
-        if (!parsed.GetValue(_common.Quiet)) Output.Line(true, run.Describe());
+        if (!parsed.GetValue(_common.Quiet)) foreach (string line in (string[])[run.Describe(), .. run.Notices]) Output.Line(true, line);
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
         if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
         Output.Line(true, $"Stopped after step {outcome.Step}; everything so far is kept. Continue with: lowrank train --output {folder.Path} --resume");

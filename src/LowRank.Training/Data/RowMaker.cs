@@ -70,6 +70,12 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
             if (options.Survey) hash = HashOf(row);
             return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null);
         }
+        catch (BadInputException e) when (raw.File?.LeftOut is { Count: > 0 } left)
+        {
+            var told = new BadInputException(e.Problem, e.Value, e.Place, e.Expected,
+                $"Left out of the file: {string.Join("; ", left.Select(c => $"{c.Key} ({c.Value})"))}", e);
+            return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, told);
+        }
         catch (BadInputException e) { return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, e); }
     }
 
@@ -83,6 +89,10 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
     private static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
     {
         try { return JsonDocument.Parse(text); }
-        catch (JsonException e) { throw context.Error($"a line is not JSON (at byte {e.BytePositionInLine + 1})", expected: "one object", inner: e); }
+        catch (JsonException e)
+        {
+            var (problem, value, remedy) = JsonFaults.Of(text.Span, e);
+            throw context.Error(problem, value, remedy: remedy, inner: e);
+        }
     }
 }

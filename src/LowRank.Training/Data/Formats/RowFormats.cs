@@ -35,6 +35,9 @@ internal static class RowFormats
     /// <summary>What the setting data_format may say.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(f => f.Name)];
 
+    /// <summary>Whether an object has all the keys of some format.</summary>
+    public static bool Knows(System.Text.Json.JsonElement element) => Table.Any(f => f.Keys.All(k => element.TryGetProperty(k, out _)));
+
     /// <summary>The row's format: the one asked for, else by its keys.</summary>
     public static RowFormat Of(RowFields fields, RowContext context)
     {

@@ -10,6 +10,9 @@ internal static class TextLines
     {
         var json = new RowJson();
         foreach (var (number, line) in Lines.Of(file))
+        {
+            Encodings.CheckText(line, file.Path, number);
             yield return new RawRow(file, number, json.Write(line, static (writer, text) => writer.WriteString("text", text)));
+        }
     }
 }
