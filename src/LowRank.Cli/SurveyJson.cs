@@ -23,6 +23,7 @@ internal static class SurveyJson
             ["unused_keys"] = new JsonObject(survey.Unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))),
             ["duplicates"] = survey.Duplicates, ["duplicates_exact"] = survey.DuplicatesExact,
             ["eval_rows"] = survey.EvalRows, ["eval_bad_rows"] = survey.EvalBadRows, ["overlap_rows"] = survey.OverlapRows, ["overlap_exact"] = survey.OverlapRows is null ? null : survey.OverlapExact,
+            ["notes"] = List(survey.Notes, n => JsonValue.Create(n)),
             ["samples"] = List(survey.Samples, s => new JsonObject
             {
                 ["place"] = s.Place, ["format"] = s.Format, ["length"] = s.Length, ["full_length"] = s.FullLength, ["parts"] = List(s.Parts, p => new JsonObject { ["text"] = p.Text, ["trained"] = p.Trained }),

@@ -27,6 +27,7 @@ internal static class SurveyText
         Line("duplicates", $"{(survey.DuplicatesExact ? "" : "about ")}{survey.Duplicates:n0}");
         if (survey.OverlapRows is { } overlap) Line("held-out rows", $"{survey.EvalRows:n0}, {(survey.OverlapExact ? "" : "about ")}{overlap:n0} of them also in training");
         if (survey.Formats.Any(f => f.Key.EndsWith("preference", StringComparison.Ordinal))) Line("note", $"train refuses preference rows as there is no preference objective yet; shown is the chosen answer");
+        foreach (string note in survey.Notes) Line("note", $"{Safe(note)}");
         if (survey.Options.SkipBadRows) foreach (var (error, rows) in survey.Errors) Line("left out", $"{rows:n0} rows: {Safe(error.Message)}");
         Histogram(survey, unit, output);
         foreach (var sample in survey.Samples) Sample(sample, unit, output, colour);

@@ -62,7 +62,9 @@ internal sealed class TrainingRun : IDisposable
         {
             var texts = TokenEncoders.Texts(modelPath, settings);
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
-            RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+            var positions = PositionLimit.Of(model.Spec);
+            RowSet Load(DataOptions options) => RowSet.Load(options with { Positions = positions }, model.Spec.VocabularySize, encoder,
+                settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
@@ -109,7 +111,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
-    public IEnumerable<string> Notices => [.. _texts.Notices, .. Unmeant().Select(n => "note: " + n)];
+    public IEnumerable<string> Notices => [.. _texts.Notices, .. _data.Notes.Concat(_evalData?.Notes ?? []).Concat(Unmeant()).Select(n => "note: " + n)];
 
     /// <summary>What settings, adapter and data amount to that may not have been meant.</summary>
     private IEnumerable<string> Unmeant()

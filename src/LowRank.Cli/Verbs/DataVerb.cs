@@ -42,9 +42,12 @@ internal sealed class DataVerb
         var tokenizer = texts?.Tokenizer;
         if (!parsed.GetValue(_common.Quiet)) foreach (string notice in texts?.Notices ?? []) Output.Line(true, notice);
         string unit = model is null ? "characters" : "tokens";
-        DataOptions Limited(DataOptions options) => model is null ? options with { MaxLength = null } : options;
+        var spec = SpecOf(model);
+        DataOptions Limited(DataOptions options) => model is null ? options with { MaxLength = null }
+            : options with { Positions = spec is null ? null : PositionLimit.Of(spec) };
 
-        var survey = DataSurvey.Of(Limited(settings.DataOptions()), settings.EvalOptions() is { } held ? Limited(held) : null, encoder, Vocabulary(model, encoder), tokenizer, parsed.GetValue(_samples), CommandLine.Stop);
+        var survey = DataSurvey.Of(Limited(settings.DataOptions()), settings.EvalOptions() is { } held ? Limited(held) : null, encoder,
+            Vocabulary(spec, encoder, model), tokenizer, parsed.GetValue(_samples), CommandLine.Stop);
         if (page is not null) SurveyHtml.Write(page, survey, unit);
         var refusal = !survey.Refused ? null : survey.Errors.Count > 0 ? BadInputException.All("the data cannot be trained on", [.. survey.Errors.Select(e => e.Error)], settings.Data.ToString())
             : new BadInputException("the data have no rows", place: settings.Data.ToString(), expected: "at least one row");
@@ -64,7 +67,9 @@ internal sealed class DataVerb
     }
 
     /// <summary>The model's, where there is more than a tokenizer.</summary>
-    private static int Vocabulary(string? model, TokenEncoder? encoder)
-        => model is not null && Found.At(model).Kind is FoundKind.Model or FoundKind.GgufModel or FoundKind.GgufPart ? ModelLoader.Describe(model).Spec.VocabularySize
-            : encoder?.VocabularySize ?? throw new BadInputException("the model has neither a configuration nor a tokenizer", place: model);
+    private static DecoderSpec? SpecOf(string? model)
+        => model is not null && Found.At(model).Kind is FoundKind.Model or FoundKind.GgufModel or FoundKind.GgufPart ? ModelLoader.Describe(model).Spec : null;
+
+    private static int Vocabulary(DecoderSpec? spec, TokenEncoder? encoder, string? model)
+        => spec?.VocabularySize ?? encoder?.VocabularySize ?? throw new BadInputException("the model has neither a configuration nor a tokenizer", place: model);
 }

@@ -43,7 +43,9 @@ internal static class EvalVerb
             using var session = Session.Open(common, parsed);
             var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
-            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
+            var rows = RowSet.Load(settings.DataOptions().AsHeldOut() with { Positions = PositionLimit.Of(session.Model.Spec) },
+                session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
+            Output.Notes(rows.Notes);
             if (parsed.GetValue(limit) is > 0 and var count && !generates) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;

@@ -42,9 +42,14 @@ internal static class PlanVerb
         var plan = Planner.Make(model, adapter, request);
         long trained = adapter?.ParameterCount ?? model.ParameterCount, available = request.Limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 9 / 10;
         bool fits = plan.PeakBytes <= available;
-        int? steps = Steps(settings, path, model.Spec.VocabularySize);
+        var rows = Rows(settings, path, model.Spec);
+        int? steps = settings.MaxSteps > 0 ? settings.MaxSteps : rows is null ? null : RunLength.Of(settings, rows).TotalSteps;
         double step = plan.StepSeconds * settings.GradientAccumulationSteps;
-        string[] notes = [.. RunNotices.Of(settings, steps), .. adapter is not null && RunNotices.Rank(adapter.Size) is { } rank ? [rank] : Array.Empty<string>()];
+        string[] notes =
+        [
+            .. RunNotices.Of(settings, steps), .. adapter is not null && RunNotices.Rank(adapter.Size) is { } rank ? [rank] : Array.Empty<string>(),
+            .. rows?.Notes ?? [], .. rows is null && Beyond(settings, model.Spec) is { } beyond ? [beyond] : Array.Empty<string>(),
+        ];
         return new JsonObject
         {
             ["peak_bytes"] = plan.PeakBytes, ["step_seconds"] = step, ["steps"] = steps, ["total_seconds"] = steps * step, ["adapter_bytes"] = adapter is null ? 0 : trained * 4, ["trainable_parameters"] = trained, ["fits"] = fits,
@@ -55,10 +60,20 @@ internal static class PlanVerb
         };
     }
 
-    /// <summary>Steps of the run; null where neither max_steps nor data tell them.</summary>
-    private static int? Steps(RunSettings settings, string path, int vocabulary)
-        => settings.MaxSteps > 0 ? settings.MaxSteps : settings.Data.Count == 0 ? null
-            : RunLength.Of(settings, RowSet.Load(settings.DataOptions(), vocabulary, TokenEncoders.Of(path, settings), settings.Seed, CommandLine.Stop)).TotalSteps;
+    /// <summary>The rows of the run, which tell its steps and what is beyond the model's positions; null where no data are named.</summary>
+    private static RowSet? Rows(RunSettings settings, string path, DecoderSpec spec)
+    {
+        if (settings.Data.Count == 0) return null;
+        var encoder = TokenEncoders.Of(TokenEncoders.Texts(path, settings), settings.AssistantTurns);
+        RowSet Load(DataOptions options)
+            => RowSet.Load(options with { Positions = PositionLimit.Of(spec) }, spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+        var rows = Load(settings.DataOptions());
+        return settings.EvalOptions() is { } held ? rows with { Notes = [.. rows.Notes, .. Load(held).Notes] } : rows;
+    }
+
+    private static string? Beyond(RunSettings settings, DecoderSpec spec)
+        => PositionLimit.Of(spec) is { Learned: true } positions && settings.MaxLength > positions.Most
+            ? $"max_length {settings.MaxLength} is beyond the model's {positions.Most} learned positions: longer rows are refused" : null;
 
     private static void Show(JsonObject result)
     {

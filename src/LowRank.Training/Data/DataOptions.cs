@@ -33,6 +33,10 @@ public sealed record DataOptions(DataSources Sources)
     public DateTime? Date { get; init; }
     /// <summary>When tokenised data are kept.</summary>
     public DataCache Cache { get; init; } = DataCache.Auto;
+    /// <summary>How many positions the model has; null: no end is known.</summary>
+    public PositionLimit? Positions { get; init; }
+    /// <summary>The same of held-out rows.</summary>
+    public DataOptions AsHeldOut() => this with { Sources = Sources.AsHeldOut() };
     /// <summary>Whether preference rows are looked at by their chosen answer; training refuses them.</summary>
     internal bool Survey { get; init; }
 }

@@ -8,7 +8,11 @@ namespace LowRank.Training;
 /// <summary>A file or folder of rows, and how often an epoch goes over it.</summary>
 /// <param name="Path">The file or folder.</param>
 /// <param name="Weight">1: every row once an epoch; 2: twice; 0.5: each epoch another half.</param>
-public sealed record DataSource(string Path, double Weight = 1);
+public sealed record DataSource(string Path, double Weight = 1)
+{
+    /// <summary>Whether its rows are held out: of a folder with several splits the one beside training's is meant.</summary>
+    public bool HeldOut { get; init; }
+}
 
 /// <summary>Where rows come from: one path, or several with weights. In settings: a text, or a list of texts and of {path, weight}.</summary>
 public sealed class DataSources : IReadOnlyList<DataSource>
@@ -28,6 +32,13 @@ public sealed class DataSources : IReadOnlyList<DataSource>
     /// <inheritdoc/>
     public IEnumerator<DataSource> GetEnumerator() => _sources.GetEnumerator();
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The same sources as held-out rows.</summary>
+    public DataSources AsHeldOut() => new([.. _sources.Select(s => s with { HeldOut = true })]);
+
+    /// <summary>What is to be said about the folders among them: which files were taken and which were left out.</summary>
+    public IReadOnlyList<string> Notes => [.. _sources.Where(s => Directory.Exists(s.Path)).SelectMany(s => DataFolder.List(s.Path,
+        s.HeldOut).Notes)];
 
     /// <summary>Whether a source has another weight than 1.</summary>
     public bool Weighted => _sources.Any(s => s.Weight != 1);

@@ -76,6 +76,15 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
     /// <summary>Cuts what is beyond the limit, at the end or at the beginning; a row that loses all its targets by that is an error.</summary>
     public Row Cut(Row row)
     {
+        row = CutToLimit(row);
+        if (Options.Positions is { Learned: true, Most: var most } && row.InputIds.Length > most)
+            throw Error("a row is longer than the model's learned positions", Text(row.InputIds.Length) + " tokens",
+                Text(most) + " at most", $"Set max_length: {most}, or shorten the row.");
+        return row;
+    }
+
+    private Row CutToLimit(Row row)
+    {
         if (Options.MaxLength is not { } limit || row.InputIds.Length <= limit) return row;
         var cut = Options.TruncateLeft ? row with { InputIds = row.InputIds[^limit..], Labels = row.Labels[^limit..] } : row with { InputIds = row.InputIds[..limit], Labels = row.Labels[..limit] };
         return cut.TargetCount > 0 ? cut

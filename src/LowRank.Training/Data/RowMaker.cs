@@ -83,8 +83,9 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         }
         catch (BadInputException e)
         {
-            // what is read elsewhere does not know where the row stands
-            var error = e.Place is null ? new BadInputException(e.Problem, e.Value, context.Place, e.Expected, e.Remedy, e) : e;
+            // what is read elsewhere does not know where the row stands, nor what was left out of its file
+            string? remedy = raw.File?.LeftOut is { Count: > 0 } left ? $"Left out of the file: {string.Join("; ", left.Select(c => $"{c.Key} ({c.Value})"))}" : null;
+            var error = e.Place is null || remedy is not null ? new BadInputException(e.Problem, e.Value, e.Place ?? context.Place, e.Expected, remedy ?? e.Remedy, e) : e;
             return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, error);
         }
     }
@@ -101,6 +102,10 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
     internal static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
     {
         try { return StrictJson.Parse(text); }
-        catch (JsonException e) { throw context.Error($"a line is not JSON (at byte {e.BytePositionInLine + 1})", expected: "one object", inner: e); }
+        catch (JsonException e)
+        {
+            var (problem, value, remedy) = JsonFaults.Of(text.Span, e);
+            throw context.Error(problem, value, remedy: remedy, inner: e);
+        }
     }
 }

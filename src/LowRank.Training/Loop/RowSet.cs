@@ -15,6 +15,10 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     /// <summary>What became of the rows while they were read.</summary>
     public RowTally Tally { get; init; } = new();
 
+    /// <summary>What a person should know of them: which files of a folder were taken, what was left out, which rows are beyond the model's
+    /// positions.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
     /// <param name="vocabularySize">The model's.</param>
@@ -37,17 +41,19 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? identity = encoder is null ? NoTokenizer : encoder.Identity;
         bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
+        List<string> notes = [.. options.Sources.Notes];
         var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally)
-            : Read(options, vocabularySize, encoder, key, stop);
+            : Read(options, vocabularySize, encoder, key, notes, stop);
+        if (options.Positions?.Note(rows) is { } beyond) notes.Add(beyond);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally };
+        return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally, Notes = notes };
     }
 
     private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
-        string? key, CancellationToken stop)
+        string? key, List<string> notes, CancellationToken stop)
     {
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
-        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop)) collector.Add(source, row);
+        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop, notes)) collector.Add(source, row);
         return collector.Finish(key);
     }
 

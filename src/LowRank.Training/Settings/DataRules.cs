@@ -16,7 +16,8 @@ public static class DataRules
     public static DataOptions DataOptions(this RunSettings settings) => Options(settings, settings.Data);
 
     /// <summary>How the held-out rows are read; null where there are none.</summary>
-    public static DataOptions? EvalOptions(this RunSettings settings) => settings.EvalData is { } sources ? Options(settings, sources) : null;
+    public static DataOptions? EvalOptions(this RunSettings settings) => settings.EvalData is { } sources ? Options(settings,
+        sources).AsHeldOut() : null;
 
     /// <summary>A day as the setting chat_date has it.</summary>
     public static string DateText(DateTime day) => day.ToString(DateFormat, CultureInfo.InvariantCulture);
@@ -37,7 +38,7 @@ public static class DataRules
     /// <summary>Each broken rule.</summary>
     internal static IEnumerable<BadInputException> Check(RunSettings settings)
     {
-        foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData)])
+        foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData?.AsHeldOut())])
             foreach (var source in sources ?? "")
                 if (Wrong(source, key) is { } error) yield return error;
         foreach (var (key, value) in settings.Columns ?? [])
@@ -56,7 +57,7 @@ public static class DataRules
     private static BadInputException? Wrong(DataSource source, string key)
     {
         if (!File.Exists(source.Path) && !Directory.Exists(source.Path)) return new("the file does not exist", source.Path, key);
-        try { DataFile.Of(source.Path); }
+        try { DataFile.Of(source); }
         catch (BadInputException e) { return new(e.Problem, e.Value, $"{key}: {source.Path}", e.Expected, e.Remedy, e); }
         return null;
     }

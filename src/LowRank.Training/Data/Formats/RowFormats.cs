@@ -40,6 +40,9 @@ internal static class RowFormats
     /// <summary>Whether a key is one that a format is known by.</summary>
     public static bool IsKey(string name) => Table.Any(f => f.Keys.Contains(name));
 
+    /// <summary>Whether an object has all the keys of some format.</summary>
+    public static bool Knows(System.Text.Json.JsonElement element) => Table.Any(f => f.Keys.All(k => element.TryGetProperty(k, out _)));
+
     /// <summary>The names that formats have for a row's values, for the setting columns.</summary>
     public static IReadOnlyList<string> Columns { get; } = [.. Table.SelectMany(f => f.Keys.Concat(f.Also)).Concat(RowKeys.Others).Distinct()];
 

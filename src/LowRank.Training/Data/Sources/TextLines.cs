@@ -13,6 +13,7 @@ internal static class TextLines
         bool first = true;
         foreach (var (number, line) in Lines.Of(file))
         {
+            Encodings.CheckText(line, file.Path, number);
             if (HoldsJson(line, first))
                 throw new BadInputException("a line of a text file is JSON: learnt as a text, the model would learn to write JSON",
                     place: $"{file.Path}:{number}", expected: "documents, one a line",

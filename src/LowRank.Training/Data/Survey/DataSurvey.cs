@@ -13,6 +13,8 @@ public sealed class DataSurvey
     private readonly HashCounts _hashes = new();
     private readonly List<SourceCount> _sources = [];
     private readonly RowTally _tally = new();
+    private readonly List<string> _notes = [];
+    private BeyondCount _beyond = new();
 
     private DataSurvey(DataOptions options) => Options = options;
 
@@ -54,6 +56,9 @@ public sealed class DataSurvey
     public long? OverlapRows { get; private set; }
     /// <summary>Whether that number is counted.</summary>
     public bool OverlapExact { get; private set; } = true;
+    /// <summary>What a person should know of the files and columns that were taken and left out, and of rows beyond the model's
+    /// positions.</summary>
+    public IReadOnlyList<string> Notes => [.. _notes, .. Options.Positions?.Note(_beyond) is { } beyond ? [beyond] : (string[])[]];
     /// <summary>The first rows, decoded.</summary>
     public IReadOnlyList<SampleText> Samples => _samples;
 
@@ -71,18 +76,21 @@ public sealed class DataSurvey
     public static DataSurvey Of(DataOptions options, DataOptions? eval, TokenEncoder? encoder, int vocabularySize, Tokenizer? tokenizer, int samples, CancellationToken stop = default)
     {
         DataSurvey survey = new(options);
+        survey._notes.AddRange([.. options.Sources.Notes, .. eval?.Sources.Notes ?? []]);
         HashCounts? held = eval is null ? null : survey.Held(new RowMaker(eval with { Survey = true }, encoder, vocabularySize), eval.Sources, stop);
         var maker = new RowMaker(options with { Survey = true }, encoder, vocabularySize);
         foreach (var source in options.Sources)
         {
             long before = survey.Rows;
-            foreach (var outcome in maker.Make(RowsOf(source), stop))
+            var files = DataFile.Of(source);
+            foreach (var outcome in maker.Make(files.SelectMany(f => f.Rows()), stop))
             {
                 survey.Count(outcome);
                 if (outcome.Row is null) continue;
                 held?.Meet(outcome.Hash);
                 if (survey._samples.Count < samples) survey._samples.Add(SampleText.Of(outcome.Row, outcome.Format!, outcome.FullLength, tokenizer));
             }
+            survey._notes.AddRange(DataFile.LeftOutNotes(files));
             long rows = survey.Rows - before;
             survey._sources.Add(new(source, rows, rows == 0 ? 0 : Math.Max(1, (long)Math.Round(source.Weight * rows, MidpointRounding.AwayFromZero))));
         }
@@ -90,7 +98,7 @@ public sealed class DataSurvey
         return survey;
     }
 
-    private static IEnumerable<RawRow> RowsOf(DataSource source) => DataFile.Of(source.Path).SelectMany(f => f.Rows());
+    private static IEnumerable<RawRow> RowsOf(DataSource source) => DataFile.Of(source).SelectMany(f => f.Rows());
 
     private HashCounts Held(RowMaker maker, DataSources sources, CancellationToken stop)
     {
@@ -122,6 +130,7 @@ public sealed class DataSurvey
             return;
         }
         Rows++;
+        Options.Positions?.Count(ref _beyond, row.InputIds.Length, row.Place);
         Lengths.Add(outcome.FullLength);
         Tokens += row.InputIds.Length;
         TargetTokens += row.TargetCount;
