@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
@@ -44,14 +43,10 @@ internal static class Targets
     // The first number in the path that stands behind a name, or behind one of the patterns: lazily, so that the numbers of experts deeper in are not taken.
     internal static int? LayerNumber(string name, IReadOnlyList<string>? patterns)
     {
-        if (patterns is null || patterns.Count == 0)
-            return Number(PythonRegex.Start(@".*?\.[^.]*\.(\d+)\.").Match(name));
-        foreach (string pattern in patterns)
-            if (Number(PythonRegex.Start($@".*?\.{pattern}\.(\d+)\.").Match(name)) is { } number) return number;
+        foreach (string pattern in patterns ?? ["[^.]*"])
+            if (PythonRegex.LayerNumber(pattern).Match(name) is { Success: true } match && int.TryParse(match.Groups["layer"].Value, out int number)) return number;
         return null;
     }
-
-    private static int? Number(Match match) => match.Success && int.TryParse(match.Groups[^1].Value, out int number) ? number : null;
 
     // PEFT writes the last parts of the names; where those would mean other modules too, the whole paths are written.
     private static Selector AsNames(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, List<BaseLayer> layers)
