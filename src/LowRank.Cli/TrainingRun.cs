@@ -72,7 +72,7 @@ internal sealed class TrainingRun : IDisposable
                 ScalarType? saved = settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device);
                 return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts);
             }
-            var host = AdapterHost.Attach(model);
+            var host = AdapterHost.Attach(model, model.Spec.ModelType);
             var adapter = RunAdapter.Make(host, model, settings, config => Named(config, settings, folder));
             host.Activate((adapter.Name, 1));
             return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts);

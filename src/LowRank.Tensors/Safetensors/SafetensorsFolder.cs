@@ -12,13 +12,15 @@ public sealed class SafetensorsFolder : IWeightSource
     private SafetensorsFolder(string path) => Path = path;
 
     /// <summary>Opens the one file, or all shards that the index names.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The file that holds all weights where there are no shards; their index has `.index.json` behind it.</param>
     /// <exception cref="BadInputException">Files are missing or malformed, or hold different values under one name.</exception>
-    public static SafetensorsFolder Open(string folder)
+    public static SafetensorsFolder Open(string folder, string name = "model.safetensors")
     {
         var result = new SafetensorsFolder(folder);
         try
         {
-            string single = System.IO.Path.Combine(folder, "model.safetensors"), index = single + ".index.json";
+            string single = System.IO.Path.Combine(folder, name), index = single + ".index.json";
             if (File.Exists(single)) result.Add(SafetensorsFile.Open(single));
             else if (File.Exists(index)) result.AddShards(folder, index);
             else throw Missing(folder);

@@ -69,6 +69,7 @@ public sealed class SafetensorsHeader
             string name = reader.GetString()!;
             if (!seen.Add(name)) throw bad("the header names a tensor twice", name, null, null);
             reader.Read();
+            if (name == "__metadata__" && reader.TokenType == JsonTokenType.Null) continue; // as the reference library
             if (reader.TokenType != JsonTokenType.StartObject) throw bad("an entry is not an object", name, null, null);
             if (name == "__metadata__")
                 while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)

@@ -10,13 +10,14 @@ public sealed partial class AdapterHost
     /// <param name="config">Its configuration.</param>
     /// <param name="seed">What its numbers are drawn from.</param>
     /// <param name="modelType">For the usual targets; null: unknown.</param>
-    /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
-    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
+    /// <param name="file">The file that all numbers are read from afterwards: then no initialisation is worked out that would change the base. Null: there is none.</param>
+    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, StoredAdapter? file = null)
     {
         ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: !filled);
-        if (!filled) AdapterSize.Check(targets, resolved);
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: file is null);
+        if (file is null) AdapterSize.Check(targets, resolved);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
+        if (file is not null) AdapterFit.CheckTargets(file, targets, resolved);
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);
         var tokens = Tokens(resolved, targets);
@@ -25,7 +26,7 @@ public sealed partial class AdapterHost
         try
         {
             layers.AddRange(saved.Select(m => SavedModule.Create(m.Name, m.Module)));
-            var start = filled && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
+            var start = file is not null && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
             if (start.Initialisation == LoraInitialisation.LoftQ) LoftQ.Check(targets, start);
             foreach (var target in targets) layers.Add(method.Create(target, start, random));
             foreach (var (table, head) in ties)

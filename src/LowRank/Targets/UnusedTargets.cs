@@ -43,7 +43,7 @@ internal static class UnusedTargets
         }
 
         BadInputException Nothing(string name, string key) => new("no module of the model has this name", name, key,
-            remedy: name == Selector.AllLinear.Pattern ? $"Write {key}: {name}, without a list." : NearNames.Sentence(name, Ends(modules.Select(m => m.Name))) ?? "Leave it out.");
+            remedy: NearNames.Sentence(name, Ends(modules.Select(m => m.Name))) ?? "Leave it out.");
     }
 
     private static IEnumerable<string> Ends(IEnumerable<string> paths) => paths.Select(p => p[(p.LastIndexOf('.') + 1)..]).Distinct();
