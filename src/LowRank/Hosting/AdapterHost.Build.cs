@@ -80,7 +80,7 @@ public sealed partial class AdapterHost
         {
             var tables = name.Length == 0
                 ? [TiedPairs.InputEmbedding(_modules)]
-                : _modules.Where(m => Selector.Of(name).Matches(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)).OfType<EmbeddingTable>().ToList();
+                : _modules.Where(m => HasEnd(m.Name, name)).Select(m => LayerKinds.Of(m.Name, m.Module)).OfType<EmbeddingTable>().ToList();
             if (tables.Count == 0) throw new BadInputException("no embedding has this name", name, "trainable_token_indices", remedy: NearNames.Sentence(name, _modules.Where(m => LayerKinds.Of(m.Name, m.Module) is { IsEmbedding: true }).Select(m => m.Name)));
             foreach (var table in tables)
             {
@@ -92,13 +92,16 @@ public sealed partial class AdapterHost
         return result;
     }
 
+    // PEFT finds whole modules by any end of their path, not only a dotted one: "norm" is input_layernorm too.
+    private static bool HasEnd(string path, string end) => end.Length > 0 && (Adapter.KeyPrefix + path).EndsWith(end, StringComparison.Ordinal);
+
     /// <summary>The modules trained as copies.</summary>
     private List<(string Name, nn.Module Module)> Saved(LoraConfig config, List<BaseLayer> targets, List<(EmbeddingTable Table, IReadOnlyList<long> Ids, BaseLayer? Head)> tokens, List<(BaseLayer Table, BaseLayer Head)> ties)
     {
         List<(string Name, nn.Module Module)> result = [];
         foreach (string name in config.ModulesToSave ?? [])
         {
-            var found = _modules.Where(m => Selector.Of(name).Matches(m.Name)).ToList();
+            var found = _modules.Where(m => HasEnd(m.Name, name)).ToList();
             if (found.Count == 0) throw new BadInputException("no module has this name", name, "modules_to_save", remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..])));
             result.AddRange(found.Where(f => result.All(r => r.Name != f.Name)));
         }

@@ -94,9 +94,7 @@ public sealed partial class AdapterHost
         foreach (var slot in _slots.Values)
             foreach (var layer in active.SelectMany(a => slot.Of(a.Adapter)))
             {
-                if (slot.Module is IFunctional and not (ILinearLayer or IEmbeddingLayer))
-                    errors.Add(new($"the weights of a {slot.Module.GetName()} cannot be replaced, so nothing can be merged into them", slot.Name, remedy: "Use the adapter attached."));
-                else if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
+                if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
                 else if (SharedWith(slot, layer) is { } other) errors.Add(new($"merging would change {other} too, which shares the weight", slot.Name, remedy: "Use the adapter attached, or give the two their own weights."));
             }
         if (errors.Count > 0) throw BadInputException.All("the adapters cannot be merged", errors);
