@@ -25,11 +25,13 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<EvalLog> _evals = [];
     private TrainingProgress? _progress;
 
-    private TrainingRun(RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data, RowSet? evalData, string modelPath)
+    private TrainingRun(RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data, RowSet? evalData, string modelPath, int? fromStep)
     {
         (Settings, Folder, _model, _adapter, _host, _trainable, _data, _evalData, _modelPath) = (settings, folder, model, adapter, host, trainable, data, evalData, modelPath);
         Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
         {
+            FromStep = fromStep,
+            OnNotice = text => Output.Line(true, text),
             OnStep = log => { _steps.Add(log); _progress?.Show(log); OnStep?.Invoke(log); },
             OnEval = log => { _evals.Add(log); _progress?.Show(log); },
         };
@@ -51,7 +53,7 @@ internal sealed class TrainingRun : IDisposable
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
-    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath, int? fromStep = null)
     {
         var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
@@ -61,13 +63,13 @@ internal sealed class TrainingRun : IDisposable
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
-                return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath);
+                return new(settings, folder, model, null, null, new FullTrainable(model, settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device)), data, evalData, modelPath, fromStep);
             var host = AdapterHost.Attach(model);
             var adapter = settings.InitAdapter is not null
                 ? host.Load("default", settings.InitAdapter)
                 : host.Add("default", Named(LoraConfig.FromJson(settings.Adapter!), settings, folder), (ulong)settings.Seed, model.Spec.ModelType);
             host.Activate(("default", 1));
-            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath);
+            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter), data, evalData, modelPath, fromStep);
         }
         catch { model.Dispose(); throw; }
     }
@@ -83,7 +85,15 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}), {Checkpoints()}.{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+
+    private string Checkpoints()
+    {
+        List<string> when = [];
+        if (Settings.SaveSteps > 0) when.Add($"{Settings.SaveSteps:n0} steps");
+        if (Settings.SaveMinutes > 0) when.Add(FormattableString.Invariant($"{Settings.SaveMinutes:0.##} minutes"));
+        return when.Count == 0 ? "no checkpoints but on Ctrl-C" : "a checkpoint every " + string.Join(" and every ", when);
+    }
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true, bool save = true)

@@ -45,7 +45,7 @@ public static class ModelWriter
                 foreach (string name in SideFiles.Where(n => File.Exists(Path.Combine(model.Source, n))))
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
             extra?.Invoke(place);
-        }, overwrite);
+        }, overwrite, OutputKind.Model);
         return new(errors.Count, errors.Largest, errors.Worst, errors.RelativeRms);
     }
 

@@ -34,8 +34,9 @@ internal sealed class DataVerb
     {
         if (parsed.GetValue(_samples) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(_samples)}", "--samples", "0 or more");
         string? page = parsed.GetValue(_html);
-        if (page is not null) AtomicFile.RefuseExisting(page, parsed.GetValue(_force));
         var settings = Settings(parsed);
+        using var claimed = page is null ? null
+            : OutputPlace.Claim(page, OutputKind.File, parsed.GetValue(_force), [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_config), "the settings file")]);
         string? model = settings.Model.Length > 0 ? ModelPlace.Of(settings.Model) : null;
         var encoder = model is null ? CharacterEncoder.Create() : TokenEncoders.Of(model, settings);
         var tokenizer = model is not null && Session.HasTokenizer(model) ? Session.TokenizerOf(model) : null;

@@ -28,12 +28,13 @@ internal static class EvalVerb
             string file = CommonOptions.Require(parsed, data);
             if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
             if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
-            if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
             if (!File.Exists(file) && !Directory.Exists(file)) throw new BadInputException("the data file does not exist", file, "--data");
             flags.Read(parsed, common, []).Check();
             JsonObject tree = new() { ["model"] = common.RequireModel(parsed), ["data"] = file, ["max_length"] = parsed.GetValue(maxLength) };
             foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
             var settings = SettingsBinder.Bind(tree);
+            using var held = parsed.GetValue(predictions) is not { } place || !parsed.GetValue(generate) ? null
+                : OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force), [.. Sources.Of(settings), .. Sources.Of(settings.Model, common.Adapters(parsed))]);
             using var session = Session.Open(common, parsed);
             var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, TokenEncoders.Of(session.Path, settings), stop: CommandLine.Stop);
             if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };

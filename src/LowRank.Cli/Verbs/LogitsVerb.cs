@@ -21,7 +21,8 @@ internal static class LogitsVerb
         verb.SetAction(parsed =>
         {
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
-            AtomicFile.RefuseExisting(place, parsed.GetValue(force));
+            using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
+                [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);
             using var scope = NewDisposeScope();
             using var nothing = no_grad();

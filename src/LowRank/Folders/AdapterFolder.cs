@@ -16,7 +16,7 @@ internal static class AdapterFolder
         {
             SafetensorsWriter.Write(Path.Combine(path, WeightsName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
             AtomicFile.WriteText(Path.Combine(path, ConfigName), adapter.Config.ToJsonText() + "\n");
-        }, overwrite);
+        }, overwrite, OutputKind.Adapter);
     }
 
     /// <summary>The configuration of a folder, after checking that it is one.</summary>
