@@ -60,7 +60,21 @@ public static class AtomicFile
             if (MarkerAround(place) is { } marked && FolderMarker.WithFolder(marked, Named(marked, place)) is { } noted) Mark(work.Folder, marked, noted);
             Publish(made, place, work.Folder);
         }
+        catch (BadInputException e) when (e.Place is { } unseen && RealPath.IsNamedBelow(unseen, made)) // as the user knows it
+        {
+            throw new BadInputException(e.Problem, e.Value, path + unseen[made.Length..], e.Expected, e.Remedy, e.InnerException);
+        }
         finally { if (Directory.Exists(made)) FileSystem.DeleteTree(made); }
+    });
+
+    /// <summary>Marks a finished folder that lies in <see cref="OutputPlace.Scratch"/> and puts it into its place, where nothing stands yet.</summary>
+    /// <exception cref="BadInputException">Something stands there, or another process writes there; the finished folder stays where it is.</exception>
+    public static void PutFolder(string made, string path, OutputKind kind) => Guarded(path, place =>
+    {
+        using var work = new Entered(place, kind);
+        OutputRules.CheckExisting(path, place, kind, replace: false, work: work.Folder.Path);
+        FolderMarker.Seal(made, kind);
+        Publish(made, place, work.Folder);
     });
 
     /// <summary>Notes a file as it is now in the marker of the folder around it, where this process has that folder.</summary>
@@ -71,14 +85,17 @@ public static class AtomicFile
     });
 
     /// <summary>Deletes a folder that LowRank wrote; one that holds anything else stays.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="damaged">Whether files of it that are not as they were written go as well: for what can be made again.</param>
     /// <returns>Whether it is gone.</returns>
-    public static bool DeleteFolder(string path)
+    public static bool DeleteFolder(string path, bool damaged = false)
     {
         bool gone = false;
         Guarded(path, place =>
         {
             using var work = new Entered(place, OutputKind.Folder);
-            if (!FolderMarker.Check(place).IsOwn) return;
+            var state = FolderMarker.Check(place, damaged ? DateTime.MaxValue : null);
+            if (!state.IsOwn && !(damaged && state is { Marked: true, Foreign.Count: 0 })) return;
             gone = true;
             string away = work.Folder.Free();
             FileSystem.Rename(place, away); // in one step: half a folder is never seen

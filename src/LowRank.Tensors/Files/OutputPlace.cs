@@ -39,6 +39,17 @@ public sealed class OutputPlace : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw AtomicFile.Unwritable(path, e); }
     }
 
+    /// <summary>A free path beside the place for what is not finished yet; what is still there goes with the place.</summary>
+    public string Scratch() => (_work ?? throw new ObjectDisposedException(nameof(OutputPlace))).Free();
+
+    /// <summary>Cleans away what killed processes left beside places in a folder; those of living ones stay.</summary>
+    public static void CleanUp(string folder)
+    {
+        foreach (string place in WorkFolder.PlacesIn(folder))
+            try { Claim(place, OutputKind.Folder, goOn: true).Dispose(); }
+            catch (BadInputException) { } // held
+    }
+
     /// <summary>Lets others have the place.</summary>
     public void Dispose()
     {

@@ -11,7 +11,7 @@ namespace LowRank.Tensors;
 /// </summary>
 internal sealed class WorkFolder
 {
-    private const string LockFile = "lock", Holder = "holder.new", Journal = "journal.json";
+    private const string LockFile = "lock", Holder = "holder.new", Journal = "journal.json", Ending = ".lowrank";
     private const int Attempts = 6, Races = 100;
 
     private static readonly Lock Gate = new();
@@ -91,6 +91,10 @@ internal sealed class WorkFolder
 
     /// <summary>Whether something that a killed process left waits beside a place (or a process works there).</summary>
     public static bool IsThere(string place) => Directory.Exists(Beside(place)) || Directory.Exists(Inside(place));
+
+    /// <summary>The places in a folder beside which there is a work folder, of this process or another, living or not.</summary>
+    public static IReadOnlyList<string> PlacesIn(string folder)
+        => [.. Directory.EnumerateDirectories(folder, ".*" + Ending).Where(d => HolderOf(d) is not null).Select(d => System.IO.Path.Combine(folder, System.IO.Path.GetFileName(d)[1..^Ending.Length]))];
 
     /// <summary>A free path in it.</summary>
     public string Free() => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"new-{Interlocked.Increment(ref _count)}"));
@@ -191,10 +195,10 @@ internal sealed class WorkFolder
         string name = System.IO.Path.GetFileName(place);
         if (name.Length == 0) return Inside(place); // the root
         if (Encoding.UTF8.GetByteCount(name) > 240) name = name[..40] + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..20];
-        return System.IO.Path.Combine(System.IO.Path.GetDirectoryName(place)!, $".{name}.lowrank");
+        return System.IO.Path.Combine(System.IO.Path.GetDirectoryName(place)!, $".{name}{Ending}");
     }
 
-    private static string Inside(string place) => System.IO.Path.Combine(place, ".work.lowrank");
+    private static string Inside(string place) => System.IO.Path.Combine(place, ".work" + Ending);
 
     // In the place itself where it is a folder that nothing can be moved over, or that stands where we may not write.
     private static string Choose(string place)
