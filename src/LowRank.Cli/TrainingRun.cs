@@ -28,12 +28,14 @@ internal sealed class TrainingRun : IDisposable
 
     private TrainingRun(
         RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data,
-        RowSet? evalData, TextConventions texts)
+        RowSet? evalData, TextConventions texts, int? fromStep)
     {
         (Settings, Folder, _model, _adapter, _host, _trainable) = (settings, folder, model, adapter, host, trainable);
         (_data, _evalData, _modelPath, _texts) = (data, evalData, texts.Model, texts);
         Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
         {
+            FromStep = fromStep,
+            OnNotice = text => Output.Line(true, text),
             OnStep = log => { _steps.Add(log); _progress?.Show(log); OnStep?.Invoke(log); },
             OnEval = log => { _evals.Add(log); _progress?.Show(log); },
         };
@@ -55,7 +57,7 @@ internal sealed class TrainingRun : IDisposable
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
-    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath, int? fromStep = null)
     {
         var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
@@ -70,12 +72,12 @@ internal sealed class TrainingRun : IDisposable
             if (settings.Adapter is null && settings.InitAdapter is null)
             {
                 ScalarType? saved = settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device);
-                return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts);
+                return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts, fromStep);
             }
             var host = AdapterHost.Attach(model, model.Spec.ModelType);
             var adapter = RunAdapter.Make(host, model, settings, config => Named(config, settings, folder));
             host.Activate((adapter.Name, 1));
-            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts);
+            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts, fromStep);
         }
         catch { model.Dispose(); throw; }
     }
@@ -95,7 +97,7 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : RunAdapter.Describe(_adapter))} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{Remarks(_data)}{(_evalData is null ? "" : $", {_evalData.Rows.Count:n0} held out{Remarks(_evalData)}")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+        => $"{(_adapter is null ? "Full fine-tuning" : RunAdapter.Describe(_adapter))} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{Remarks(_data)}{(_evalData is null ? "" : $", {_evalData.Rows.Count:n0} held out{Remarks(_evalData)}")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}), {Checkpoints()}.{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
 
     /// <summary>What of the rows is not learnt as it stands in the data.</summary>
     private string Remarks(RowSet rows)
@@ -120,6 +122,14 @@ internal sealed class TrainingRun : IDisposable
         if (_adapter is not null && RunNotices.Rank(_adapter.Size) is { } rank) yield return rank;
         if (_evalData is not null && RowOverlap.Count(_data.Rows, _evalData.Rows) is > 0 and var known)
             yield return $"{known:n0} of {_evalData.Rows.Count:n0} held-out rows are training rows as well: the evaluation loss is too low by what was learnt by heart.";
+    }
+
+    private string Checkpoints()
+    {
+        List<string> when = [];
+        if (Settings.SaveSteps > 0) when.Add($"{Settings.SaveSteps:n0} steps");
+        if (Settings.SaveMinutes > 0) when.Add(FormattableString.Invariant($"{Settings.SaveMinutes:0.##} minutes"));
+        return when.Count == 0 ? "no checkpoints but on Ctrl-C" : "a checkpoint every " + string.Join(" and every ", when);
     }
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>

@@ -46,7 +46,7 @@ public static class ModelWriter
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
             CopyTemplates(model.Source, place);
             extra?.Invoke(place);
-        }, overwrite);
+        }, overwrite, OutputKind.Model);
         return new(errors.Count, errors.Largest, errors.Worst, errors.RelativeRms);
     }
 

@@ -79,7 +79,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("ids outside the vocabulary", ["logits", "--model", model, "--input", At("outside.safetensors"), "--output", At("out")], "256", "0 to 255"),
             new("mask of another shape", ["logits", "--model", model, "--input", At("mask.safetensors"), "--output", At("out")], "attention_mask", "[2, 3]"),
             new("output exists", ["logits", "--model", model, "--input", golden, "--output", At("rows.jsonl")], "rows.jsonl", "--force"),
-            new("merge output exists", ["merge", "--model", model, "--adapter", At("north"), "--output", At("north")], "north", "--force"),
+            new("merge output exists", ["merge", "--model", model, "--adapter", At("north"), "--output", At("north")], "north", "the folder that is read"),
             new("merge of nothing", ["merge", "--model", model, "--output", At("out")], "--adapter"),
             // training
             new("data absent", Train("no.jsonl"), "no.jsonl", "data"),
@@ -90,7 +90,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("rows without target left", Train("rows.jsonl", "--set", "max_length=3"), "max_length", "rows.jsonl:1"),
             new("row ids outside the vocabulary", Train("outside.jsonl"), "outside.jsonl:1", "256", "0 to 255"),
             new("texts without a tokenizer", ["train", "--model", Paths.Golden("models/llama"), "--data", At("texts.jsonl"), "--output", At("out")], "tokenizer", "texts.jsonl:1"),
-            new("run exists", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("north")], "north", "--force"),
+            new("run exists", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("north")], "north", "already exists"),
             new("output below a file", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("rows.jsonl/run"), "--set", "max_steps=1", "--quiet"], "rows.jsonl/run"),
             new("targets that match nothing", Train("rows.jsonl", "--set", "adapter.target_modules=[q_porj, v_proj_]"), "q_porj", "'q_proj'"),
             new("settings unknown and wrong", Train("rows.jsonl", "--set", "learning_rat=1", "--set", "batch_size=many", "--set", "seed=-1", "--set", "nonsense", "--set", "lr_scheduler_type=cosin", "--set", "adapter.r=0"),

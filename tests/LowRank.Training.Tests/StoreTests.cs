@@ -76,7 +76,7 @@ public class StoreTests
         Assert.Equal(2, Made(options, encoder with { Identity = Guid.NewGuid().ToString() }));
         File.AppendAllText(path, "{\"text\": \"third\"}\n");
         Assert.Equal(3, Made(options));
-        foreach (string store in Directory.GetDirectories(Folder)) if (!store.Contains(".tmp-")) File.Delete(Path.Combine(store, "index.bin")); // damaged
+        foreach (string store in Directory.GetDirectories(Folder)) if (!Path.GetFileName(store).StartsWith('.')) File.Delete(Path.Combine(store, "index.bin")); // damaged
         Assert.Equal(3, Made(options));
         calls = 0;
         Assert.IsNotType<StoredRows>(RowSet.Load(options with { Cache = DataCache.Off }, 1 << 16, encoder).Rows);
@@ -90,7 +90,24 @@ public class StoreTests
         var encoder = Letters with { Identity = Guid.NewGuid().ToString() };
         var before = Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : [];
         Assert.Throws<BadInputException>(void () => RowSet.Load(new DataOptions(Write("x.jsonl", "{\"text\": \"one\"}\nx\n")) { Cache = DataCache.On }, 1 << 16, encoder));
-        Assert.Equal(before.Order(), (Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : []).Where(f => !f.Contains(".tmp-") || before.Contains(f)).Order());
+        Assert.Equal(before.Order(), (Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : []).Where(f => !Path.GetFileName(f).StartsWith('.') || before.Contains(f)).Order());
+    }
+
+    [Fact]
+    public void What_stands_in_the_cache_folder_and_is_not_the_caches_own_stays()
+    {
+        var encoder = Letters with { Identity = Guid.NewGuid().ToString() };
+        DataOptions options = new(Write("x.jsonl", "{\"text\": \"one\"}\n")) { Cache = DataCache.On };
+        string theirs = Path.Combine(Folder, "new.tmp-" + Guid.NewGuid().ToString("N")[..12]), store = Path.Combine(Folder, TokenCache.Key(options, RowReader.Fingerprint(options.Sources), encoder.Identity!, 1 << 16));
+        foreach (string folder in (string[])[theirs, store])
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(Path.Combine(folder, "thesis.txt"), "mine");
+            Directory.SetLastWriteTimeUtc(folder, DateTime.UtcNow.AddDays(-100));
+        }
+        for (int i = 0; i < 2; i++) Assert.Equal("[^oneÉ]", Show(Assert.IsType<StoredRows>(RowSet.Load(options, 1 << 16, encoder).Rows)[0]));
+        Assert.Equal(["mine", "mine"], new[] { theirs, store }.Select(f => File.ReadAllText(Path.Combine(f, "thesis.txt"))));
+        foreach (string folder in (string[])[theirs, store]) Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

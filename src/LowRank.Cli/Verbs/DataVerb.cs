@@ -34,8 +34,9 @@ internal sealed class DataVerb
         if (parsed.GetValue(_samples) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(_samples)}", "--samples", "0 or more");
         string? page = parsed.GetValue(_html);
         if (page is null) parsed.Refuse(parsed.Unused("It replaces the file of --html.", _force));
-        if (page is not null) AtomicFile.RefuseExisting(page, parsed.GetValue(_force));
         var settings = Settings(parsed);
+        using var claimed = page is null ? null
+            : OutputPlace.Claim(page, OutputKind.File, parsed.GetValue(_force), [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_config), "the settings file")]);
         string? model = settings.Model.Length > 0 ? ModelPlace.Of(settings.Model) : null;
         var texts = model is null ? null : TokenEncoders.Texts(model, settings);
         var encoder = texts is null ? CharacterEncoder.Create() : TokenEncoders.Of(texts, settings.AssistantTurns);

@@ -29,7 +29,6 @@ internal static class EvalVerb
             if (parsed.GetValue(data) is not [var file, ..] files) throw CommonOptions.Missing(parsed, data);
             if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
             if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
-            if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
             if (files.FirstOrDefault(f => !File.Exists(f) && !Directory.Exists(f)) is { } absent) throw new BadInputException("the data file does not exist", absent, "--data");
             bool generates = parsed.GetValue(generate);
             if (!generates) parsed.Refuse(parsed.Unused("It is about the texts of --generate.", [predictions, force, .. flags.All]));
@@ -40,6 +39,8 @@ internal static class EvalVerb
                 errors.Add(new("this setting has no effect on an evaluation", key, "--set", string.Join(", ", DataRules.Keys), verb.Options.Any(o => o.Name == "--" + key) ? $"Give --{key}." : null));
             var settings = SettingsFlags.Bind((tree, errors));
             if (generates && settings.TrainOnInputs) throw new BadInputException("where prompts are targets, no text can be generated from them", "true", "train_on_inputs", "false", "Leave out --generate or the setting.");
+            using var held = parsed.GetValue(predictions) is not { } place || !generates ? null
+                : OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force), [.. Sources.Of(settings), .. Sources.Of(settings.Model, common.Adapters(parsed))]);
             using var session = Session.Open(common, parsed);
             var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);

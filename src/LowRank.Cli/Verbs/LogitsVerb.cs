@@ -23,7 +23,8 @@ internal static class LogitsVerb
         {
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
             if (common.Adapters(parsed).Count == 0) parsed.Refuse(parsed.Unused("Give an adapter to merge.", merged));
-            AtomicFile.RefuseExisting(place, parsed.GetValue(force));
+            using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
+                [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);
             using var scope = NewDisposeScope();
             using var nothing = no_grad();

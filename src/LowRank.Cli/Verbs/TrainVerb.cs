@@ -17,6 +17,7 @@ internal sealed class TrainVerb
     private readonly Option<string> _initAdapter = new("--init-adapter") { Description = "an adapter folder to start from" };
     private readonly Option<string> _output = new("--output") { Description = "the run folder" };
     private readonly Option<bool> _resume = new("--resume") { Description = "continue the run in --output" };
+    private readonly Option<int?> _step = new("--step") { Description = "with --resume: go on from the checkpoint of this step (0: from the start), not from the newest; later ones go" };
     private readonly Option<bool> _force = new("--force") { Description = "replace an existing run" };
 
     public static Command Create()
@@ -24,7 +25,7 @@ internal sealed class TrainVerb
         var options = new TrainVerb();
         var verb = new Command("train", "Fine-tunes an adapter, or all weights with `adapter: null`.")
         {
-            options._settings.Config, options._settings.Set, options._data, options._evalData, options._initAdapter, options._output, options._settings.Memory, options._resume, options._force,
+            options._settings.Config, options._settings.Set, options._data, options._evalData, options._initAdapter, options._output, options._settings.Memory, options._resume, options._step, options._force,
         };
         options._common.AddTo(verb);
         verb.Options.Remove(options._common.Adapter);
@@ -37,19 +38,22 @@ internal sealed class TrainVerb
         var folder = new RunFolder(CommonOptions.Require(parsed, _output));
         bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force), json = parsed.GetValue(_common.Json);
         if (resume && force) throw new BadInputException("--resume goes on with a run, --force replaces it", place: "lowrank train", remedy: "Give one of them.");
+        if (parsed.GetValue(_step) is { } asked && (!resume || asked < 0))
+            throw new BadInputException(resume ? "a value out of range" : "--step says where a resumed run goes on", $"{asked}", "--step", resume ? "0 or more" : "--resume beside it");
         var saved = resume && folder.Exists ? folder.ReadSettings() : null;
         var settings = Settings(parsed, saved);
         if (resume && saved is null && settings.Model.Length == 0) throw new BadInputException("there is no run to go on with", place: folder.Path, expected: "run.yaml", remedy: "Give the arguments of a new run as well.");
         if (saved is not null) CheckAgreement(SettingsBinder.Bind(saved), settings, folder.Path);
-        else if (!resume) AtomicFile.RefuseExisting(folder.Path, force);
+        using var held = folder.Hold(force, goOn: saved is not null, [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_config), "the settings file")]);
         var device = _common.Prepare(parsed);
         if (saved is not null) settings = SettingsBinder.Bind(saved);
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same
 
-        using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
-        if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
+        int from = saved is null ? 0 : folder.StepToGoOnFrom(parsed.GetValue(_step)); // before anything is loaded
+        using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model), parsed.GetValue(_step));
+        if (saved is not null && parsed.GetValue(_step) is null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
         if (saved is null) folder.Begin(settings, force);
-        else folder.RemoveLeftovers();
+        else Output.Line(true, from > 0 ? $"Goes on after step {from}." : folder.Steps.Count == 0 ? "There is no checkpoint yet: begins again at step 1." : "Begins again at step 1.");
         run.SaveBase();
         if (!parsed.GetValue(_common.Quiet)) foreach (string line in (string[])[run.Describe(), .. run.Notices]) Output.Line(true, line);
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);

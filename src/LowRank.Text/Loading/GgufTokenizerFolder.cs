@@ -45,9 +45,11 @@ public static class GgufTokenizerFolder
             var written = Tokenizer.FromFolder(folder);
             if (Probes(tokenizer).FirstOrDefault(t => Ids(tokenizer, t) != Ids(written, t)) is not { } text) return null;
             refusal = $"as tokenizer.json it would cut '{text.ReplaceLineEndings("\\n")}' otherwise";
+#pragma warning disable RS0030 // both were written here, just now
             File.Delete(Path.Combine(folder, "tokenizer_config.json"));
         }
         File.Delete(path);
+#pragma warning restore RS0030
         return refusal;
     }
 

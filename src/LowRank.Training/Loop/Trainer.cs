@@ -34,6 +34,8 @@ public sealed class Trainer
     private int? _sliceTokens;
     private (int Step, double Loss)? _best;
     private int _evaluationsWithoutGain;
+    private int? _timed; // the last checkpoint that was written because of the time
+    private long _savedAt;
 
     /// <summary>
     /// Prepares a run; <paramref name="evalData"/> may be null; without <paramref name="allowFast"/> everything goes through automatic differentiation. Steps are computed as <paramref name="plan"/> says;
@@ -76,6 +78,10 @@ public sealed class Trainer
     public RunPlan? Plan { get; }
     /// <summary>What the run is expected to take: the plan it follows, or one without a limit.</summary>
     public RunPlan Foreseen => Plan ?? Foresee(null, null);
+    /// <summary>The step whose checkpoint a resumed run goes on from; 0: the start; null: the newest.</summary>
+    public int? FromStep { get; init; }
+    /// <summary>Called where something about the folder should be known.</summary>
+    public Action<string>? OnNotice { get; init; }
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -88,7 +94,9 @@ public sealed class Trainer
         ObjectDisposedException.ThrowIf(_model.IsDisposed, _model);
         if (!_folder.Exists) throw new InvalidOperationException($"no run was begun in {_folder.Path}: call RunFolder.Begin before Trainer.Run");
         RequireActing();
+        using var held = _folder.Hold();
         int step = Resume();
+        _savedAt = Stopwatch.GetTimestamp();
         StepLog? last = null;
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
@@ -106,10 +114,12 @@ public sealed class Trainer
             bool evaluate = _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0;
             if (evaluate) Evaluate(step, stop);
             if ((_settings.SaveSteps > 0 && step % _settings.SaveSteps == 0 && step < TotalSteps) || (evaluate && _settings.LoadBestModelAtEnd && _best?.Step == step)) Save(step);
+            else if (_settings.SaveMinutes > 0 && step < TotalSteps && Stopwatch.GetElapsedTime(_savedAt).TotalMinutes >= _settings.SaveMinutes) Save(step, timed: true);
         }
         if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
         if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
         _trainable.SetTraining(false);
+        _folder.NoteLog();
         return new(true, step, save ? _trainable.SaveResult(_folder.Path) : null, last);
     }
 
@@ -204,26 +214,34 @@ public sealed class Trainer
     private TrainOutcome Stopped(int step, StepLog? last)
     {
         Save(step);
+        _folder.NoteLog();
         _trainable.SetTraining(false);
         return new(false, step, null, last);
     }
 
-    private void Save(int step)
+    private void Save(int step, bool timed = false)
     {
-        _folder.SaveCheckpoint(step, _trainable, _optimizer, new JsonObject
+        JsonObject state = new()
         {
             ["step"] = step, ["schedule"] = _schedule.State(), ["data_sha256"] = _data.Fingerprint,
             ["best_step"] = _best?.Step, ["best_loss"] = _best?.Loss, ["evaluations_without_gain"] = _evaluationsWithoutGain,
             ["slice_tokens"] = _sliceTokens, // the order of sums goes by it: a resumed run keeps it, whatever else is in memory then
-        });
-        _folder.Prune(_settings.SaveTotalLimit, _settings.LoadBestModelAtEnd ? _best?.Step : null);
+        };
+        if (timed) state[RunFolder.Timed] = true;
+        _folder.SaveCheckpoint(step, _trainable, _optimizer, state);
+        int? best = _settings.LoadBestModelAtEnd ? _best?.Step : null;
+        if (_timed is { } before && before != step && before != best) _folder.Drop(before);
+        _timed = timed ? step : null;
+        _savedAt = Stopwatch.GetTimestamp();
+        _folder.Prune(_settings.SaveTotalLimit, best);
     }
 
     private int Resume()
     {
-        if (_folder.Steps is not [.., var step])
+        int step = _folder.StepToGoOnFrom(FromStep);
+        if (step == 0)
         {
-            _folder.TruncateLog(0);
+            Drop(0);
             return 0;
         }
         var state = _folder.LoadCheckpoint(step, _trainable, _optimizer);
@@ -233,7 +251,15 @@ public sealed class Trainer
         if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
         _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;
         _sliceTokens = (int?)state["slice_tokens"];
-        _folder.TruncateLog(step);
+        if (_folder.IsTimed(step)) _timed = step;
+        Drop(step);
         return step;
+    }
+
+    // What came after the step that the run goes on from.
+    private void Drop(int step)
+    {
+        foreach (string place in _folder.DropAfter(step)) OnNotice?.Invoke($"A damaged checkpoint was set aside: {place}");
+        _folder.TruncateLog(step);
     }
 }

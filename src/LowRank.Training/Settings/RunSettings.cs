@@ -105,9 +105,11 @@ public sealed record RunSettings
 
     /// <summary>Steps between evaluations; 0: none.</summary>
     [Range(0, int.MaxValue)] public int EvalSteps { get; init; }
-    /// <summary>Steps between checkpoints; 0: only when stopped by Ctrl-C.</summary>
+    /// <summary>Steps between checkpoints; 0: they go by <see cref="SaveMinutes"/> only.</summary>
     [Range(0, int.MaxValue)] public int SaveSteps { get; init; }
-    /// <summary>Checkpoints kept, the best not counted; null: all.</summary>
+    /// <summary>Minutes after which a checkpoint is written where none was, the one before it of this kind going; 0: never. Results stay the same.</summary>
+    [Range(0.0, 1e6)] public double SaveMinutes { get; init; } = 10;
+    /// <summary>How many of the newest checkpoints are kept, and the best besides; null: all.</summary>
     [Range(1, int.MaxValue)] public int? SaveTotalLimit { get; init; }
     /// <summary>Whether the weights with the lowest evaluation loss are the result, not the last ones.</summary>
     public bool LoadBestModelAtEnd { get; init; }

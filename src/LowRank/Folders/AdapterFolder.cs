@@ -15,6 +15,6 @@ internal static class AdapterFolder
             SafetensorsWriter.Write(Path.Combine(path, StoredAdapter.WeightsName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
             AtomicFile.WriteText(Path.Combine(path, StoredAdapter.ConfigName), adapter.Config.ToJsonText() + "\n");
             extra?.Invoke(path);
-        }, overwrite);
+        }, overwrite, OutputKind.Adapter);
     }
 }

@@ -31,10 +31,10 @@ internal sealed class TestRun : IDisposable
     public CausalLM Model { get; }
     public ITrainable Trainable { get; }
 
-    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null)
+    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null, int? fromStep = null)
     {
         RowSet Load(DataOptions options) => RowSet.Load(options, Model.Spec.VocabularySize, encoder, _settings.Seed);
-        return new Trainer(_settings, Model, Trainable, Load(_settings.DataOptions()), _settings.EvalOptions() is { } held ? Load(held) : null, Folder, allowFast) { OnStep = onStep };
+        return new Trainer(_settings, Model, Trainable, Load(_settings.DataOptions()), _settings.EvalOptions() is { } held ? Load(held) : null, Folder, allowFast) { OnStep = onStep, FromStep = fromStep };
     }
 
     public void Dispose()

@@ -10,7 +10,8 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
     private readonly int[] _counts = new int[sources];
     private List<Row>? _rows = toFolder ? null : [];
     private StoreWriter? _writer;
-    private string? _folder;
+    private OutputPlace? _place;
+    private string _folder = "";
     private long _tokens;
 
     /// <summary>Adds a row of a source.</summary>
@@ -36,10 +37,10 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
         if (_rows is not null && _writer is null) return (new MemoryRows(_rows), _counts, Tally);
         Guard(() => _writer!.Finish(_counts, Tally));
         _writer!.Dispose();
-        string folder = _folder!;
-        _folder = null;
-        var stored = key is not null ? TokenCache.Keep(folder, key) : StoredRows.TryOpen(folder, temporary: true) ?? throw TokenCache.Unwritable(new IOException("the store is gone"));
-        if (key is null) AppDomain.CurrentDomain.ProcessExit += (_, _) => stored.Dispose();
+        var place = _place!;
+        _place = null;
+        var stored = key is not null ? TokenCache.Keep(place, _folder, key) : StoredRows.TryOpen(_folder, place) ?? throw TokenCache.Unwritable(new IOException("the store is gone"));
+        if (stored.IsTemporary) AppDomain.CurrentDomain.ProcessExit += (_, _) => stored.Dispose();
         return (stored, _counts, Tally);
     }
 
@@ -47,13 +48,14 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
     public void Dispose()
     {
         _writer?.Dispose();
-        if (_folder is not null) TokenCache.Remove(_folder);
+        _place?.Dispose();
     }
 
     private void Spill()
     {
         if (_writer is not null) return;
-        _folder = TokenCache.Begin();
+        _place = TokenCache.Begin();
+        Directory.CreateDirectory(_folder = _place.Scratch());
         _writer = new StoreWriter(_folder);
         foreach (var row in _rows ?? []) _writer.Add(row);
         _rows = null;
