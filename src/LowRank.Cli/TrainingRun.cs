@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Text;
 using LowRank.Text.Chat;
 using LowRank.Training;
 using static TorchSharp.torch;

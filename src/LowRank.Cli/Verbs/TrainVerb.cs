@@ -44,7 +44,7 @@ internal sealed class TrainVerb
         var settings = Settings(parsed, saved);
         if (resume && saved is null && settings.Model.Length == 0) throw new BadInputException("there is no run to go on with", place: folder.Path, expected: "run.yaml", remedy: "Give the arguments of a new run as well.");
         if (saved is not null) CheckAgreement(SettingsBinder.Bind(saved), settings, folder.Path);
-        using var held = folder.Hold(force, goOn: saved is not null, [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_config), "the settings file")]);
+        using var held = folder.Hold(force, goOn: saved is not null, [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_settings.Config), "the settings file")]);
         var device = _common.Prepare(parsed);
         if (saved is not null) settings = SettingsBinder.Bind(saved);
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same

@@ -32,7 +32,10 @@ internal static class TemplateFiles
     {
         AtomicFile.WriteText(Path.Combine(folder, Single), choice.Template.Source);
         string more = Path.Combine(folder, More);
-        if (Directory.Exists(more)) Directory.Delete(more, recursive: true);
+        string[] others = Directory.Exists(more) ? Directory.GetFiles(more, "*.jinja") : [];
+#pragma warning disable RS0030 // copies, in a folder that is being made
+        foreach (string other in others) File.Delete(other);
+#pragma warning restore RS0030
         if (choice.WithTools is { } tools) AtomicFile.WriteText(Path.Combine(more, TemplateChoice.Tools + ".jinja"), tools.Source);
     }
 

@@ -57,7 +57,7 @@ public static class SettingsBinder
     public static void Check(RunSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        List<BadInputException> errors = [.. typeof(RunSettings).GetProperties().Select(p => OutOfRange(p, SnakeCase(p.Name), p.GetValue(settings))).OfType<BadInputException>(), .. settings.Check()];
+        List<BadInputException> errors = [.. Properties.Select(p => OutOfRange(p.Value, p.Key, p.Value.GetValue(settings))).OfType<BadInputException>(), .. SettingsRules.Check(settings)];
         if (errors.Count > 0) throw BadInputException.All("the settings cannot be used", errors);
     }
 
