@@ -23,7 +23,7 @@ public class PositionTests
         Assert.Equal((1, 2, true), (survey.Rows, survey.BadRows, survey.Refused));
         Assert.Equal(3, RowSet.Load(options with { MaxLength = 5 }, 1 << 16, Letters).Rows.Count);
         Assert.Equal((1, 2), (RowSet.Load(options with { SkipBadRows = true }, 1 << 16, Letters) is var left ? left.Rows.Count : 0,
-            left.Skipped));
+            left.Tally.Skipped));
     }
 
     [Fact]
