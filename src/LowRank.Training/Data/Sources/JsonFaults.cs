@@ -65,7 +65,7 @@ internal static class JsonFaults
         _ => ("something follows the object", null),
     };
 
-    private static bool IsTooDeep(JsonException e) => e.Message.Contains("depth", StringComparison.OrdinalIgnoreCase);
+    private static bool IsTooDeep(JsonException e) => e.Message.Contains("maximum configured depth", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsWhole(ReadOnlySpan<byte> text)
     {
