@@ -95,6 +95,7 @@ public class TableTests
             names.Select(_ => (IArrowArray)a), 1);
         foreach (string path in Written(Named("text", "", "__index_level_0__"))) Assert.Equal("""{"text":"a"}""",
             Raw(path)[0].Json.ToJsonString());
+        Assert.Contains("holds what is not read (got a column without a name)", Refused(Paths.Golden("data/nameless.arrow")).Message);
         Assert.Equal("text", Refused(Parquet(Named("text", "text"))).Value);
     }
 

@@ -86,6 +86,7 @@ internal static class ArrowHeaders
         {
             var field = parent.Item(list, i);
             if (field.Byte(2) == UnionType && field.Has(3)) field.Table(3).Items(1, 4);
+            if (!field.Has(0)) throw new NotSupportedException("a column without a name"); // Arrow's JavaScript writes such, the package takes none
             if (left-- == 0) throw new InvalidDataException("there are too many fields");
             Fields(field, 5, depth + 1, ref left);
             Pairs(field, 6);
