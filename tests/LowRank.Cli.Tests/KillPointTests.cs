@@ -4,7 +4,8 @@ using LowRank.Tensors;
 namespace LowRank.Cli.Tests;
 
 /// <summary>
-/// The program itself killed before single file operations of a run, a merge and a merge over an old one; its library is tried at many more points (`KillPointTests` beside `AtomicFile`).
+/// The program itself killed before single file operations of a run, a merge and a merge over an old one; its library is tried at many
+/// more points (`KillPointTests` beside `AtomicFile`).
 /// LOWRANK_KILLS=all tries every point.
 /// </summary>
 [Collection(SharedWorld.Name)]
@@ -19,7 +20,8 @@ public class KillPointTests(World world, ITestOutputHelper output)
     public void The_program_killed_at_a_file_operation_goes_on_at_its_next_start(string what)
     {
         string[] Arguments(string place) => what == "run" ? [.. world.TrainArguments("float32", 9), "--output", place]
-            : ["merge", "--model", world.Model, "--adapter", world.At("a"), "--output", place, .. what == "merge" ? (string[])[] : ["--force", "--dtype", "bfloat16"]];
+            : ["merge", "--model", world.Model, "--adapter", world.At("a"), "--output", place, .. what == "merge" ? (string[])[]
+                : ["--force", "--dtype", "bfloat16"]];
         string Fresh()
         {
             string folder = Paths.Temporary(), place = Path.Combine(folder, "out");
@@ -40,12 +42,14 @@ public class KillPointTests(World world, ITestOutputHelper output)
             if (there) Assert.True(FolderMarker.Check(place).IsOwn, $"{what}, point {point} of {count}");
             if (there && what != "run") Assert.Contains(Weights(place), (string[])[before, expected]);
             bool done = there && what == "merge";
-            string[] again = what == "run" && there ? ["train", "--output", place, "--resume", "--quiet", "--threads", "1"] : Arguments(place);
+            string[] again = what == "run" && there ? ["train", "--output", place, "--resume", "--quiet", "--threads", "1"]
+                : Arguments(place);
             var next = Program.Run(again);
             Assert.True(next.Code == (done ? 2 : 0), $"{what}, point {point} of {count}: {next.Error}"); // a merge that was done exists
             Assert.Equal(expected, Weights(place));
             Assert.True(FolderMarker.Check(place).IsWhole);
-            Assert.Equal(["out", "out.old-01234567"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
+            Assert.Equal(["out", "out.old-01234567"], Directory.EnumerateFileSystemEntries(folder)
+                .Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
         }
         output.WriteLine($"{what}: {KillShim.Points(count, Few).Count()} of {count} points");
     }

@@ -2,7 +2,8 @@ using LowRank.Tensors;
 
 namespace LowRank.Cli.Tests;
 
-/// <summary>Where the program writes: never over or into what it reads, never over what others wrote, never where another process writes.</summary>
+/// <summary>Where the program writes: never over or into what it reads, never over what others wrote, never where another process
+/// writes.</summary>
 [Collection(SharedWorld.Name)]
 public class OutputTests(World world)
 {
@@ -12,7 +13,8 @@ public class OutputTests(World world)
         string folder = world.Fresh("mine"), data = Path.Combine(folder, "data");
         Directory.CreateDirectory(data);
         foreach (string file in (string[])["rows.jsonl", "notes.txt"]) File.Copy(world.Rows, Path.Combine(data, file));
-        string rows = Path.Combine(data, "rows.jsonl"), adapter = world.At("a"), input = Path.Combine(TestKit.Paths.Golden("models/llama"), "expected.safetensors");
+        string rows = Path.Combine(data, "rows.jsonl"), adapter = world.At("a"),
+            input = Path.Combine(TestKit.Paths.Golden("models/llama"), "expected.safetensors");
         var (mine, model, adapters) = (World.Snapshot(folder), World.Snapshot(world.Model), World.Snapshot(adapter));
         foreach (var (arguments, expected) in ((string[], string)[])
         [
@@ -40,7 +42,8 @@ public class OutputTests(World world)
     [Fact]
     public void Force_replaces_a_run_and_a_merge_unless_they_hold_something_else()
     {
-        string run = world.Fresh("replaced"), notes = Path.Combine(run, "notes.txt"), merged = world.Fresh("merged"), link = world.Fresh("link");
+        string run = world.Fresh("replaced"), notes = Path.Combine(run, "notes.txt"), merged = world.Fresh("merged"),
+            link = world.Fresh("link");
         Program.Run([.. world.TrainArguments("float32", 2), "--output", run]).Good();
         File.WriteAllText(notes, "mine");
         var before = World.Snapshot(run);

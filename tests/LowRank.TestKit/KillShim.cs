@@ -4,7 +4,8 @@ using Xunit;
 
 namespace LowRank.TestKit;
 
-/// <summary>Ends a process before its nth change to a folder: a small library in C put before libc (`kill-shim.c`), made by the system's compiler. Kills go by what is done, not by time.</summary>
+/// <summary>Ends a process before its nth change to a folder: a small library in C put before libc (`kill-shim.c`), made by the system's
+/// compiler. Kills go by what is done, not by time.</summary>
 public static class KillShim
 {
     private static readonly Lazy<string?> Library = new(Compile);
@@ -12,8 +13,10 @@ public static class KillShim
     /// <summary>Whether every point is to be tried (LOWRANK_KILLS=all), not a sample.</summary>
     public static bool All => Environment.GetEnvironmentVariable("LOWRANK_KILLS") == "all";
 
-    /// <summary>Points among <paramref name="count"/> that are tried: all, or a few spread evenly, the first and the last among them.</summary>
-    public static IEnumerable<int> Points(int count, int few) => All || count <= few ? Enumerable.Range(1, count) : Enumerable.Range(0, few).Select(i => 1 + i * (count - 1) / (few - 1)).Distinct();
+    /// <summary>Points among <paramref name="count"/> that are tried: all, or a few spread evenly, the first and the last among
+    /// them.</summary>
+    public static IEnumerable<int> Points(int count, int few) => All || count <= few ? Enumerable.Range(1, count)
+        : Enumerable.Range(0, few).Select(i => 1 + i * (count - 1) / (few - 1)).Distinct();
 
     /// <summary>Runs a process in which the shim counts what happens below a folder.</summary>
     /// <param name="start">The process.</param>
@@ -29,7 +32,8 @@ public static class KillShim
             return default;
         }
         string counted = Path.Combine(Path.GetDirectoryName(library)!, $"count-{Guid.NewGuid():N}");
-        foreach (string key in start.Environment.Keys.Where(k => k.StartsWith("TESTINGPLATFORM", StringComparison.Ordinal)).ToList()) start.Environment.Remove(key);
+        foreach (string key in start.Environment.Keys.Where(k => k.StartsWith("TESTINGPLATFORM", StringComparison.Ordinal)).ToList())
+            start.Environment.Remove(key);
         (start.Environment["LD_PRELOAD"], start.Environment["KILL_BELOW"], start.Environment["KILL_COUNT"]) = (library, below, counted);
         start.Environment["KILL_AT"] = at.ToString(CultureInfo.InvariantCulture);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
@@ -49,7 +53,8 @@ public static class KillShim
         string folder = Paths.Temporary(), library = Path.Combine(folder, "kill-shim.so");
         try
         {
-            using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-o", library, Path.Combine(Paths.Root, "tests", "LowRank.TestKit", "kill-shim.c"), "-ldl"]) { RedirectStandardError = true })!;
+            using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O1", "-o", library,
+                Path.Combine(Paths.Root, "tests", "LowRank.TestKit", "kill-shim.c"), "-ldl"]) { RedirectStandardError = true })!;
             string errors = compiler.StandardError.ReadToEnd();
             compiler.WaitForExit();
             if (compiler.ExitCode != 0) throw new InvalidOperationException(errors);

@@ -1,4 +1,5 @@
-// Put before libc (LD_PRELOAD): counts the calls that change something below the folder KILL_BELOW, and ends the process with SIGKILL before the one numbered KILL_AT; of a write, half is done. At the end the count goes to the file KILL_COUNT.
+// Put before libc (LD_PRELOAD): counts the calls that change something below the folder KILL_BELOW, and ends the process with SIGKILL
+// before the one numbered KILL_AT; of a write, half is done. At the end the count goes to the file KILL_COUNT.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -86,8 +87,19 @@ ssize_t pwritev64(int file, const struct iovec *parts, int number, off64_t at)
     return real(file, parts, number, at);
 }
 
-ssize_t sendfile64(int to, int from, off64_t *at, size_t length) { REAL(sendfile64); point(is_open_below(to)); return real(to, from, at, length); }
-ssize_t copy_file_range(int from, off64_t *a, int to, off64_t *b, size_t length, unsigned flags) { REAL(copy_file_range); point(is_open_below(to)); return real(from, a, to, b, length, flags); }
+ssize_t sendfile64(int to, int from, off64_t *at, size_t length)
+{
+    REAL(sendfile64);
+    point(is_open_below(to));
+    return real(to, from, at, length);
+}
+
+ssize_t copy_file_range(int from, off64_t *a, int to, off64_t *b, size_t length, unsigned flags)
+{
+    REAL(copy_file_range);
+    point(is_open_below(to));
+    return real(from, a, to, b, length, flags);
+}
 
 #define ONE(name, type, argument) int name(type argument) { REAL(name); point(is_below(argument)); return real(argument); }
 #define HANDLE(name) int name(int file) { REAL(name); point(is_open_below(file)); return real(file); }
@@ -102,6 +114,18 @@ TWO(link)
 TWO(symlink)
 int mkdir(const char *path, mode_t mode) { REAL(mkdir); point(is_below(path)); return real(path, mode); }
 int unlinkat(int folder, const char *path, int flags) { REAL(unlinkat); point(is_below(path)); return real(folder, path, flags); }
-int renameat2(int a, const char *from, int b, const char *to, unsigned flags) { REAL(renameat2); point(is_below(from) || is_below(to)); return real(a, from, b, to, flags); }
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+    REAL(renameat2);
+    point(is_below(from) || is_below(to));
+    return real(a, from, b, to, flags);
+}
+
 int ftruncate64(int file, off64_t length) { REAL(ftruncate64); point(is_open_below(file)); return real(file, length); }
-int fallocate64(int file, int mode, off64_t at, off64_t length) { REAL(fallocate64); point(is_open_below(file)); return real(file, mode, at, length); }
+int fallocate64(int file, int mode, off64_t at, off64_t length)
+{
+    REAL(fallocate64);
+    point(is_open_below(file));
+    return real(file, mode, at, length);
+}
+

@@ -1,13 +1,16 @@
 namespace LowRank.Tensors;
 
-/// <summary>Files and folders that are whole or absent: written aside, flushed, then put into their place in one step. Nothing that LowRank did not write is replaced or deleted.</summary>
+/// <summary>Files and folders that are whole or absent: written aside, flushed, then put into their place in one step. Nothing that
+/// LowRank did not write is replaced or deleted.</summary>
 public static class AtomicFile
 {
-    /// <summary>Writes a file through <paramref name="write"/>; an existing one is replaced in one step, through a link the file that it leads to.</summary>
+    /// <summary>Writes a file through <paramref name="write"/>; an existing one is replaced in one step, through a link the file that it
+    /// leads to.</summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content.</param>
     /// <param name="grows">Whether lines are going to be added at its end, as to a log.</param>
-    /// <exception cref="BadInputException">The place cannot be written, the disk is full or another process writes there; what stood there is untouched.</exception>
+    /// <exception cref="BadInputException">The place cannot be written, the disk is full or another process writes there; what stood
+    /// there is untouched.</exception>
     public static void Write(string path, Action<Stream> write, bool grows = false) => Guarded(path, place =>
     {
         if (WorkFolder.IsBeingFilled(place))
@@ -23,7 +26,8 @@ public static class AtomicFile
             WriteNew(made, write);
             string parent = Path.GetDirectoryName(place)!;
             Directory.CreateDirectory(parent);
-            if (MarkerAround(place) is { } marked) Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), made, grows));
+            if (MarkerAround(place) is { } marked)
+                Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), made, grows));
             FileSystem.Rename(made, place);
             FileSystem.FlushFolder(parent);
         }
@@ -31,15 +35,19 @@ public static class AtomicFile
     });
 
     /// <summary>Writes a text file (UTF-8, no mark).</summary>
-    public static void WriteText(string path, string text, bool grows = false) => Write(path, s => s.Write(System.Text.Encoding.UTF8.GetBytes(text)), grows);
+    public static void WriteText(string path, string text, bool grows = false)
+        => Write(path, s => s.Write(System.Text.Encoding.UTF8.GetBytes(text)), grows);
 
-    /// <summary>Fills a folder through <paramref name="fill"/>, which gets the path of a folder that nobody sees yet, marks it and puts it into its place.</summary>
+    /// <summary>Fills a folder through <paramref name="fill"/>, which gets the path of a folder that nobody sees yet, marks it and puts
+    /// it into its place.</summary>
     /// <param name="path">The folder to make; it must not exist, or be empty, unless <paramref name="replace"/>.</param>
     /// <param name="fill">Writes the content.</param>
     /// <param name="replace">Whether an existing folder is replaced, if it holds nothing but what LowRank wrote.</param>
     /// <param name="kind">What it is.</param>
-    /// <exception cref="BadInputException">It exists and may not be replaced, cannot be written, or another process writes there.</exception>
-    public static void WriteFolder(string path, Action<string> fill, bool replace = false, OutputKind? kind = null) => Guarded(path, place =>
+    /// <exception cref="BadInputException">It exists and may not be replaced, cannot be written, or another process writes
+    /// there.</exception>
+    public static void WriteFolder(string path, Action<string> fill, bool replace = false, OutputKind? kind = null)
+        => Guarded(path, place =>
     {
         kind ??= OutputKind.Folder;
         if (WorkFolder.IsBeingFilled(place))
@@ -57,7 +65,8 @@ public static class AtomicFile
         {
             Fill(made, fill, kind);
             OutputRules.CheckExisting(path, place, kind, replace, now, work.Folder.Path); // it may have changed meanwhile
-            if (MarkerAround(place) is { } marked && FolderMarker.WithFolder(marked, Named(marked, place)) is { } noted) Mark(work.Folder, marked, noted);
+            if (MarkerAround(place) is { } marked && FolderMarker.WithFolder(marked, Named(marked, place)) is { } noted)
+                Mark(work.Folder, marked, noted);
             Publish(made, place, work.Folder);
         }
         catch (BadInputException e) when (e.Place is { } unseen && RealPath.IsNamedBelow(unseen, made)) // as the user knows it
@@ -67,8 +76,10 @@ public static class AtomicFile
         finally { if (Directory.Exists(made)) FileSystem.DeleteTree(made); }
     });
 
-    /// <summary>Marks a finished folder that lies in <see cref="OutputPlace.Scratch"/> and puts it into its place, where nothing stands yet.</summary>
-    /// <exception cref="BadInputException">Something stands there, or another process writes there; the finished folder stays where it is.</exception>
+    /// <summary>Marks a finished folder that lies in <see cref="OutputPlace.Scratch"/> and puts it into its place, where nothing stands
+    /// yet.</summary>
+    /// <exception cref="BadInputException">Something stands there, or another process writes there; the finished folder stays where it
+    /// is.</exception>
     public static void PutFolder(string made, string path, OutputKind kind) => Guarded(path, place =>
     {
         using var work = new Entered(place, kind);
@@ -122,7 +133,8 @@ public static class AtomicFile
     }
 
     internal static BadInputException Unwritable(string path, Exception e)
-        => new("the output cannot be written: " + e.Message, place: path, remedy: "Free some space or choose another place; nothing was left half-written.", inner: e);
+        => new("the output cannot be written: " + e.Message, place: path,
+            remedy: "Free some space or choose another place; nothing was left half-written.", inner: e);
 
     private static void Guarded(string path, Action<string> act)
     {
@@ -155,10 +167,12 @@ public static class AtomicFile
         }
         else if (OutputRules.IsEmpty(place, work.Path))
         {
-            if (FileSystem.IsMountPoint(place) || RealPath.IsNamedBelow(work.Path, place) || RealPath.Same(place, RealPath.Of(Environment.CurrentDirectory))) work.Spread(made, place);
+            if (FileSystem.IsMountPoint(place) || RealPath.IsNamedBelow(work.Path, place)
+                || RealPath.Same(place, RealPath.Of(Environment.CurrentDirectory))) work.Spread(made, place);
             else FileSystem.Rename(made, place);
         }
-        else if (RealPath.IsNamedBelow(work.Path, place)) throw new IOException("the folder above it may not be written, so it cannot be exchanged for another");
+        else if (RealPath.IsNamedBelow(work.Path, place))
+            throw new IOException("the folder above it may not be written, so it cannot be exchanged for another");
         else if (!FileSystem.Exchange(made, place)) work.Swap(made, place);
         FileSystem.FlushFolder(parent);
     }

@@ -7,24 +7,29 @@ using Microsoft.Win32.SafeHandles;
 namespace LowRank.Tensors;
 
 /// <summary>
-/// The calls that move and delete, and those that .NET does not offer: exchanging two folders in one step, flushing a folder, a file's number. Native functions are looked up among all that the process
+/// The calls that move and delete, and those that .NET does not offer: exchanging two folders in one step, flushing a folder, a file's
+/// number. Native functions are looked up among all that the process
 /// has loaded, so that a library put before libc sees them (the tests count and stop them there).
 /// </summary>
 internal static unsafe class FileSystem
 {
     private const int AtWorkingFolder = -100, Exchanging = 2; // AT_FDCWD, RENAME_EXCHANGE
 
-    private static readonly delegate* unmanaged<int, byte*, int, byte*, uint, int> Renameat2 = (delegate* unmanaged<int, byte*, int, byte*, uint, int>)Native("renameat2");
-    private static readonly delegate* unmanaged<int, byte*, int, uint, byte*, int> Statx = (delegate* unmanaged<int, byte*, int, uint, byte*, int>)Native("statx");
+    private static readonly delegate* unmanaged<int, byte*, int, byte*, uint, int> Renameat2 = (delegate* unmanaged<int, byte*, int,
+        byte*, uint, int>)Native("renameat2");
+    private static readonly delegate* unmanaged<int, byte*, int, uint, byte*, int> Statx = (delegate* unmanaged<int, byte*, int, uint,
+        byte*, int>)Native("statx");
     private static readonly delegate* unmanaged<byte*, int, int> OpenFile = (delegate* unmanaged<byte*, int, int>)Native("open");
 
     /// <summary>A file's number on its device.</summary>
     internal readonly record struct Identity(ulong Device, ulong Number, bool Regular);
 
-    /// <summary>Puts each of two folders into the other's place in one step; false where the system or the file system has no such step.</summary>
+    /// <summary>Puts each of two folders into the other's place in one step; false where the system or the file system has no such
+    /// step.</summary>
     public static bool Exchange(string one, string other)
     {
-        if (Renameat2 is null || Environment.GetEnvironmentVariable("LOWRANK_NO_EXCHANGE") is not null) return false; // the variable: so that tests see the other way
+        // the variable: so that tests see the other way
+        if (Renameat2 is null || Environment.GetEnvironmentVariable("LOWRANK_NO_EXCHANGE") is not null) return false;
         return Call(one, other, Exchanging) == 0;
     }
 
@@ -38,7 +43,8 @@ internal static unsafe class FileSystem
             DeleteEmpty(to);
             Directory.Move(from, to);
         }
-        else if (Call(from, to, 0) is not 0 and var error) throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{to}'", error);
+        else if (Call(from, to, 0) is not 0 and var error) throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{to}'",
+            error);
     }
 
     /// <summary>Deletes a file.</summary>
@@ -62,7 +68,8 @@ internal static unsafe class FileSystem
     /// <summary>Sends a file's data to the disk.</summary>
     public static void Flush(SafeFileHandle file)
     {
-        if (!OperatingSystem.IsWindows()) RandomAccess.FlushToDisk(file); // Windows flushes handles that write only; those have flushed themselves
+        // Windows flushes handles that write only; those have flushed themselves
+        if (!OperatingSystem.IsWindows()) RandomAccess.FlushToDisk(file);
     }
 
     /// <summary>Sends a folder's own entries to the disk; only advice where the system cannot.</summary>
@@ -86,7 +93,8 @@ internal static unsafe class FileSystem
         byte* answer = stackalloc byte[256];
         fixed (byte* name = Bytes(path))
             if (Statx(AtWorkingFolder, name, 0, 0x101, answer) != 0) return null; // type and number
-        return new(((ulong)*(uint*)(answer + 136) << 32) | *(uint*)(answer + 140), *(ulong*)(answer + 32), (*(ushort*)(answer + 28) & 0xf000) == 0x8000);
+        return new(((ulong)*(uint*)(answer + 136) << 32) | *(uint*)(answer + 140), *(ulong*)(answer + 32),
+            (*(ushort*)(answer + 28) & 0xf000) == 0x8000);
     }
 
     /// <summary>Whether a folder is where another file system begins: nothing can be moved over it.</summary>
@@ -108,5 +116,6 @@ internal static unsafe class FileSystem
     private static byte[] Bytes(string path) => Encoding.UTF8.GetBytes(path + '\0');
 
     private static nint Native(string name)
-        => OperatingSystem.IsLinux() && NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), name, out nint function) ? function : 0;
+        => OperatingSystem.IsLinux() && NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), name, out nint function)
+            ? function : 0;
 }

@@ -19,7 +19,8 @@ public sealed record FolderState(bool Marked, IReadOnlyList<string> Foreign, IRe
 }
 
 /// <summary>
-/// The file `.lowrank.json` in a folder that LowRank wrote: what it is, when and by which version it was written, its files with length and SHA-256, and the folders in it that have a marker of their own.
+/// The file `.lowrank.json` in a folder that LowRank wrote: what it is, when and by which version it was written, its files with length
+/// and SHA-256, and the folders in it that have a marker of their own.
 /// Replacing and deleting ask it. PEFT and Transformers pass over it.
 /// </summary>
 public static class FolderMarker
@@ -28,7 +29,8 @@ public static class FolderMarker
     public const string FileName = ".lowrank.json";
 
     private static readonly string Version = typeof(FolderMarker).Assembly.GetName().Version!.ToString(3);
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n", Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n",
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>What a folder is by its marker, such as "run"; null where it has none.</summary>
     public static string? KindOf(string folder) => (string?)Read(folder)?["kind"];
@@ -51,7 +53,9 @@ public static class FolderMarker
             else if (Read(inside) is not null)
             {
                 var state = Check(inside, since, except);
-                foreach (var (to, from) in ((List<string>, IReadOnlyList<string>)[])[(foreign, state.Foreign), (changed, state.Changed), (missing, state.Missing)]) to.AddRange(from.Select(n => name + "/" + n));
+                foreign.AddRange(state.Foreign.Select(n => name + "/" + n));
+                changed.AddRange(state.Changed.Select(n => name + "/" + n));
+                missing.AddRange(state.Missing.Select(n => name + "/" + n));
             }
         }
         return new(true, foreign, changed, missing);
@@ -65,7 +69,8 @@ public static class FolderMarker
         Collect(new DirectoryInfo(folder), folder, files, folders);
         JsonObject marker = new()
         {
-            ["lowrank"] = Version, ["kind"] = kind.Name, ["written"] = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), ["files"] = files, ["folders"] = folders,
+            ["lowrank"] = Version, ["kind"] = kind.Name,
+            ["written"] = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), ["files"] = files, ["folders"] = folders,
         };
         using (var stream = new FileStream(Path.Combine(folder, FileName), FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
@@ -75,7 +80,8 @@ public static class FolderMarker
         FileSystem.FlushFolder(folder);
     }
 
-    /// <summary>The marker's bytes with a file noted besides: as it is about to be, and as it was noted last, for a kill may come before it is in its place.</summary>
+    /// <summary>The marker's bytes with a file noted besides: as it is about to be, and as it was noted last, for a kill may come before
+    /// it is in its place.</summary>
     /// <param name="folder">A marked folder.</param>
     /// <param name="name">The file's path in it, with slashes.</param>
     /// <param name="content">A file with the content that is to be.</param>
@@ -114,14 +120,18 @@ public static class FolderMarker
         try
         {
             return new FileInfo(path) is { Exists: true, LinkTarget: null } && JsonNode.Parse(File.ReadAllBytes(path)) is JsonObject tree
-                && tree["lowrank"] is JsonValue && tree["kind"] is JsonValue && tree["files"] is JsonObject && tree["folders"] is JsonArray ? tree : null;
+                && tree["lowrank"] is JsonValue && tree["kind"] is JsonValue && tree["files"] is JsonObject
+                    && tree["folders"] is JsonArray ? tree : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or ArgumentException) { return null; } // a key twice is an argument error
+        // a key twice is an argument error
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or ArgumentException) { return null; }
     }
 
-    private static IEnumerable<(string Name, JsonArray Written)> Files(JsonObject marker) => marker["files"]!.AsObject().Where(f => f.Value is JsonArray).Select(f => (f.Key, f.Value!.AsArray()));
+    private static IEnumerable<(string Name, JsonArray Written)> Files(JsonObject marker) => marker["files"]!.AsObject()
+        .Where(f => f.Value is JsonArray).Select(f => (f.Key, f.Value!.AsArray()));
 
-    private static IEnumerable<string> Folders(JsonObject marker) => marker["folders"]!.AsArray().OfType<JsonValue>().Select(f => f.ToString());
+    private static IEnumerable<string> Folders(JsonObject marker) => marker["folders"]!.AsArray().OfType<JsonValue>()
+        .Select(f => f.ToString());
 
     private static void Collect(DirectoryInfo at, string folder, JsonObject files, JsonArray folders)
     {
@@ -138,7 +148,8 @@ public static class FolderMarker
         }
     }
 
-    private static void Compare(DirectoryInfo at, string folder, JsonObject marker, DateTime since, string? except, List<string> foreign, List<string> changed)
+    private static void Compare(DirectoryInfo at, string folder, JsonObject marker, DateTime since, string? except, List<string> foreign,
+        List<string> changed)
     {
         foreach (var entry in at.EnumerateFileSystemInfos().OrderBy(e => e.Name, StringComparer.Ordinal))
         {
@@ -154,14 +165,18 @@ public static class FolderMarker
             {
                 if (Read(entry.FullName) is null) foreign.Add(name); // one with a marker is looked into by the caller
             }
-            else if (Folders(marker).Concat(Files(marker).Select(f => f.Name)).Any(n => n.StartsWith(name + "/", StringComparison.Ordinal))) Compare((DirectoryInfo)entry, folder, marker, since, except, foreign, changed);
+            else if (LeadsTo(name, marker)) Compare((DirectoryInfo)entry, folder, marker, since, except, foreign, changed);
             else foreign.Add(name);
         }
     }
 
+    private static bool LeadsTo(string folder, JsonObject marker)
+        => Folders(marker).Concat(Files(marker).Select(f => f.Name)).Any(n => n.StartsWith(folder + "/", StringComparison.Ordinal));
+
     private static bool IsAsWritten(FileInfo file, JsonNode? written, DateTime since)
     {
-        if (written is not JsonObject || written["bytes"] is not JsonValue length || !length.TryGetValue(out long bytes) || FileSystem.IdentityOf(file.FullName) is { Regular: false }) return false;
+        if (written is not JsonObject || written["bytes"] is not JsonValue length || !length.TryGetValue(out long bytes)
+            || FileSystem.IdentityOf(file.FullName) is { Regular: false }) return false;
         bool grows = written["grows"] is not null;
         if (grows ? file.Length < bytes : file.Length != bytes) return false;
         if (file.LastWriteTimeUtc < since && !grows) return true;
@@ -208,7 +223,8 @@ public static class FolderMarker
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static string Relative(string folder, FileSystemInfo entry) => Path.GetRelativePath(folder, entry.FullName).Replace(Path.DirectorySeparatorChar, '/');
+    private static string Relative(string folder, FileSystemInfo entry)
+        => Path.GetRelativePath(folder, entry.FullName).Replace(Path.DirectorySeparatorChar, '/');
 
     private static byte[] Bytes(JsonObject marker) => JsonSerializer.SerializeToUtf8Bytes((JsonNode)marker, Indented);
 }

@@ -1,7 +1,8 @@
 namespace LowRank.Tensors;
 
 /// <summary>
-/// A place that this process writes, from the check before any work until it is disposed of: no other process gets it meanwhile, and what is written appears whole or not at all. <see cref="AtomicFile"/>
+/// A place that this process writes, from the check before any work until it is disposed of: no other process gets it meanwhile, and what
+/// is written appears whole or not at all. <see cref="AtomicFile"/>
 /// writes through it; whoever writes late, as after loading a model, claims it first.
 /// </summary>
 public sealed class OutputPlace : IDisposable
@@ -17,13 +18,15 @@ public sealed class OutputPlace : IDisposable
     /// <param name="sources">What is read meanwhile: never written over, nor into.</param>
     /// <param name="goOn">Whether the place is an existing folder that more is written into, as when a run is resumed.</param>
     /// <exception cref="BadInputException">It may not be written, or another process writes it.</exception>
-    public static OutputPlace Claim(string path, OutputKind kind, bool force = false, IEnumerable<OutputSource>? sources = null, bool goOn = false)
+    public static OutputPlace Claim(string path, OutputKind kind, bool force = false, IEnumerable<OutputSource>? sources = null,
+        bool goOn = false)
     {
         string place = RealPath.Of(path);
         try
         {
             OutputRules.CheckSources(path, place, sources ?? []);
-            if (!goOn && !WorkFolder.IsThere(place)) OutputRules.CheckExisting(path, place, kind, force, DateTime.MaxValue); // before anything is made
+            // before anything is made
+            if (!goOn && !WorkFolder.IsThere(place)) OutputRules.CheckExisting(path, place, kind, force, DateTime.MaxValue);
             var work = WorkFolder.Enter(place, kind);
             try
             {

@@ -6,17 +6,21 @@ internal static class OutputRules
     private const string Remedy = "Choose another place.";
     private const int MostNames = 5;
 
-    /// <summary>Throws where writing would hit something that is read: the same file or folder, one that holds it, or a place in it.</summary>
+    /// <summary>Throws where writing would hit something that is read: the same file or folder, one that holds it, or a place in
+    /// it.</summary>
     public static void CheckSources(string path, string place, IEnumerable<OutputSource> sources)
     {
         foreach (var source in sources)
         {
             string read = RealPath.Of(source.Path);
             if (RealPath.Same(place, read))
-                throw new BadInputException($"the output is the {(Directory.Exists(read) ? "folder" : "file")} that is read", path, expected: $"a place other than {source.What}", remedy: Remedy);
-            if (RealPath.IsAtOrBelow(read, place)) throw new BadInputException($"the output holds {source.What}, which is read", source.Path, path, remedy: Remedy);
+                throw new BadInputException($"the output is the {(Directory.Exists(read) ? "folder" : "file")} that is read", path,
+                    expected: $"a place other than {source.What}", remedy: Remedy);
+            if (RealPath.IsAtOrBelow(read, place)) throw new BadInputException($"the output holds {source.What}, which is read",
+                source.Path, path, remedy: Remedy);
             if (Directory.Exists(read) && RealPath.IsAtOrBelow(place, read))
-                throw new BadInputException($"the output lies in the folder of {source.What}, which is read", source.Path, path, remedy: "Choose a place outside of it.");
+                throw new BadInputException($"the output lies in the folder of {source.What}, which is read", source.Path, path,
+                    remedy: "Choose a place outside of it.");
         }
     }
 
@@ -33,20 +37,24 @@ internal static class OutputRules
         if (!file && !folder)
         {
             if (new FileInfo(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).LinkTarget is { } target)
-                throw new BadInputException("the output is a link that leads nowhere", target, path, remedy: "Make what it leads to, or choose another place.");
+                throw new BadInputException("the output is a link that leads nowhere", target, path,
+                    remedy: "Make what it leads to, or choose another place.");
             return;
         }
-        if (file != !kind.IsFolder) throw new BadInputException($"a {(file ? "file" : "folder")} stands where the {(file ? "folder" : "file")} would be", place: path, remedy: Remedy);
+        string there = file ? "file" : "folder", wanted = kind.IsFolder ? "folder" : "file";
+        if (there != wanted) throw new BadInputException($"a {there} stands where the {wanted} would be", place: path, remedy: Remedy);
         if (file)
         {
-            if (FileSystem.IdentityOf(place) is { Regular: false }) throw new BadInputException("what stands there is no plain file", place: path, remedy: Remedy);
+            if (FileSystem.IdentityOf(place) is { Regular: false }) throw new BadInputException("what stands there is no plain file",
+                place: path, remedy: Remedy);
             if (!replace) throw Exists(path, null);
             return;
         }
         if (IsEmpty(place, work)) return;
         string? reason = WhyNot(place, replace ? since : DateTime.MaxValue, work);
         if (!replace) throw Exists(path, reason);
-        if (reason is not null) throw new BadInputException("the folder is not replaced: " + reason, place: path, remedy: "Delete or move it yourself if it is not needed, or choose another place.");
+        if (reason is not null) throw new BadInputException("the folder is not replaced: " + reason, place: path,
+            remedy: "Delete or move it yourself if it is not needed, or choose another place.");
     }
 
     /// <summary>Whether a folder holds nothing, the work folder aside.</summary>
@@ -63,7 +71,8 @@ internal static class OutputRules
     }
 
     private static BadInputException Exists(string path, string? reason)
-        => new("the output already exists" + (reason is null ? "" : "; " + reason), place: path, remedy: reason is null ? "Choose another place, or give --force to replace it." : Remedy);
+        => new("the output already exists" + (reason is null ? "" : "; " + reason), place: path,
+            remedy: reason is null ? "Choose another place, or give --force to replace it." : Remedy);
 
     private static string Names(IReadOnlyList<string> names)
         => string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? $" and {names.Count - MostNames} more" : "");

@@ -5,13 +5,15 @@ internal static class RealPath
 {
     private const int MostLinks = 40; // as Linux counts
 
-    private static readonly StringComparison Comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+    private static readonly StringComparison Comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal
+        : StringComparison.OrdinalIgnoreCase;
 
     /// <summary>The absolute path with every link in it followed; parts that do not exist stay as they are.</summary>
     /// <exception cref="BadInputException">The links lead round in a circle.</exception>
     public static string Of(string path)
     {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), at = Path.GetPathRoot(full)!; // `..` by name, as all of .NET opens files
+        // `..` by name, as all of .NET opens files
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), at = Path.GetPathRoot(full)!;
         Stack<string> rest = new(Parts(full[at.Length..]));
         for (int links = 0; rest.TryPop(out string? name);)
         {
@@ -37,14 +39,16 @@ internal static class RealPath
     {
         if (IsNamedBelow(path, folder)) return true;
         if (FileSystem.IdentityOf(folder) is not { } wanted) return false;
-        for (string? at = path; at is not null; at = Path.GetDirectoryName(at)) // another name of the folder: a bind mount, a file system without case
+        // another name of the folder: a bind mount, a file system without case
+        for (string? at = path; at is not null; at = Path.GetDirectoryName(at))
             if (FileSystem.IdentityOf(at) == wanted) return true;
         return false;
     }
 
     /// <summary>The same by name only.</summary>
     public static bool IsNamedBelow(string path, string folder)
-        => path.StartsWith(folder, Comparison) && (path.Length == folder.Length || Path.EndsInDirectorySeparator(folder) || path[folder.Length] == Path.DirectorySeparatorChar);
+        => path.StartsWith(folder, Comparison) && (path.Length == folder.Length || Path.EndsInDirectorySeparator(folder)
+            || path[folder.Length] == Path.DirectorySeparatorChar);
 
     private static IEnumerable<string> Parts(string path)
         => path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Reverse();

@@ -6,8 +6,10 @@ using System.Text.Json.Nodes;
 namespace LowRank.Tensors;
 
 /// <summary>
-/// The folder `.NAME.lowrank` beside a place that is being written (in it, where it is a mount point or the folder above is not ours to write): what is not finished lies in it, and a locked file that no
-/// other process gets before this one ends. What a killed process left in it is put back or cleaned away by the next one that writes there. Within a process it is shared.
+/// The folder `.NAME.lowrank` beside a place that is being written (in it, where it is a mount point or the folder above is not ours to
+/// write): what is not finished lies in it, and a locked file that no
+/// other process gets before this one ends. What a killed process left in it is put back or cleaned away by the next one that writes
+/// there. Within a process it is shared.
 /// </summary>
 internal sealed class WorkFolder
 {
@@ -22,7 +24,8 @@ internal sealed class WorkFolder
     private readonly IReadOnlyList<string> _made;
     private int _users = 1, _count;
 
-    private WorkFolder(string place, string path, FileStream held, IReadOnlyList<string> made) => (Place, Path, _lock, _made) = (place, path, held, made);
+    private WorkFolder(string place, string path, FileStream held, IReadOnlyList<string> made)
+        => (Place, Path, _lock, _made) = (place, path, held, made);
 
     /// <summary>The place, with links followed.</summary>
     public string Place { get; }
@@ -71,7 +74,8 @@ internal sealed class WorkFolder
     {
         lock (Gate)
         {
-            if (Held.Values.Where(w => RealPath.IsNamedBelow(path, w.Place)).MaxBy(w => w.Place.Length) is not { } around) return Enter(path, kind);
+            var around = Held.Values.Where(w => RealPath.IsNamedBelow(path, w.Place)).MaxBy(w => w.Place.Length);
+            if (around is null) return Enter(path, kind);
             around._users++;
             return around;
         }
@@ -94,22 +98,27 @@ internal sealed class WorkFolder
 
     /// <summary>The places in a folder beside which there is a work folder, of this process or another, living or not.</summary>
     public static IReadOnlyList<string> PlacesIn(string folder)
-        => [.. Directory.EnumerateDirectories(folder, ".*" + Ending).Where(d => HolderOf(d) is not null).Select(d => System.IO.Path.Combine(folder, System.IO.Path.GetFileName(d)[1..^Ending.Length]))];
+        => [.. Directory.EnumerateDirectories(folder, ".*" + Ending).Where(d => HolderOf(d) is not null)
+            .Select(d => System.IO.Path.Combine(folder, System.IO.Path.GetFileName(d)[1..^Ending.Length]))];
 
     /// <summary>A free path in it.</summary>
-    public string Free() => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"new-{Interlocked.Increment(ref _count)}"));
+    public string Free() => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture,
+        $"new-{Interlocked.Increment(ref _count)}"));
 
-    /// <summary>Puts a finished folder in the place of a whole one in two steps, written down before, where the file system has no exchange.</summary>
+    /// <summary>Puts a finished folder in the place of a whole one in two steps, written down before, where the file system has no
+    /// exchange.</summary>
     public void Swap(string made, string target)
     {
         string old = Free();
-        WriteJournal(new JsonObject { ["do"] = "swap", ["target"] = Named(target), ["new"] = System.IO.Path.GetFileName(made), ["old"] = System.IO.Path.GetFileName(old) });
+        WriteJournal(new JsonObject { ["do"] = "swap", ["target"] = Named(target), ["new"] = System.IO.Path.GetFileName(made),
+            ["old"] = System.IO.Path.GetFileName(old) });
         FileSystem.Rename(target, old);
         FollowJournal();
         FileSystem.DeleteTree(old);
     }
 
-    /// <summary>Moves what a finished folder holds into an existing empty one that nothing can be put in the place of; the marker last.</summary>
+    /// <summary>Moves what a finished folder holds into an existing empty one that nothing can be put in the place of; the marker
+    /// last.</summary>
     public void Spread(string made, string target)
     {
         WriteJournal(new JsonObject { ["do"] = "spread", ["target"] = Named(target), ["new"] = System.IO.Path.GetFileName(made) });
@@ -127,7 +136,8 @@ internal sealed class WorkFolder
             {
                 Clear();
                 FileSystem.DeleteFile(System.IO.Path.Combine(Path, FolderMarker.FileName));
-                FileSystem.DeleteFile(System.IO.Path.Combine(Path, LockFile)); // last: who opened it before sees that it is not the file of that name any more
+                // last: who opened it before sees that it is not the file of that name any more
+                FileSystem.DeleteFile(System.IO.Path.Combine(Path, LockFile));
                 FileSystem.DeleteEmpty(Path);
                 foreach (string folder in _made) FileSystem.DeleteEmpty(folder);
             }
@@ -143,7 +153,8 @@ internal sealed class WorkFolder
         Clear();
         JsonObject holder = new()
         {
-            ["lowrank"] = "work", ["kind"] = "work", ["writes"] = kind.Name, ["process"] = Environment.ProcessId, ["host"] = Environment.MachineName,
+            ["lowrank"] = "work", ["kind"] = "work", ["writes"] = kind.Name,
+            ["process"] = Environment.ProcessId, ["host"] = Environment.MachineName,
             ["since"] = Text(DateTime.UtcNow), ["started"] = Text(Started), ["files"] = new JsonObject(), ["folders"] = new JsonArray(),
         };
         PutInside(Holder, FolderMarker.FileName, holder, flush: false); // of no use after the machine's fall
@@ -170,7 +181,8 @@ internal sealed class WorkFolder
             if (!Directory.Exists(target)) FileSystem.Rename(Directory.Exists(made) ? made : At("old"), target);
         }
         else if (Directory.Exists(made))
-            foreach (string name in Directory.EnumerateFileSystemEntries(made).Select(e => System.IO.Path.GetFileName(e)!).OrderBy(n => n == FolderMarker.FileName).ToList())
+            foreach (string name in Directory.EnumerateFileSystemEntries(made).Select(e => System.IO.Path.GetFileName(e)!)
+                .OrderBy(n => n == FolderMarker.FileName).ToList())
                 FileSystem.Rename(System.IO.Path.Combine(made, name), System.IO.Path.Combine(target, name));
         FileSystem.FlushFolder(target);
         FileSystem.DeleteFile(journal);
@@ -188,13 +200,15 @@ internal sealed class WorkFolder
         if (flush) FileSystem.FlushFolder(Path);
     }
 
-    private string Named(string target) => System.IO.Path.GetRelativePath(Path, target); // so that it holds where all of it was moved elsewhere
+    // so that it holds where all of it was moved elsewhere
+    private string Named(string target) => System.IO.Path.GetRelativePath(Path, target);
 
     private static string Beside(string place)
     {
         string name = System.IO.Path.GetFileName(place);
         if (name.Length == 0) return Inside(place); // the root
-        if (Encoding.UTF8.GetByteCount(name) > 240) name = name[..40] + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..20];
+        if (Encoding.UTF8.GetByteCount(name) > 240) name = name[..40]
+            + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..20];
         return System.IO.Path.Combine(System.IO.Path.GetDirectoryName(place)!, $".{name}{Ending}");
     }
 
@@ -213,7 +227,8 @@ internal sealed class WorkFolder
 
     private static FileStream Acquire(string path, string place)
     {
-        if (!IsOwn(path)) throw new BadInputException("a folder stands where the unfinished output would be", path, place, remedy: "Move it elsewhere, or choose another place.");
+        if (!IsOwn(path)) throw new BadInputException("a folder stands where the unfinished output would be", path, place,
+            remedy: "Move it elsewhere, or choose another place.");
         string file = System.IO.Path.Combine(path, LockFile);
         for (int busy = 0, races = 0; ;)
         {
@@ -228,7 +243,8 @@ internal sealed class WorkFolder
                 continue;
             }
             // Between our opening and our lock the one before may have deleted the file: then there is another by that name, or none.
-            File.SetLastWriteTimeUtc(held.SafeFileHandle, new DateTime(Random.Shared.NextInt64(DateTime.UnixEpoch.Ticks, DateTime.UtcNow.Ticks), DateTimeKind.Utc));
+            File.SetLastWriteTimeUtc(held.SafeFileHandle,
+                new DateTime(Random.Shared.NextInt64(DateTime.UnixEpoch.Ticks, DateTime.UtcNow.Ticks), DateTimeKind.Utc));
             if (File.GetLastWriteTimeUtc(held.SafeFileHandle) == File.GetLastWriteTimeUtc(file)) return held;
             held.Dispose();
             if (++races == Races) throw Busy(place, path);
@@ -238,7 +254,7 @@ internal sealed class WorkFolder
     private static void RefuseHeldAround(string place)
     {
         for (string? at = System.IO.Path.GetDirectoryName(place); at is not null; at = System.IO.Path.GetDirectoryName(at))
-            if (!Held.ContainsKey(at) && (IsHeld(Beside(at)) ? Beside(at) : IsHeld(Inside(at)) ? Inside(at) : null) is { } work) throw Busy(at, work);
+            if (!Held.ContainsKey(at) && ((string[])[Beside(at), Inside(at)]).FirstOrDefault(IsHeld) is { } work) throw Busy(at, work);
     }
 
     private static bool IsHeld(string work)
@@ -251,7 +267,8 @@ internal sealed class WorkFolder
         return false;
     }
 
-    private static bool IsShared(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020); // EAGAIN on Linux, on macOS; Windows' sharing violation
+    // EAGAIN on Linux, on macOS; Windows' sharing violation
+    private static bool IsShared(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020);
 
     // Nothing in it (a kill may come before the first file), only what comes before the marker, or the marker.
     private static bool IsOwn(string path)
@@ -259,27 +276,33 @@ internal sealed class WorkFolder
         try
         {
             return !Directory.Exists(path) || HolderOf(path) is not null
-                || Directory.EnumerateFileSystemEntries(path).All(e => System.IO.Path.GetFileName(e) is LockFile or Holder or FolderMarker.FileName);
+                || Directory.EnumerateFileSystemEntries(path).All(e =>
+                    System.IO.Path.GetFileName(e) is LockFile or Holder or FolderMarker.FileName);
         }
         catch (DirectoryNotFoundException) { return true; } // the one before has just cleaned up
     }
 
-    private static JsonObject? HolderOf(string path) => FolderMarker.Read(path) is { } marker && (string?)marker["kind"] == "work" ? marker : null;
+    private static JsonObject? HolderOf(string path) => FolderMarker.Read(path) is { } marker && (string?)marker["kind"] == "work"
+        ? marker : null;
 
     private static bool IsAlive(JsonObject holder)
     {
-        if ((string?)holder["host"] != Environment.MachineName || (int?)holder["process"] is not { } id || id == Environment.ProcessId) return false;
+        if ((string?)holder["host"] != Environment.MachineName || (int?)holder["process"] is not { } id
+            || id == Environment.ProcessId) return false;
         try
         {
             using var process = System.Diagnostics.Process.GetProcessById(id);
-            return Math.Abs((process.StartTime.ToUniversalTime() - DateTime.Parse((string)holder["started"]!, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind)).TotalSeconds) < 2;
+            var started = DateTime.Parse((string)holder["started"]!, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
+            return Math.Abs((process.StartTime.ToUniversalTime() - started).TotalSeconds) < 2;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException or System.ComponentModel.Win32Exception) { return false; }
+        catch (Exception e) when (e is SystemException) { return false; } // it has ended, or its start cannot be told
     }
 
     private static BadInputException Busy(string place, string work)
         => HolderOf(work) is { } holder
-            ? new("another process is writing there", $"process {holder["process"]} on {holder["host"]}, since {holder["since"]}: a {holder["writes"]}", place, remedy: "Wait until it has ended, or choose another place.")
+            ? new("another process is writing there",
+                $"process {holder["process"]} on {holder["host"]}, since {holder["since"]}: a {holder["writes"]}", place,
+                remedy: "Wait until it has ended, or choose another place.")
             : new("another process is about to write there", place: place, remedy: "Wait until it has ended, or choose another place.");
 
     private static string Text(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);

@@ -20,7 +20,8 @@ public class AtomicFileTests
         string folder = Paths.Temporary(), path = Path.Combine(folder, "x.txt");
         AtomicFile.WriteText(path, "old");
         Assert.Throws<InvalidDataException>(() => AtomicFile.Write(path, s => { s.WriteByte(1); throw new InvalidDataException(); }));
-        var e = Assert.Throws<BadInputException>(() => AtomicFile.Write(path, s => { s.WriteByte(1); throw new IOException("No space left on device"); }));
+        var e = Assert.Throws<BadInputException>(() => AtomicFile.Write(path,
+            s => { s.WriteByte(1); throw new IOException("No space left on device"); }));
         Assert.Contains("cannot be written: No space left on device", e.Message);
         Assert.Equal(path, e.Place);
         Assert.Equal("old", File.ReadAllText(path));
@@ -35,7 +36,8 @@ public class AtomicFileTests
         string path = Path.Combine(file, "below", "x.txt");
         Assert.Contains("cannot be written", Assert.Throws<BadInputException>(() => AtomicFile.WriteText(path, "x")).Message);
         bool filled = false;
-        Assert.Contains("cannot be written", Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(path, _ => filled = true)).Message);
+        Assert.Contains("cannot be written", Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(path, _ => filled = true))
+            .Message);
         Assert.False(filled);
     }
 
@@ -43,7 +45,8 @@ public class AtomicFileTests
     public void A_folder_appears_whole_or_not_at_all()
     {
         string parent = Paths.Temporary(), folder = Path.Combine(parent, "out") + "/";
-        Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder, f => { File.WriteAllText(Path.Combine(f, "a"), "1"); throw new BadInputException("no"); }));
+        Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder,
+            f => { File.WriteAllText(Path.Combine(f, "a"), "1"); throw new BadInputException("no"); }));
         Assert.Empty(Directory.GetFileSystemEntries(parent));
         AtomicFile.WriteFolder(folder, f => File.WriteAllText(Path.Combine(f, "a"), "1"));
         Assert.Equal("1", File.ReadAllText(Path.Combine(folder, "a")));
@@ -51,7 +54,8 @@ public class AtomicFileTests
         var e = Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder, f => File.WriteAllText(Path.Combine(f, "a"), "2")));
         Assert.Contains("already exists", e.Message);
         Assert.Contains("--force", e.Remedy);
-        Assert.Throws<IOException>(() => { try { AtomicFile.WriteFolder(folder, _ => throw new IOException("disk"), replace: true); } catch (BadInputException b) { throw b.InnerException!; } });
+        Assert.Throws<IOException>(() => { try { AtomicFile.WriteFolder(folder, _ => throw new IOException("disk"), replace: true);
+            } catch (BadInputException b) { throw b.InnerException!; } });
         Assert.Equal("1", File.ReadAllText(Path.Combine(folder, "a")));
 
         AtomicFile.WriteFolder(folder, f => File.WriteAllText(Path.Combine(f, "b"), "2"), replace: true);
@@ -67,8 +71,10 @@ public class AtomicFileTests
         File.WriteAllText(file, "x");
         AtomicFile.WriteFolder(empty, f => File.WriteAllText(Path.Combine(f, "a"), "1"));
         Assert.Equal("1", File.ReadAllText(Path.Combine(empty, "a")));
-        Assert.Contains("a file stands where the folder would be", Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(file, _ => { }, replace: true)).Message);
-        Assert.Contains("a folder stands where the file would be", Assert.Throws<BadInputException>(() => AtomicFile.WriteText(empty, "x")).Message);
+        Assert.Contains("a file stands where the folder would be",
+            Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(file, _ => { }, replace: true)).Message);
+        Assert.Contains("a folder stands where the file would be",
+            Assert.Throws<BadInputException>(() => AtomicFile.WriteText(empty, "x")).Message);
         Assert.Equal("x", File.ReadAllText(file));
     }
 
@@ -80,7 +86,8 @@ public class AtomicFileTests
         {
             AtomicFile.WriteText(Path.Combine(f, "a.txt"), "one");
             AtomicFile.WriteText(Path.Combine(f, "plain", "b.txt"), "two");
-            AtomicFile.WriteFolder(Path.Combine(f, "inner"), g => AtomicFile.WriteText(Path.Combine(g, "c.txt"), "three"), kind: OutputKind.Adapter);
+            AtomicFile.WriteFolder(Path.Combine(f, "inner"), g => AtomicFile.WriteText(Path.Combine(g, "c.txt"), "three"),
+                kind: OutputKind.Adapter);
         }, kind: OutputKind.Run);
         Assert.Equal(("run", "adapter"), (FolderMarker.KindOf(folder), FolderMarker.KindOf(Path.Combine(folder, "inner"))));
         Assert.True(FolderMarker.Check(folder).IsWhole);
@@ -108,7 +115,8 @@ public class AtomicFileTests
         {
             AtomicFile.WriteFolder(folder, f => AtomicFile.WriteText(Path.Combine(f, "run.yaml"), "a: 1"), kind: OutputKind.Run);
             AtomicFile.WriteText(log, "", grows: true);
-            AtomicFile.WriteFolder(Path.Combine(folder, "checkpoints", "step-1"), f => AtomicFile.WriteText(Path.Combine(f, "state.json"), "{}"), kind: OutputKind.Checkpoint);
+            AtomicFile.WriteFolder(Path.Combine(folder, "checkpoints", "step-1"), f => AtomicFile.WriteText(Path.Combine(f, "state.json"),
+                "{}"), kind: OutputKind.Checkpoint);
             AtomicFile.WriteText(Path.Combine(folder, "report.html"), "first");
             AtomicFile.WriteText(Path.Combine(folder, "report.html"), "second");
         }
@@ -124,5 +132,6 @@ public class AtomicFileTests
         Assert.Empty(Names(Path.GetDirectoryName(folder)!));
     }
 
-    private static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder)
+        .Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
 }

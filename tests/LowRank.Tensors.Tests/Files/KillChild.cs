@@ -11,7 +11,8 @@ internal static class KillChild
     /// <summary>The process, not started yet.</summary>
     public static ProcessStartInfo Of(string deed, string folder)
     {
-        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, typeof(KillChild).Assembly.GetName().Name!)) { WorkingDirectory = folder };
+        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, typeof(KillChild).Assembly.GetName().Name!)) {
+            WorkingDirectory = folder };
         (start.Environment[Deed], start.Environment[Folder]) = (deed, folder);
         start.Environment["DOTNET_TieredPGO"] = "0";
         return start;

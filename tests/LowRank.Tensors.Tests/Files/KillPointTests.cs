@@ -1,7 +1,8 @@
 namespace LowRank.Tensors.Tests;
 
 /// <summary>
-/// Processes killed between any two file operations: the old or the new is whole, nothing beside it is touched, and the next process goes on. A sample of the points; LOWRANK_KILLS=all tries every one.
+/// Processes killed between any two file operations: the old or the new is whole, nothing beside it is touched, and the next process goes
+/// on. A sample of the points; LOWRANK_KILLS=all tries every one.
 /// </summary>
 public class KillPointTests(ITestOutputHelper output)
 {
@@ -33,7 +34,8 @@ public class KillPointTests(ITestOutputHelper output)
         if (KillShim.All) Assert.All(scenario.States, s => Assert.True(found.ContainsKey(s), $"never {s}"));
     }
 
-    private static void Check(KillScenario scenario, string folder, Dictionary<string, string> canary, string what, Dictionary<string, int> found)
+    private static void Check(KillScenario scenario, string folder, Dictionary<string, string> canary, string what, Dictionary<string,
+        int> found)
     {
         string place = Path.Combine(folder, scenario.Target);
         if (scenario.NextStartMends) OutputPlace.Claim(place, OutputKind.Model, goOn: true).Dispose(); // any next start
@@ -45,7 +47,8 @@ public class KillPointTests(ITestOutputHelper output)
         catch (BadInputException e) when (state == "new" && e.Message.Contains("already exists")) { } // it was done
         Assert.Equal(scenario.Last, KillScenario.Describe(place));
         Assert.Equal(canary, OutputPlaceTests.Snapshot(Path.Combine(folder, "theirs")));
-        Assert.Equal([.. new[] { scenario.Target.Split('/')[0], "theirs", ".other.lowrank", scenario.Target.Split('/')[0] + ".tmp-01234567" }.Order(StringComparer.Ordinal)], OutputPlaceTests.Names(folder));
+        Assert.Equal([.. new[] { scenario.Target.Split('/')[0], "theirs", ".other.lowrank", scenario.Target.Split('/')[0]
+            + ".tmp-01234567" }.Order(StringComparer.Ordinal)], OutputPlaceTests.Names(folder));
     }
 
     private static (int Code, int Count, string Error) Run(KillScenario scenario, string folder, int at)
@@ -58,7 +61,8 @@ public class KillPointTests(ITestOutputHelper output)
     private static (string Folder, Dictionary<string, string> Canary) Fresh(KillScenario scenario)
     {
         string folder = RealPath.Of(Paths.Temporary());
-        foreach (string theirs in (string[])["theirs/thesis.txt", "theirs/out.old-01234567/a.txt", "theirs/.out.lowrank/new-1/b.txt", ".other.lowrank/c.txt", scenario.Target.Split('/')[0] + ".tmp-01234567/d.txt"])
+        foreach (string theirs in (string[])["theirs/thesis.txt", "theirs/out.old-01234567/a.txt", "theirs/.out.lowrank/new-1/b.txt",
+            ".other.lowrank/c.txt", scenario.Target.Split('/')[0] + ".tmp-01234567/d.txt"])
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, theirs))!);
             File.WriteAllText(Path.Combine(folder, theirs), "theirs");

@@ -21,10 +21,15 @@ public class OutputPlaceTests
         OutputSource[] sources = [new(At("alias"), "the model"), new(At("data.jsonl"), "the data")];
         foreach (var (path, kind, expected) in ((string, OutputKind, string)[])
         [
-            (model, OutputKind.Model, "the output is the folder that is read"), (model + "/", OutputKind.Model, "the output is the folder that is read"), (At("alias"), OutputKind.Model, "the folder that is read"),
-            (At("models/../models/./base"), OutputKind.Model, "the folder that is read"), (At("models"), OutputKind.Model, "the output holds the model"), (_folder, OutputKind.Run, "the output holds the model"),
-            (At("models/base/new"), OutputKind.Model, "lies in the folder of the model"), (At("alias/new/deep"), OutputKind.Run, "lies in the folder of the model"), ("/", OutputKind.Run, "holds the model"),
-            (data, OutputKind.File, "the output is the file that is read"), (At("soft.jsonl"), OutputKind.File, "the file that is read"), (At("hard.jsonl"), OutputKind.File, "the file that is read"),
+            (model, OutputKind.Model, "the output is the folder that is read"),
+                (model + "/", OutputKind.Model, "the output is the folder that is read"),
+                (At("alias"), OutputKind.Model, "the folder that is read"),
+            (At("models/../models/./base"), OutputKind.Model, "the folder that is read"),
+                (At("models"), OutputKind.Model, "the output holds the model"), (_folder, OutputKind.Run, "the output holds the model"),
+            (At("models/base/new"), OutputKind.Model, "lies in the folder of the model"),
+                (At("alias/new/deep"), OutputKind.Run, "lies in the folder of the model"), ("/", OutputKind.Run, "holds the model"),
+            (data, OutputKind.File, "the output is the file that is read"), (At("soft.jsonl"), OutputKind.File, "the file that is read"),
+                (At("hard.jsonl"), OutputKind.File, "the file that is read"),
             (At("alias/config.json"), OutputKind.File, "lies in the folder of the model"),
         ])
             foreach (bool force in (bool[])[false, true])
@@ -52,7 +57,8 @@ public class OutputPlaceTests
         string expected = theirs;
         if (theirs == "changed") File.WriteAllText(Path.Combine(folder, expected = "a.txt"), "new");
         else if (theirs == "unmarked") File.Delete(Path.Combine(folder, expected = FolderMarker.FileName));
-        else if (theirs == "broken marker") File.WriteAllText(Path.Combine(folder, expected = FolderMarker.FileName), "{\"lowrank\": {\"lowrank\"");
+        else if (theirs == "broken marker") File.WriteAllText(Path.Combine(folder, expected = FolderMarker.FileName),
+            "{\"lowrank\": {\"lowrank\"");
         else
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, theirs))!);
@@ -63,7 +69,8 @@ public class OutputPlaceTests
         var forced = Assert.Throws<BadInputException>(() => OutputPlace.Claim(folder, OutputKind.Run, force: true));
         Assert.Contains(expected, forced.Message);
         Assert.DoesNotContain("--force", forced.Message);
-        Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder, f => File.WriteAllText(Path.Combine(f, "b"), ""), replace: true));
+        Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder, f => File.WriteAllText(Path.Combine(f, "b"), ""),
+            replace: true));
         var plain = Assert.Throws<BadInputException>(() => OutputPlace.Claim(folder, OutputKind.Run));
         Assert.Contains("already exists", plain.Message);
         if (theirs != "changed") Assert.DoesNotContain("--force", plain.Message); // told without reading all of it
@@ -95,8 +102,10 @@ public class OutputPlaceTests
         Assert.Equal(("new", "new"), (File.ReadAllText(At("real/a")), File.ReadAllText(At("file"))));
         File.CreateSymbolicLink(At("nowhere"), At("absent/x"));
         File.CreateSymbolicLink(At("circle"), At("circle"));
-        Assert.Contains("a link that leads nowhere", Assert.Throws<BadInputException>(() => AtomicFile.WriteText(At("nowhere"), "x")).Message);
-        Assert.Contains("a link that leads nowhere", Assert.Throws<BadInputException>(() => OutputPlace.Claim(At("nowhere/"), OutputKind.Run, force: true)).Message);
+        Assert.Contains("a link that leads nowhere", Assert.Throws<BadInputException>(() => AtomicFile.WriteText(At("nowhere"), "x"))
+            .Message);
+        Assert.Contains("a link that leads nowhere",
+            Assert.Throws<BadInputException>(() => OutputPlace.Claim(At("nowhere/"), OutputKind.Run, force: true)).Message);
         Assert.Contains("in a circle", Assert.Throws<BadInputException>(() => OutputPlace.Claim(At("circle"), OutputKind.Run)).Message);
         Assert.Equal(["circle", "file", "link", "nowhere", "real", "to-file"], Names(_folder));
     }
@@ -162,17 +171,21 @@ public class OutputPlaceTests
     public void An_empty_mount_point_is_written_into_and_not_replaced()
     {
         string disk = Directory.CreateDirectory(At("disk")).FullName;
-        if (!OperatingSystem.IsLinux() || Tool("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk) != 0) Assert.Skip("mounting needs root on Linux");
+        if (!OperatingSystem.IsLinux() || Tool("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk) != 0)
+            Assert.Skip("mounting needs root on Linux");
         try
         {
-            Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(disk, f => { AtomicFile.WriteText(Path.Combine(f, "a"), "1"); throw new IOException("no"); }));
+            Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(disk,
+                f => { AtomicFile.WriteText(Path.Combine(f, "a"), "1"); throw new IOException("no"); }));
             Assert.Empty(Names(disk));
             AtomicFile.WriteFolder(disk, f => AtomicFile.WriteText(Path.Combine(f, "deep", "a"), "1"), kind: OutputKind.Model);
             Assert.Equal([FolderMarker.FileName, "deep"], Names(disk));
             Assert.True(FolderMarker.Check(disk).IsWhole);
             var e = Assert.Throws<BadInputException>(() => OutputPlace.Claim(disk, OutputKind.Model, force: true));
             Assert.Contains("mount point", e.Message);
-            using (OutputPlace.Claim(disk, OutputKind.Model, goOn: true)) AtomicFile.WriteFolder(Path.Combine(disk, "more"), f => AtomicFile.WriteText(Path.Combine(f, "b"), "2")); // as a run goes on
+            // as a run goes on
+            using (OutputPlace.Claim(disk, OutputKind.Model, goOn: true)) AtomicFile.WriteFolder(Path.Combine(disk, "more"),
+                f => AtomicFile.WriteText(Path.Combine(f, "b"), "2"));
             Assert.True(FolderMarker.Check(disk).IsWhole);
             Assert.Equal([FolderMarker.FileName, "deep", "more"], Names(disk));
         }
@@ -190,9 +203,11 @@ public class OutputPlaceTests
         Assert.Equal(["data", name], Names(_folder));
     }
 
-    internal static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
+    internal static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder)
+        .Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
 
-    internal static Dictionary<string, string> Snapshot(string folder) => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+    internal static Dictionary<string, string> Snapshot(string folder)
+        => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
         .ToDictionary(f => Path.GetRelativePath(folder, f), f => File.Exists(f) ? Convert.ToHexString(File.ReadAllBytes(f)) : "");
 
     private static int Tool(string name, params string[] arguments)

@@ -72,7 +72,9 @@ public class CheckpointTests
         var settings = Settings() with { SaveSteps = 4 };
         string state = At("run/checkpoints/step-4/state.json");
         using var stop = new CancellationTokenSource();
-        using (var run = new TestRun(settings, At("run"))) Assert.Equal(4, run.Trainer(log => { if (log.Step == 4) stop.Cancel(); }).Run(stop.Token).Step); // Ctrl-C just before the save
+        // Ctrl-C just before the save
+        using (var run = new TestRun(settings, At("run"))) Assert.Equal(4,
+            run.Trainer(log => { if (log.Step == 4) stop.Cancel(); }).Run(stop.Token).Step);
         DateTime old = new(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
         File.SetLastWriteTimeUtc(state, old);
         using (var run = new TestRun(settings, At("run"), resume: true)) Assert.Equal(4, run.Trainer(null).Run(stop.Token).Step);
@@ -105,7 +107,8 @@ public class CheckpointTests
     [Fact]
     public void Of_a_limit_of_one_the_newest_and_the_best_are_kept_and_no_stale_best()
     {
-        var settings = Settings() with { EvalSteps = 2, SaveSteps = 2, SaveTotalLimit = 1, LoadBestModelAtEnd = true, LearningRate = 5e-3, LrSchedulerType = "constant" };
+        var settings = Settings() with { EvalSteps = 2, SaveSteps = 2, SaveTotalLimit = 1, LoadBestModelAtEnd = true, LearningRate = 5e-3,
+            LrSchedulerType = "constant" };
         settings = settings with { EvalData = settings.Data };
         using var run = new TestRun(settings, At("run"));
         run.Trainer(null).Run();
@@ -135,7 +138,8 @@ public class CheckpointTests
     private static void Die(RunSettings settings, string folder, int step)
     {
         using var run = new TestRun(settings, folder);
-        Assert.Throws<OperationCanceledException>(() => run.Trainer(log => { if (log.Step == step) throw new OperationCanceledException(); }).Run());
+        Assert.Throws<OperationCanceledException>(() => run.Trainer(log => { if (log.Step == step) throw new OperationCanceledException();
+            }).Run());
     }
 
     private static void Damage(string path, string damage)
@@ -152,5 +156,6 @@ public class CheckpointTests
 
     private static byte[] Adapter(string folder) => File.ReadAllBytes(Path.Combine(folder, "adapter", "adapter_model.safetensors"));
 
-    private static IEnumerable<int> Logged(string folder) => new RunFolder(folder).ReadLog().Where(l => l.ContainsKey("loss")).Select(l => (int)l["step"]!);
+    private static IEnumerable<int> Logged(string folder) => new RunFolder(folder).ReadLog()
+        .Where(l => l.ContainsKey("loss")).Select(l => (int)l["step"]!);
 }
