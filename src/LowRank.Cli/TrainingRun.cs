@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using LowRank.Cli.Verbs;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
@@ -60,7 +61,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
     public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath, int? fromStep = null)
     {
-        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
+        var model = LoadedModel.Open(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped
         try
         {
             var texts = TokenEncoders.Texts(modelPath, settings);
@@ -86,7 +87,16 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Writes the base that LoftQ made: the adapter belongs to it, not to the model that was loaded. Does nothing for other adapters, or where it is written already.</summary>
     public void SaveBase()
     {
-        if (_adapter?.Config.Initialisation == LoraInitialisation.LoftQ && Settings.InitAdapter is null && !Directory.Exists(Folder.BaseFolder)) ModelWriter.Save(_model, Folder.BaseFolder, quantized: true, extra: folder => GgufTokenizerFolder.Write(_modelPath, folder));
+        if (_adapter?.Config.Initialisation != LoraInitialisation.LoftQ || Settings.InitAdapter is not null) return;
+        if (Directory.Exists(Folder.BaseFolder)) return;
+        string? untold = null;
+        ModelWriter.Save(_model, Folder.BaseFolder, quantized: true, extra: folder => untold = GgufTokenizerFolder.Write(_modelPath, folder));
+        SayNoTokenizer(untold);
+    }
+
+    private void SayNoTokenizer(string? why)
+    {
+        if (why is not null) Output.Line(true, MergeWords.NoTokenizer(_modelPath, why));
     }
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
@@ -143,6 +153,7 @@ internal sealed class TrainingRun : IDisposable
             _progress = progress;
             outcome = Trainer.Run(stop, save);
         });
+        SayNoTokenizer((_trainable as FullTrainable)?.NoTokenizer);
         if (outcome!.Finished && report && save) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
         return outcome;
     }

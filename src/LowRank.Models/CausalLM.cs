@@ -220,7 +220,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
         foreach (string name in _source?.Names ?? []) _source!.Release(name);
     }
 
-    /// <summary>Refused where it would change anything: the weights lie in their file, and what they are computed in is chosen on loading.</summary>
+    /// <summary>Refused where it would change anything: the weights lie in their file, and what they are computed in is chosen on
+    /// loading.</summary>
     protected override nn.Module _to(Device device, ScalarType dtype, bool non_blocking) => Stay(device.type, dtype);
 
     /// <summary>As the other.</summary>
@@ -231,8 +232,10 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
 
     private CausalLM Stay(TorchSharp.DeviceType? device, ScalarType? dtype)
         => (device ?? Device.type) == Device.type && (dtype ?? ComputeDType) == ComputeDType ? this
-            : throw new BadInputException("a loaded model cannot be moved or converted", $"{device?.ToString().ToLowerInvariant()} {dtype?.ToString().ToLowerInvariant()}".Trim(), Source,
-                $"{Device.type.ToString().ToLowerInvariant()}, {ComputeDType.ToString().ToLowerInvariant()}", "Load it anew: ModelLoader.Load(path, dtype, device).");
+            : throw new BadInputException("a loaded model cannot be moved or converted",
+                $"{device?.ToString().ToLowerInvariant()} {dtype?.ToString().ToLowerInvariant()}".Trim(), Source,
+                $"{Device.type.ToString().ToLowerInvariant()}, {ComputeDType.ToString().ToLowerInvariant()}",
+                    "Load it anew: ModelLoader.Load(path, dtype, device).");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -14,7 +14,8 @@ internal static unsafe class GgufChanges
     /// <summary>For each changed tensor, by its name in the file, its new data; valid while the model lives.</summary>
     /// <param name="model">The model.</param>
     /// <param name="asked">The type that changed matrices are held in instead of the file's; null: the file's.</param>
-    /// <exception cref="BadInputException">A weight is held in a form that is not what is to be written, or embedding and output layer were one tensor and differ now.</exception>
+    /// <exception cref="BadInputException">A weight is held in a form that is not what is to be written, or embedding and output layer were
+    /// one tensor and differ now.</exception>
     public static Dictionary<string, GgufChange> Of(CausalLM model, GgufType? asked = null)
     {
         var source = Source(model);
@@ -64,7 +65,8 @@ internal static unsafe class GgufChanges
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         var values = source.Put(name, Values(weight), type);
-        if (!values.isfinite().all().item<bool>()) throw new BadInputException("the file's type cannot hold the new values", $"{name}: {type.Name}", source.Path, remedy: "Write a folder instead.");
+        if (!values.isfinite().all().item<bool>()) throw new BadInputException("the file's type cannot hold the new values",
+            $"{name}: {type.Name}", source.Path, remedy: "Write a folder instead.");
         Write(stream, NativeTensors.DataPointer(values), values.NumberOfElements * values.ElementSize);
         GC.KeepAlive(values);
     }

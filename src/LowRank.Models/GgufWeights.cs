@@ -29,14 +29,16 @@ internal sealed class GgufWeights(GgufFile file, OrderedDictionary<string, strin
         return file.Dequantize(stored).sub(Scalars.One).MoveToOuterDisposeScope();
     }
 
-    /// <summary>What <see cref="Get"/> undoes: values as a file has them, in a plain type and its order of rows, in the current dispose scope. A shifted norm is rounded once.</summary>
+    /// <summary>What <see cref="Get"/> undoes: values as a file has them, in a plain type and its order of rows, in the current dispose
+    /// scope. A shifted norm is rounded once.</summary>
     public Tensor Put(string name, Tensor values, GgufType type)
     {
         using var scope = NewDisposeScope();
         string stored = Stored(name);
         if (PermutedHeads(stored) is > 0 and int count) values = values.view([count, 2, values.shape[0] / count / 2, .. values.shape[1..]]).transpose(1, 2).contiguous().view(values.shape);
         if (IsShifted(stored)) values = values.to(ScalarType.Float64).Plus(Scalars.One);
-        return values.to(type.Name switch { "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, _ => ScalarType.BFloat16 }).contiguous().MoveToOuterDisposeScope();
+        return values.to(type.Name switch { "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, _
+            => ScalarType.BFloat16 }).contiguous().MoveToOuterDisposeScope();
     }
 
     /// <summary>Rows of a head in a matrix whose rows the file has in another order; 0 where it has them in Hugging Face's.</summary>

@@ -24,9 +24,12 @@ public static class ModelWriter
     /// <param name="metadata">The file's `__metadata__` beside `format`; null: none.</param>
     /// <param name="extra">Writes further files into the folder it is given, before that becomes visible.</param>
     /// <param name="quantized">Whether quantised projections are written as they are, in bitsandbytes' form (<paramref name="dtype"/> is for the others then); else they are expanded.</param>
-    /// <returns>What writing weights in another dtype than they are held in cost; merged ones that are held in it already are not among them.</returns>
-    /// <exception cref="BadInputException">The folder exists or cannot be written, bitsandbytes has no form for this model, or a weight is beyond the dtype's range; nothing is left half-written.</exception>
-    public static ConversionReport Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false, IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null, bool quantized = false)
+    /// <returns>What writing weights in another dtype than they are held in cost; merged ones that are held in it already are not among
+    /// them.</returns>
+    /// <exception cref="BadInputException">The folder exists or cannot be written, bitsandbytes has no form for this model, or a weight is
+    /// beyond the dtype's range; nothing is left half-written.</exception>
+    public static ConversionReport Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false,
+        IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null, bool quantized = false)
     {
         var sample = quantized ? BnbFolder.Check(model) : null;
         var errors = new RoundingErrors();
@@ -55,15 +58,19 @@ public static class ModelWriter
     public static void CheckQuantized(CausalLM model) => BnbFolder.Check(model);
 
     /// <summary>
-    /// Writes a model that was read from a GGUF file as GGUF: that file with other data where the model's weights have changed, in its order of rows. All other tensors and the metadata keep their
+    /// Writes a model that was read from a GGUF file as GGUF: that file with other data where the model's weights have changed, in its
+    /// order of rows. All other tensors and the metadata keep their
     /// bytes. Aside and then renamed.
     /// </summary>
-    /// <param name="model">The model, loaded with quantize `keep` so that its blocks are the file's, with what has been merged into it (MergeInto.SameKind, or Kind of <paramref name="type"/>).</param>
+    /// <param name="model">The model, loaded with quantize `keep` so that its blocks are the file's, with what has been merged into it
+    /// (MergeInto.SameKind, or Kind of <paramref name="type"/>).</param>
     /// <param name="path">Where; must not exist unless <paramref name="overwrite"/>, and is not the file that the model was read from.</param>
     /// <param name="overwrite">Whether an existing file is replaced.</param>
     /// <param name="type">The type of changed matrices; null: each tensor's own.</param>
     /// <returns>How many tensors have other data.</returns>
-    /// <exception cref="BadInputException">The model was not read from a GGUF file, the place is that file, or exists and may not be replaced; a changed weight is not in the type to be written, or embedding and output layer are one tensor there and differ now. What stood there is untouched.</exception>
+    /// <exception cref="BadInputException">The model was not read from a GGUF file, the place is that file, or exists and may not be
+    /// replaced; a changed weight is not in the type to be written, or embedding and output layer are one tensor there and differ now. What
+    /// stood there is untouched.</exception>
     public static int SaveGguf(CausalLM model, string path, bool overwrite = false, GgufType? type = null)
     {
         var source = GgufChanges.Source(model);
@@ -96,7 +103,8 @@ public static class ModelWriter
         });
     }
 
-    private static bool Loses(ScalarType from, ScalarType to) => from != to && !(to is ScalarType.Float32 && from is ScalarType.Float16 or ScalarType.BFloat16) && to != ScalarType.Float64;
+    private static bool Loses(ScalarType from, ScalarType to) => from != to && !(to is ScalarType.Float32
+        && from is ScalarType.Float16 or ScalarType.BFloat16) && to != ScalarType.Float64;
 
     private static JsonObject ConfigOf(CausalLM model, ScalarType? dtype, QuantizedWeight? sample)
     {

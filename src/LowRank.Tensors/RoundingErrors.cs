@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace LowRank.Tensors;
 
-/// <summary>Gathers what it costs to hold weights in another form than their exact values: differences in float64, a portion at a time, so that no second matrix is made.</summary>
+/// <summary>Gathers what it costs to hold weights in another form than their exact values: differences in float64, a portion at a time, so
+/// that no second matrix is made.</summary>
 public sealed class RoundingErrors
 {
     private const long Portion = 1 << 21; // numbers
@@ -32,7 +33,8 @@ public sealed class RoundingErrors
     /// <summary>The same of a matrix in blocks.</summary>
     /// <exception cref="BadInputException">A number is beyond the range of the blocks.</exception>
     public void Add(string place, QuantizedWeight held, Tensor exact, Tensor? original = null)
-        => Add(place, held.Kind, (from, count) => held.Dequantize([.. Enumerable.Range(0, (int)count).Select(i => from + i)], ScalarType.Float32).to(exact.device), exact, original);
+        => Add(place, held.Kind, (from, count) => held.Dequantize([.. Enumerable.Range(0, (int)count).Select(i => from + i)],
+            ScalarType.Float32).to(exact.device), exact, original);
 
     private void Add(string place, string form, Func<long, long, Tensor> held, Tensor exact, Tensor? original)
     {
@@ -48,7 +50,8 @@ public sealed class RoundingErrors
             Tensor right = Wide(exact.narrow(0, from, count)), error = Wide(held(from, count)).reshape(right.shape).sub(right);
             error = where(right.isfinite(), error, zeros_like(error)); // a base's own NaN is no rounding
             double largest = error.abs().max().to(ScalarType.Float64).item<double>();
-            if (!double.IsFinite(largest)) throw new BadInputException("a weight is beyond the range of the form that it would be held in", form, place, remedy: "Take float32 or bfloat16 (--dtype): their range is wider.");
+            if (!double.IsFinite(largest)) throw new BadInputException("a weight is beyond the range of the form that it would be held in",
+                form, place, remedy: "Take float32 or bfloat16 (--dtype): their range is wider.");
             if (largest > Largest) (Largest, Worst) = (largest, place);
             _errors += Power(error);
             _weights += Power(right);

@@ -60,10 +60,13 @@ public sealed partial class AdapterHost
     public static AdapterHost Attach(nn.Module model, string? modelType = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        if (Hosts.TryGetValue(model, out var owner) && ReferenceEquals(owner.Model, model)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
+        if (Hosts.TryGetValue(model, out var owner) && ReferenceEquals(owner.Model, model))
+            throw new BadInputException("the model has an adapter host already", model.GetName(),
+            remedy: "Use that one, or Detach() it first.");
         foreach (var (name, module) in model.named_modules().Prepend(("", model)))
             if (Hosts.TryGetValue(module, out var other))
-                throw new BadInputException("a module of this model has an adapter host already, which another one would merge over", $"{(name.Length == 0 ? model.GetName() : name)}, of a {other.Model.GetName()}",
+                throw new BadInputException("a module of this model has an adapter host already, which another one would merge over",
+                    $"{(name.Length == 0 ? model.GetName() : name)}, of a {other.Model.GetName()}",
                     remedy: "Use that host (its adapters may target modules of any part), or Detach() it first.");
         var host = new AdapterHost(model, modelType);
         foreach (var module in host._tree.All) Hosts.AddOrUpdate(module, host);

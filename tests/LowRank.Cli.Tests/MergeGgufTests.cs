@@ -69,17 +69,21 @@ public sealed class MergeGgufTests : IDisposable
         Assert.Contains("more than half as much as the adapters add", again.Error);
         string named = System.Text.RegularExpressions.Regex.Match(again.Error, "--quantize ([a-z0-9_]+)").Groups[1].Value;
         Assert.NotEqual("", named);
-        var better = Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("better.gguf"), "--quantize", named, "--json").Good();
+        var better = Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("better.gguf"), "--quantize", named,
+            "--json").Good();
         Assert.InRange((double)better.Json["rounding_of_delta"]!, 0, 0.5);
         Assert.DoesNotContain("more than half", better.Error);
-        Assert.Equal([named], better.Json["held_in"]!.AsArray().Select(h => (string?)h));
-        Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("same.gguf"), "--quantization", named.ToUpperInvariant(), "--requantize").Good();
+        Assert.Equal([named == "f16" ? "float16" : named], better.Json["held_in"]!.AsArray().Select(h => (string?)h));
+        Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("same.gguf"), "--quantization", named.ToUpperInvariant(),
+            "--requantize").Good();
         Assert.Equal(File.ReadAllBytes(At("better.gguf")), File.ReadAllBytes(At("same.gguf")));
-        var folder = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=0.001", "--output", At("folder"), "--dtype", "bfloat16", "--json").Good();
+        var folder = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=0.001", "--output", At("folder"), "--dtype",
+            "bfloat16", "--json").Good();
         Assert.True((double)folder.Json["rounding_of_delta"]! > 0.5);
         Assert.Contains("With --dtype float32", folder.Error);
         Assert.True((int)folder.Json["converted_parameters"]! > 0);
-        var nothing = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=1e-9", "--output", At("float32"), "--dtype", "float32", "--json").Good();
+        var nothing = Program.Run("merge", "--model", _base, "--adapter", _adapter + "=1e-9", "--output", At("float32"), "--dtype",
+            "float32", "--json").Good();
         Assert.Contains("No dtype holds so small a change", nothing.Error);
         Assert.DoesNotContain("--dtype float32", nothing.Error);
     }
@@ -91,7 +95,8 @@ public sealed class MergeGgufTests : IDisposable
         byte[] bytes = File.ReadAllBytes(_base);
         foreach (var (arguments, expected) in ((string[], string[])[])
         [
-            (["--output", merged], ["not available yet without --requantize or a type", "a folder", "--requantize (", "--quantization TYPE"]),
+            (["--output", merged], ["not available yet without --requantize or a type", "a folder", "--requantize (",
+                "--quantization TYPE"]),
             (["--output", merged, "--requantize", "--model", hugging], ["not available yet over a base that is no GGUF file", "--model is one"]),
             (["--output", merged, "--requantize", "--quantize", "nf4"], ["--quantize", "nf4", "keep (their own types)", "q8_0", "f16"]),
             (["--output", merged, "--quantization", "Q8_1"], ["--quantization", "Q8_1", "did you mean"]),

@@ -8,7 +8,8 @@ public class GgufRewriterTests
 
     private static Action<Stream> Floats(params float[] values) => s => s.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values));
 
-    private static Dictionary<string, GgufChange> Same(Dictionary<string, Action<Stream>> data) => data.ToDictionary(d => d.Key, d => new GgufChange(GgufType.Named("F32")!, d.Value));
+    private static Dictionary<string, GgufChange> Same(Dictionary<string, Action<Stream>> data) => data.ToDictionary(d => d.Key, d
+        => new GgufChange(GgufType.Named("F32")!, d.Value));
 
     [Fact]
     public void Tensors_named_have_other_data_and_all_else_keeps_its_bytes()
@@ -61,7 +62,8 @@ public class GgufRewriterTests
         foreach (var (source, place) in ((string, string)[])[(path, path), (link, path), (path, link), (path, Path.Combine(Path.GetDirectoryName(path)!, "..", Path.GetFileName(Path.GetDirectoryName(path)!), "model.gguf"))])
         {
             using var old = GgufFile.Open(source);
-            Assert.Contains("the output is the file that is read", Assert.Throws<BadInputException>(() => GgufRewriter.Write(old, place, new Dictionary<string, GgufChange>())).Message);
+            Assert.Contains("the output is the file that is read", Assert.Throws<BadInputException>(() => GgufRewriter.Write(old, place,
+                new Dictionary<string, GgufChange>())).Message);
         }
         Assert.Equal(bytes, File.ReadAllBytes(path));
     }
@@ -71,7 +73,8 @@ public class GgufRewriterTests
     {
         float[] values = [.. Enumerable.Range(0, 64).Select(i => (float)i)];
         GgufBuilder Builder() => new GgufBuilder().Set("general.name", "x").Set("list", (string[])["a", "bc"]);
-        string path = Builder().Tensor("a", [2, 32], values).Tensor("b", [3], Third).Save(), made = Path.Combine(Paths.Temporary(), "new.gguf");
+        string path = Builder().Tensor("a", [2, 32], values).Tensor("b", [3], Third).Save(), made = Path.Combine(Paths.Temporary(),
+            "new.gguf");
         byte[] blocks = [.. Enumerable.Range(0, 68).Select(i => (byte)i)];
         using var old = GgufFile.Open(path, lists: false);
         GgufRewriter.Write(old, made, new Dictionary<string, GgufChange> { ["a"] = new(GgufType.Named("Q8_0")!, s => s.Write(blocks)) });
@@ -85,7 +88,8 @@ public class GgufRewriterTests
         byte[] back = Builder().Set("general.quantization_version", 2u).Tensor("a", [2, 32], values).Tensor("b", [3], Third).Build();
         Assert.Equal(back, File.ReadAllBytes(path + "2")[..back.Length]);
         Assert.Contains("a has 68 bytes, not 4", Assert.Throws<InvalidOperationException>(
-            () => GgufRewriter.Write(old, path + "3", new Dictionary<string, GgufChange> { ["a"] = new(GgufType.Named("Q8_0")!, Floats(1)) })).Message);
+            () => GgufRewriter.Write(old, path + "3", new Dictionary<string, GgufChange> { ["a"] = new(GgufType.Named("Q8_0")!,
+                Floats(1)) })).Message);
         Assert.False(File.Exists(path + "3"));
     }
 }

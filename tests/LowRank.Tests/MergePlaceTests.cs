@@ -15,7 +15,8 @@ public sealed class MergePlaceTests : IDisposable
     {
         var model = new Net();
         var outer = AdapterHost.Attach(model);
-        Assert.Contains("a module of this model has an adapter host already", Assert.Throws<BadInputException>(() => AdapterHost.Attach(model.block)).Message);
+        Assert.Contains("a module of this model has an adapter host already", Assert.Throws<BadInputException>(()
+            => AdapterHost.Attach(model.block)).Message);
         Assert.Contains("has an adapter host already", Assert.Throws<BadInputException>(() => AdapterHost.Attach(model.block.lin)).Message);
         outer.Detach();
         var inner = AdapterHost.Attach(model.block);
@@ -63,7 +64,8 @@ public sealed class MergePlaceTests : IDisposable
         var old = model.block.lin;
         string before = Specimen.HashOf(old);
         model.block.lin = nn.Linear(6, 6);
-        foreach (Action act in (Action[])[() => host.Merge(), () => model.call(ones(1, 6)), () => host.Activate(("a", 0.5)), () => host.Rows(["a"]), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
+        foreach (Action act in (Action[])[() => host.Merge(), () => model.call(ones(1, 6)), () => host.Activate(("a", 0.5)), ()
+            => host.Rows(["a"]), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
         {
             var e = Assert.Throws<BadInputException>(act);
             Assert.Contains("this module was replaced", e.Message);

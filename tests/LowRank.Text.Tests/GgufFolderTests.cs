@@ -5,12 +5,15 @@ using Xunit;
 
 namespace LowRank.Text.Tests;
 
-/// <summary>A GGUF file's tokenizer written into a folder: read from there it gives the same ids, ends, special tokens and templates.</summary>
+/// <summary>A GGUF file's tokenizer written into a folder: read from there it gives the same ids, ends, special tokens and
+/// templates.</summary>
 public sealed class GgufFolderTests
 {
-    private const string Template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}", Tool = "tool: {{ messages }}";
+    private const string Template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}",
+        Tool = "tool: {{ messages }}";
 
-    [Theory, InlineData("gpt2", "gpt-2"), InlineData("llama3", "llama-bpe"), InlineData("qwen2", "qwen2"), InlineData("deepseek-v3", "deepseek-v3"), InlineData("o200k", "gpt-4o"), InlineData("bloom", "bloom")]
+    [Theory, InlineData("gpt2", "gpt-2"), InlineData("llama3", "llama-bpe"), InlineData("qwen2", "qwen2"), InlineData("deepseek-v3",
+        "deepseek-v3"), InlineData("o200k", "gpt-4o"), InlineData("bloom", "bloom")]
     public void Byte_level_tokenizers_are_written(string name, string pre)
     {
         var metadata = Golden(name, pre);
@@ -57,7 +60,8 @@ public sealed class GgufFolderTests
         metadata["tokenizer.ggml.pre"] = "gemma4";
         metadata["tokenizer.ggml.bos_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<bos>");
         metadata["tokenizer.ggml.unknown_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<unk>");
-        metadata["tokenizer.ggml.merges"] = root["model"]!["merges"]!.AsArray().Select(m => m is JsonArray pair ? $"{pair[0]} {pair[1]}" : m!.GetValue<string>()).ToArray();
+        metadata["tokenizer.ggml.merges"] = root["model"]!["merges"]!.AsArray().Select(m => m is JsonArray pair ? $"{pair[0]} {pair[1]}"
+            : m!.GetValue<string>()).ToArray();
         Same(metadata, ["The rain in spain", " é  漢 a", "x\u2581y 12", ""]);
     }
 
@@ -65,14 +69,16 @@ public sealed class GgufFolderTests
     public void The_real_tokenizer_is_written()
     {
         using var file = LowRank.Tensors.GgufFile.Open(Paths.Shared("models/SmolLM2-135M-Instruct.Q4_1.gguf"));
-        var tokenizer = Same(new(file.Metadata), ["<|im_start|>user\nWhat is 12 + 34?<|im_end|>\n", "déjà vu  \n\n\tend"], templates: false);
+        var tokenizer = Same(new(file.Metadata), ["<|im_start|>user\nWhat is 12 + 34?<|im_end|>\n", "déjà vu  \n\n\tend"],
+            templates: false);
         Assert.Contains("<|im_start|>", tokenizer.ChatTemplates["default"]);
     }
 
     [Fact]
     public void What_has_no_exact_form_is_named_and_the_rest_is_written()
     {
-        List<Piece> pieces = [new("<unk>", 0, PieceKind.Unknown), new("<s>", 0, PieceKind.Control), new("</s>", 0, PieceKind.Control), new("a", -9, PieceKind.Normal), new("b", -9, PieceKind.Normal), new("ab", -1, PieceKind.Normal)];
+        List<Piece> pieces = [new("<unk>", 0, PieceKind.Unknown), new("<s>", 0, PieceKind.Control), new("</s>", 0, PieceKind.Control),
+            new("a", -9, PieceKind.Normal), new("b", -9, PieceKind.Normal), new("ab", -1, PieceKind.Normal)];
         Assert.Null(Written("llama", pieces, true));
         Assert.Contains("the pieces 'ab' and 'ba' have one score", Written("llama", [.. pieces, new("ba", -1, PieceKind.Normal)], false));
         Assert.Contains("unused piece 'ba'", Written("llama", [.. pieces, new("ba", -2, PieceKind.Unused)], false));
@@ -132,7 +138,8 @@ public sealed class GgufFolderTests
         Assert.Equal((expected.VocabularySize, expected.BosId, expected.PadId), (actual.VocabularySize, actual.BosId, actual.PadId));
         Assert.Equal(expected.EosIds, actual.EosIds);
         Assert.Equal(expected.ChatTemplates.OrderBy(t => t.Key), actual.ChatTemplates.OrderBy(t => t.Key));
-        Assert.Equal(expected.SpecialTokens.Select(t => (t.Key, t.Value.GetString())).Order(), actual.SpecialTokens.Select(t => (t.Key, t.Value.GetString())).Order());
+        Assert.Equal(expected.SpecialTokens.Select(t => (t.Key, t.Value.GetString())).Order(), actual.SpecialTokens.Select(t
+            => (t.Key, t.Value.GetString())).Order());
         Directory.Delete(folder, recursive: true);
         return actual;
     }

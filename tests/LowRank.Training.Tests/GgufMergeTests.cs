@@ -136,7 +136,9 @@ public class GgufMergeTests
     public void Weights_held_otherwise_than_the_file_holds_them_are_refused()
     {
         string path = GgufTiny.Save("llama", ["Q8_0"]), folder = Paths.Temporary(), written = Path.Combine(folder, "merged.gguf");
-        foreach (var (quantize, merge, held) in ((string, MergeInto, string)[])[("none", MergeInto.SameKind, "expanded"), ("keep", MergeInto.DType(ScalarType.Float32), "expanded"), ("nf4", MergeInto.SameKind, "nf4"), ("q4_0", MergeInto.SameKind, "q4_0")])
+        foreach (var (quantize, merge, held) in ((string, MergeInto, string)[])[("none", MergeInto.SameKind, "expanded"),
+            ("keep", MergeInto.DType(ScalarType.Float32), "expanded"), ("nf4", MergeInto.SameKind, "nf4"), ("q4_0", MergeInto.SameKind,
+            "q4_0")])
         {
             using var model = Merged(path, Projections, quantize, merge);
             var e = Assert.Throws<BadInputException>(() => ModelWriter.SaveGguf(model, written));
@@ -185,9 +187,11 @@ public class GgufMergeTests
         File.Delete(written);
     }
 
-    private static CausalLM Merged(string path, string config, string quantize = QuantizeChoice.Keep, MergeInto? merge = null) => Merged(path, config, out _, null, quantize, merge);
+    private static CausalLM Merged(string path, string config, string quantize = QuantizeChoice.Keep, MergeInto? merge = null)
+        => Merged(path, config, out _, null, quantize, merge);
 
-    private static CausalLM Merged(string path, string config, out Tensor before, Tensor? ids, string quantize = QuantizeChoice.Keep, MergeInto? merge = null)
+    private static CausalLM Merged(string path, string config, out Tensor before, Tensor? ids, string quantize = QuantizeChoice.Keep,
+        MergeInto? merge = null)
     {
         var model = ModelLoader.Load(path, quantize: quantize);
         try

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace LowRank.Training.Tests;
 
 /// <summary>
-/// Merging over bases of every sort, into every dtype, at strengths from all to next to nothing: the folder written computes what the attached adapter did as far as its dtype allows,
+/// Merging over bases of every sort, into every dtype, at strengths from all to next to nothing: the folder written computes what the
+/// attached adapter did as far as its dtype allows,
 /// and what is told of the rounding is what the written bytes show against the sum in double precision.
 /// </summary>
 public sealed class MergeNumbersTests : IDisposable
@@ -22,7 +23,8 @@ public sealed class MergeNumbersTests : IDisposable
         get
         {
             TheoryData<string, string?> data = [];
-            foreach (string stored in (string[])["float32", "bfloat16", "float16", "nf4", "nf4 expanded", "Q4_0", "Q4_1", "Q4_1 expanded", "F16 file"])
+            foreach (string stored in (string[])["float32", "bfloat16", "float16", "nf4", "nf4 expanded", "Q4_0", "Q4_1", "Q4_1 expanded",
+                "F16 file"])
                 foreach (string? dtype in (string?[])[null, "float32", "bfloat16", "float16"]) data.Add(stored, dtype);
             return data;
         }
@@ -46,7 +48,8 @@ public sealed class MergeNumbersTests : IDisposable
             string folder = Path.Combine(Paths.Temporary(), "merged");
             ModelWriter.Save(model, folder, saved);
 
-            string held = dtype ?? (stored is "bfloat16" or "float16" or "F16 file" ? stored.Replace("F16 file", "float16", StringComparison.Ordinal) : "float32");
+            string held = dtype ?? (stored is "bfloat16" or "float16" or "F16 file" ? stored.Replace("F16 file", "float16",
+                StringComparison.Ordinal) : "float32");
             Assert.Equal([held], report.HeldIn);
             using var written = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
             var (largest, rms, share) = Errors(exact, n => written.Get(n));
@@ -83,7 +86,8 @@ public sealed class MergeNumbersTests : IDisposable
         }
     }
 
-    [Theory, InlineData(null), InlineData("Q8_0"), InlineData("Q6_K"), InlineData("F16"), InlineData("BF16"), InlineData("F32"), InlineData("Q4_0")]
+    [Theory, InlineData(null), InlineData("Q8_0"), InlineData("Q6_K"), InlineData("F16"), InlineData("BF16"), InlineData("F32"),
+        InlineData("Q4_0")]
     public void A_gguf_file_s_merged_tensors_are_in_the_type_asked_for(string? asked)
     {
         using var plain = no_grad();
@@ -101,7 +105,8 @@ public sealed class MergeNumbersTests : IDisposable
         Assert.Equal(old.Metadata.Keys, made.Metadata.Keys.Where(k => k != "general.quantization_version" || old.Metadata.ContainsKey(k)));
         foreach (var tensor in old.Tensors)
         {
-            bool changed = new[] { "attn_q.weight", "attn_k.weight", "ffn_down.weight" }.Any(e => tensor.Name.EndsWith(e, StringComparison.Ordinal));
+            bool changed = new[] { "attn_q.weight", "attn_k.weight", "ffn_down.weight" }.Any(e => tensor.Name.EndsWith(e,
+                StringComparison.Ordinal));
             Assert.Equal(changed && asked is not null ? asked : tensor.Type.Name, made.DType(tensor.Name));
             if (!changed) Assert.Equal(old.Bytes(tensor.Name), made.Bytes(tensor.Name));
         }
@@ -135,7 +140,8 @@ public sealed class MergeNumbersTests : IDisposable
             var options = System.Text.Json.Nodes.JsonNode.Parse(config)!.AsObject();
             (options["peft_type"], options["init_lora_weights"]) = ("LORA", false);
             var adapter = host.Add("a", LoraConfig.FromJson(options), 5);
-            foreach (var (_, parameter) in adapter.Parameters.Select(p => (p.Key, p.Parameter)).Where(p => !p.Key.Contains("lora_A", StringComparison.Ordinal))) parameter.mul_(Scalars.Of(1.003));
+            foreach (var (_, parameter) in adapter.Parameters.Select(p => (p.Key, p.Parameter)).Where(p => !p.Key.Contains("lora_A",
+                StringComparison.Ordinal))) parameter.mul_(Scalars.Of(1.003));
             host.Activate(("a", 0.01));
             var attached = model.call(_ids);
             var report = host.Merge();
@@ -187,7 +193,8 @@ public sealed class MergeNumbersTests : IDisposable
         Assert.False(host.IsMerged);
         host.Merge();
         string folder = Paths.Temporary(), place = Path.Combine(folder, "merged");
-        Assert.Contains("beyond the range", Assert.Throws<BadInputException>(() => ModelWriter.Save(model, place, ScalarType.Float16)).Message);
+        Assert.Contains("beyond the range", Assert.Throws<BadInputException>(() => ModelWriter.Save(model, place,
+            ScalarType.Float16)).Message);
         Assert.Empty(Directory.GetFileSystemEntries(folder));
     }
 
@@ -196,14 +203,16 @@ public sealed class MergeNumbersTests : IDisposable
     private static (string Path, string? Quantize) Base(string stored)
     {
         if (stored == "F16 file") return (GgufTiny.Save("llama", ["F16"], norms: "F16"), null);
-        if (stored.StartsWith('Q')) return (GgufTiny.Save("llama", [stored.Split(' ')[0]]), stored.Contains(' ', StringComparison.Ordinal) ? null : QuantizeChoice.Keep);
+        if (stored.StartsWith('Q')) return (GgufTiny.Save("llama", [stored.Split(' ')[0]]), stored.Contains(' ', StringComparison.Ordinal)
+            ? null : QuantizeChoice.Keep);
         string folder = Path.Combine(Paths.Temporary(), "base");
         using var model = ModelLoader.Load(Paths.Golden("models/llama"), quantize: stored[0] == 'n' ? "nf4" : null);
         ModelWriter.Save(model, folder, stored[0] == 'n' ? null : DType(stored), quantized: stored[0] == 'n');
         return (folder, stored.Contains(' ', StringComparison.Ordinal) ? QuantizeChoice.None : null);
     }
 
-    private static ScalarType DType(string name) => name switch { "float32" => ScalarType.Float32, "bfloat16" => ScalarType.BFloat16, _ => ScalarType.Float16 };
+    private static ScalarType DType(string name) => name switch { "float32" => ScalarType.Float32, "bfloat16" => ScalarType.BFloat16, _
+        => ScalarType.Float16 };
 
     private static AdapterHost Attached(CausalLM model, double strength)
     {
@@ -217,7 +226,8 @@ public sealed class MergeNumbersTests : IDisposable
     // Weights as the base has them, and their exact sums, in double precision, by name.
     private static Dictionary<string, (double[] Original, double[] Sum)> Exact(CausalLM model, Adapter adapter, double strength)
     {
-        Dictionary<string, double[]> originals = model.QuantizedWeights().Select(w => (w.Name, Values: w.Weight.Dequantize(ScalarType.Float32)))
+        Dictionary<string, double[]> originals = model.QuantizedWeights().Select(w
+            => (w.Name, Values: w.Weight.Dequantize(ScalarType.Float32)))
             .Concat(model.Weights().Select(w => (w.Name, Values: (Tensor)w.Parameter))).ToDictionary(w => w.Name, w => Doubles(w.Values));
         var factors = adapter.Parameters.ToDictionary(p => p.Key, p => (Values: Doubles(p.Parameter), p.Parameter.shape));
         return adapter.Modules.ToDictionary(m => m.Module + ".weight", m =>
@@ -232,7 +242,8 @@ public sealed class MergeNumbersTests : IDisposable
         });
     }
 
-    private static (double Largest, double Rms, double Share) Errors(Dictionary<string, (double[] Original, double[] Sum)> exact, Func<string, Tensor> written)
+    private static (double Largest, double Rms, double Share) Errors(Dictionary<string, (double[] Original, double[] Sum)> exact,
+        Func<string, Tensor> written)
     {
         double largest = 0, errors = 0, weights = 0, deltas = 0;
         foreach (var (name, (original, sum)) in exact)

@@ -31,7 +31,8 @@ internal static class LogitsVerb
             var (ids, mask) = Read(file);
             using var session = Session.Open(common, parsed);
             CheckIds(ids, session.Model.Spec.VocabularySize, source);
-            if (parsed.GetValue(merged) && MergeWords.Warning(session.Host.Merge(), gguf: false, again: false) is { } warning) Output.Line(true, warning);
+            if (parsed.GetValue(merged) && MergeWords.Warning(session.Host.Merge(), gguf: false,
+                again: false) is { } warning) Output.Line(true, warning);
             using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session), session.Adapters.ToDictionary(a => a.Name, a => a.Strength)) : null;
             var device = session.Model.Device;
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);

@@ -12,16 +12,24 @@ internal static class MergeWords
 
     public static JsonObject Json(string output, MergeReport report, ConversionReport? others, string? noTokenizer) => new()
     {
-        ["output"] = output, ["merged_parameters"] = report.Parameters, ["held_in"] = new JsonArray([.. report.HeldIn.Select(h => (JsonNode)h)]),
-        ["largest_rounding_error"] = report.LargestRounding, ["rms_rounding_error"] = report.RelativeRms, ["rounding_of_delta"] = report.ShareOfDelta,
-        ["converted_parameters"] = others?.Count ?? 0, ["largest_conversion_error"] = others?.Largest ?? 0, ["rms_conversion_error"] = others?.RelativeRms ?? 0, ["no_tokenizer"] = noTokenizer,
+        ["output"] = output, ["merged_parameters"] = report.Parameters,
+            ["held_in"] = new JsonArray([.. report.HeldIn.Select(h => (JsonNode)h)]),
+        ["largest_rounding_error"] = report.LargestRounding, ["rms_rounding_error"] = report.RelativeRms,
+            ["rounding_of_delta"] = report.ShareOfDelta,
+        ["converted_parameters"] = others?.Count ?? 0, ["largest_conversion_error"] = others?.Largest ?? 0,
+            ["rms_conversion_error"] = others?.RelativeRms ?? 0, ["no_tokenizer"] = noTokenizer,
     };
 
     /// <summary>Told where a GGUF base's tokenizer has no exact form in a folder.</summary>
-    public static string NoTokenizer(string model, string why) => $"The folder has no tokenizer: {why}. Put the tokenizer's files of {model}'s original repository into it.";
+    public static string NoTokenizer(string model, string why)
+        => $"The folder has no tokenizer: {why}. Put the tokenizer's files of {model}'s original repository into it.";
 
-    public static string Line(string output, MergeReport report, ConversionReport? others) => string.Create(CultureInfo.InvariantCulture,
-        $"Merged {report.Parameters} weights into {output}, held in {string.Join(", ", report.HeldIn)} (largest rounding error {report.LargestRounding:g3}{Parts(report)}).{Others(others)}");
+    public static string Line(string output, MergeReport report, ConversionReport? others)
+    {
+        string held = string.Join(", ", report.HeldIn);
+        return $"Merged {report.Parameters} weights into {output}, held in {held} (largest rounding error "
+            + Number(report.LargestRounding, "g3") + Parts(report) + ")." + Others(others);
+    }
 
     /// <summary>Where rounding took more than half as much as the adapters add: how much, and what loses less; else null.</summary>
     /// <param name="report">What merging did.</param>
@@ -30,18 +38,30 @@ internal static class MergeWords
     public static string? Warning(MergeReport report, bool gguf, bool again)
     {
         if (!report.LosesMost) return null;
-        double size = report.ShareOfDelta!.Value / report.RelativeRms; // ‖weights‖ / ‖delta‖
-        string lost = string.Create(CultureInfo.InvariantCulture, $"Rounding to {string.Join(", ", report.HeldIn)} loses more than half as much as the adapters add ({report.ShareOfDelta:0.##} of it). ");
-        var better = Finer.Where(f => f.Rms < report.RelativeRms / 2 && f.Rms * size <= 0.5 && (gguf || f.Type == "f32")).Select(f => ((string, double)?)f).FirstOrDefault();
-        if (better is not ({ } type, { } rms)) return lost + "No dtype holds so small a change of these weights: use the adapter attached, or give it more strength.";
-        string little = string.Create(CultureInfo.InvariantCulture, $"about {rms * size:0.#####}");
-        return lost + (gguf ? $"Give the merged tensors another type: with --quantize {type} {little} of it is lost. Without --requantize, in a folder, nearly nothing."
-            : again ? $"Without --requantize, in float32, {little} of it is lost." : $"With --dtype float32 {little} of it is lost.");
+        double share = report.ShareOfDelta!.Value, size = share / report.RelativeRms; // ‖weights‖ / ‖delta‖
+        string much = share < 1 ? $"{Number(share * 100, "0")} %" : $"{Number(share, "0.#")} times as much";
+        string lost = $"Rounding to {string.Join(", ", report.HeldIn)} loses more than half as much as the adapters add ({much}). ";
+        var better = Finer.Where(f => f.Rms < report.RelativeRms / 2 && f.Rms * size <= 0.5 && (gguf || f.Type == "f32"))
+            .Select(f => ((string, double)?)f).FirstOrDefault();
+        if (better is not ({ } type, { } rms))
+            return lost + "No dtype holds so small a change of these weights: use the adapter attached, or give it more strength.";
+        string little = $"about {Number(rms * size * 100, "0.####")} % is lost";
+        return lost + (gguf
+            ? $"Give the merged tensors another type: with --quantize {type} {little}. Without --requantize, in a folder, nearly nothing."
+            : again ? $"Without --requantize, in float32, {little}." : $"With --dtype float32 {little}.");
     }
 
     private static string Parts(MergeReport report)
-        => report.RelativeRms == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", RMS {report.RelativeRms:g3} of the weights{(report.ShareOfDelta is > 0 ? $" and {report.ShareOfDelta:g3} of what the adapters add" : "")}");
+    {
+        if (report.RelativeRms == 0) return "";
+        string delta = report.ShareOfDelta is > 0 and var share ? $" and {Number(share, "g3")} of what the adapters add" : "";
+        return $", RMS {Number(report.RelativeRms, "g3")} of the weights{delta}";
+    }
 
     private static string Others(ConversionReport? others)
-        => others is not { Count: > 0 } ? "" : string.Create(CultureInfo.InvariantCulture, $" {others.Count} other weights were rounded too (largest error {others.Largest:g3}, RMS {others.RelativeRms:g3}).");
+        => others is not { Count: > 0 } ? ""
+            : $" {others.Count} other weights were rounded too (largest error {Number(others.Largest, "g3")}, "
+                + $"RMS {Number(others.RelativeRms, "g3")}).";
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -34,6 +34,7 @@ internal static class PlanVerb
     {
         using var scope = NewDisposeScope();
         string? quantize = settings.QuantizeOn(device), kind = quantize is null or QuantizeChoice.Keep or QuantizeChoice.None ? null : quantize;
+        LoadedModel.Remark(path, quantize);
         using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device, kind is null ? quantize : QuantizeChoice.Keep); // mapped, not read; nothing is quantised for a plan
         var host = AdapterHost.Attach(model, model.Spec.ModelType);
         var adapter = settings.Adapter is null && settings.InitAdapter is null ? null

@@ -20,4 +20,32 @@ public static class QuantizeChoice
         string[] all = [Keep, None, .. QuantizedKinds.Names];
         throw new BadInputException("there is no such way to hold the weights", choice, place, "one of " + string.Join(", ", all), NearNames.Sentence(choice, all));
     }
+
+    /// <summary>
+    /// What is worth telling before a model is loaded so: that its projections are in blocks of about as few bits already, and would be
+    /// rounded a second time for next to nothing. Null: nothing.
+    /// Reads headers only.
+    /// </summary>
+    /// <param name="path">The model's folder or file.</param>
+    /// <param name="choice">keep, none, a kind, or null.</param>
+    /// <exception cref="BadInputException">The model cannot be opened.</exception>
+    public static string? Remark(string path, string? choice)
+    {
+        const double little = 1.3; // less than a quarter is saved
+        if (choice is null or Keep or None || !QuantizedKinds.Names.Contains(choice)) return null;
+        var model = ModelLoader.Describe(path);
+        string[] tables = [.. new[] { model.Spec.Names.Embedding, model.Spec.Names.PositionEmbedding,
+            model.Spec.Names.Head }.OfType<string>().Select(n => n + ".weight")];
+        var blocks = model.Tensors.Where(t => t.Shape.Length == 2 && t.DType is not ("F64" or "F32" or "F16" or "BF16")
+            && !t.DType.Equals(choice, StringComparison.OrdinalIgnoreCase)
+            && !tables.Any(n => t.Name == n || t.Name.EndsWith("." + n, StringComparison.Ordinal))).ToList();
+        if (blocks.Count == 0) return null;
+        double held = blocks.Sum(t => t.Bytes) * 8.0 / blocks.Sum(t => t.Elements), made = QuantizedKinds.Bits(choice);
+        if (held > little * made) return null;
+        string Said(FormattableString text) => FormattableString.Invariant(text);
+        string saved = made >= held ? "takes no less memory" : Said($"saves {100 * (1 - made / held):0} % of their memory");
+        string kinds = string.Join(", ", blocks.Select(t => t.DType.ToLowerInvariant()).Distinct());
+        return Said($"{path}: its projections are in blocks of {held:0.0} bits a number already ({kinds}); {choice} ({made:0.0} bits) rounds them ")
+            + $"a second time and {saved}. --quantize keep holds them as they are.";
+    }
 }

@@ -14,7 +14,8 @@ internal static class GgufHeader
     /// <summary>Reads and checks the header of a mapped file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="lists">False: lists of texts are checked, but left out.</param>
-    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors, GgufPairs Pairs, long Alignment) Read(MappedFile file, bool lists = true)
+    public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors, GgufPairs Pairs,
+        long Alignment) Read(MappedFile file, bool lists = true)
     {
         var cursor = new GgufCursor(file);
         int version = Version(cursor, file);

@@ -8,7 +8,8 @@ namespace LowRank.Tensors;
 public sealed record GgufChange(GgufType Type, Action<Stream> Write);
 
 /// <summary>
-/// Writes a GGUF file anew with other data in some of its tensors. Where each keeps its type it keeps its place too, and header, metadata and every other byte are the old file's; else the list of
+/// Writes a GGUF file anew with other data in some of its tensors. Where each keeps its type it keeps its place too, and header, metadata
+/// and every other byte are the old file's; else the list of
 /// tensors is written anew and the data behind it move, the metadata's bytes being the old file's still.
 /// </summary>
 public static class GgufRewriter
@@ -54,7 +55,8 @@ public static class GgufRewriter
 
     private static void Anew(GgufFile source, IReadOnlyDictionary<string, GgufChange> changes, Stream stream)
     {
-        var tensors = source.Tensors.Select(t => (Old: t, Change: changes.GetValueOrDefault(t.Name))).Select(t => (t.Old, t.Change, Bytes: t.Change is null ? t.Old.Bytes : BytesIn(t.Change.Type, t.Old.Shape))).ToList();
+        var tensors = source.Tensors.Select(t => (Old: t, Change: changes.GetValueOrDefault(t.Name))).Select(t
+            => (t.Old, t.Change, Bytes: t.Change is null ? t.Old.Bytes : BytesIn(t.Change.Type, t.Old.Shape))).ToList();
         bool versioned = source.Metadata.ContainsKey(VersionKey) || !tensors.Any(t => t.Change?.Type.BlockElements > 1);
         using (var header = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true))
         {
@@ -94,7 +96,8 @@ public static class GgufRewriter
     {
         long from = stream.Position;
         change.Write(stream);
-        if (stream.Position - from != bytes) throw new InvalidOperationException($"{tensor.Name} has {bytes} bytes, not {stream.Position - from}");
+        if (stream.Position - from != bytes)
+            throw new InvalidOperationException($"{tensor.Name} has {bytes} bytes, not {stream.Position - from}");
     }
 
     private static long BytesIn(GgufType type, long[] shape) => shape.Aggregate(1L, (a, b) => a * b) / type.BlockElements * type.BlockBytes;

@@ -22,6 +22,14 @@ public static class QuantizedKinds
     /// <summary>All names: nf4, nf4-double, fp4, fp4-double, int8, q4_0, ...</summary>
     public static IReadOnlyCollection<string> Names => ByName.Keys;
 
+    /// <summary>Bits that a number takes in a kind, scales and all.</summary>
+    public static double Bits(string kind) => GgufType.Named(kind) is { } type ? type.BlockBytes * 8.0 / type.BlockElements : kind switch
+    {
+        "nf4" or "fp4" => 4 + 32.0 / 64, // a float32 for 64 numbers
+        "nf4-double" or "fp4-double" => 4 + 8.0 / 64 + 32.0 / (64 * 256),
+        _ => 8,
+    };
+
     /// <summary>Checks a name before any work is done, and the columns where they are known.</summary>
     /// <param name="kind">The name.</param>
     /// <param name="place">Where it stands, for messages.</param>

@@ -19,7 +19,8 @@ internal static partial class GgufTokenizer
         var vocabulary = new GgufVocabulary(fields);
         var sections = kind.Sections(fields, vocabulary, kind);
         if (sections.Refusal is not null) return sections.Refusal;
-        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         writer.WriteStartObject();
         writer.WriteString("version", "1.0");
         writer.WriteNull("truncation");
@@ -28,11 +29,13 @@ internal static partial class GgufTokenizer
         foreach (var token in Added(vocabulary))
             new JsonObject
             {
-                ["id"] = token.Id, ["content"] = token.Content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = token.Special,
+                ["id"] = token.Id, ["content"] = token.Content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false,
+                    ["normalized"] = false, ["special"] = token.Special,
             }.WriteTo(writer);
         writer.WriteEndArray();
         foreach (var (name, node) in ((string, JsonNode?)[])
-            [("normalizer", sections.Normalizer), ("pre_tokenizer", sections.PreTokenizer), ("post_processor", PostProcessor(fields, vocabulary, sections.Kind)), ("decoder", sections.Decoder)])
+            [("normalizer", sections.Normalizer), ("pre_tokenizer", sections.PreTokenizer),
+                ("post_processor", PostProcessor(fields, vocabulary, sections.Kind)), ("decoder", sections.Decoder)])
         {
             writer.WritePropertyName(name);
             if (node is null) writer.WriteNullValue();
@@ -72,13 +75,16 @@ internal static partial class GgufTokenizer
         var family = Family(fields);
         kind = kind with { AddBos = family.AddBos };
         var merges = fields.Texts("merges").Select(m => ModelReader.Written(m, GgufFields.Prefix + "merges"));
-        JsonArray cuts = [.. family.Patterns.Select(p => (JsonNode)new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = p }, ["behavior"] = "Isolated", ["invert"] = false })];
+        JsonArray cuts = [.. family.Patterns.Select(p => (JsonNode)new JsonObject { ["type"] = "Split",
+            ["pattern"] = new JsonObject { ["Regex"] = p }, ["behavior"] = "Isolated", ["invert"] = false })];
         if (family.RawText)
         {
             string? unknown = Unknown(fields, vocabulary, kind) is { } id ? vocabulary.Pieces[id].Text : null;
-            return new(kind, Replacing(" ", Blank), Sequence("pretokenizers", cuts), PieceDecoder(prefixed: false), Bpe(unknown, fuse: true, byteFallback: true), merges);
+            return new(kind, Replacing(" ", Blank), Sequence("pretokenizers", cuts), PieceDecoder(prefixed: false),
+                Bpe(unknown, fuse: true, byteFallback: true), merges);
         }
-        cuts.Add(new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = fields.Flag("add_space_prefix", false), ["trim_offsets"] = true, ["use_regex"] = false });
+        cuts.Add(new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = fields.Flag("add_space_prefix", false),
+            ["trim_offsets"] = true, ["use_regex"] = false });
         return new(kind, family.Nfc ? new JsonObject { ["type"] = "NFC" } : null, Sequence("pretokenizers", cuts),
             new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = true, ["trim_offsets"] = true, ["use_regex"] = true },
             Bpe(null, fuse: false, byteFallback: false, family.IgnoreMerges), merges);
@@ -88,9 +94,11 @@ internal static partial class GgufTokenizer
     {
         bool prefix = fields.Flag("add_space_prefix", true);
         var (merges, refusal) = SentencePieceMerges.Of(vocabulary.Pieces);
-        JsonArray steps = [.. prefix ? [new JsonObject { ["type"] = "Prepend", ["prepend"] = Blank }] : Array.Empty<JsonNode>(), Replacing(" ", Blank)];
+        JsonArray steps = [.. prefix ? [new JsonObject { ["type"] = "Prepend", ["prepend"] = Blank }] : Array.Empty<JsonNode>(),
+            Replacing(" ", Blank)];
         string? unknown = Unknown(fields, vocabulary, kind) is { } id ? vocabulary.Pieces[id].Text : null;
-        return new(kind, Sequence("normalizers", steps), null, PieceDecoder(prefix), Bpe(unknown, fuse: true, byteFallback: true), merges) { Refusal = refusal };
+        return new(kind, Sequence("normalizers", steps), null, PieceDecoder(prefix), Bpe(unknown, fuse: true, byteFallback: true),
+            merges) { Refusal = refusal };
     }
 
     private static JsonObject Bpe(string? unknown, bool fuse, bool byteFallback, bool ignoreMerges = false) => new()
@@ -101,7 +109,8 @@ internal static partial class GgufTokenizer
 
     private static JsonObject Sequence(string list, JsonArray steps) => new() { ["type"] = "Sequence", [list] = steps };
 
-    private static JsonObject Replacing(string what, string with) => new() { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = what }, ["content"] = with };
+    private static JsonObject Replacing(string what, string with) => new() { ["type"] = "Replace",
+        ["pattern"] = new JsonObject { ["String"] = what }, ["content"] = with };
 
     private static JsonObject PieceDecoder(bool prefixed)
     {
@@ -114,7 +123,8 @@ internal static partial class GgufTokenizer
     {
         var (bos, eos, _) = EndIds(fields, vocabulary, kind);
         if (bos is null && eos is null) return null;
-        JsonNode Special(int id) => new JsonObject { ["SpecialToken"] = new JsonObject { ["id"] = vocabulary.Pieces[id].Text, ["type_id"] = 0 } };
+        JsonNode Special(int id) => new JsonObject { ["SpecialToken"] = new JsonObject { ["id"] = vocabulary.Pieces[id].Text,
+            ["type_id"] = 0 } };
         JsonNode[] Around(string name) =>
         [
             .. bos is { } b ? [Special(b)] : Array.Empty<JsonNode>(),
@@ -123,12 +133,15 @@ internal static partial class GgufTokenizer
         ];
         var specials = new JsonObject();
         foreach (int id in new[] { bos, eos }.OfType<int>().Distinct())
-            specials[vocabulary.Pieces[id].Text] = new JsonObject { ["id"] = vocabulary.Pieces[id].Text, ["ids"] = new JsonArray(id), ["tokens"] = new JsonArray(vocabulary.Pieces[id].Text) };
-        return new JsonObject { ["type"] = "TemplateProcessing", ["single"] = new JsonArray(Around("A")), ["pair"] = new JsonArray([.. Around("A"), .. Around("B")]), ["special_tokens"] = specials };
+            specials[vocabulary.Pieces[id].Text] = new JsonObject { ["id"] = vocabulary.Pieces[id].Text, ["ids"] = new JsonArray(id),
+                ["tokens"] = new JsonArray(vocabulary.Pieces[id].Text) };
+        return new JsonObject { ["type"] = "TemplateProcessing", ["single"] = new JsonArray(Around("A")),
+            ["pair"] = new JsonArray([.. Around("A"), .. Around("B")]), ["special_tokens"] = specials };
     }
 
     /// <summary>What tokenizer.json says; the vocabulary's pieces are the same in all.</summary>
-    private sealed record JsonSections(Kind Kind, JsonNode? Normalizer, JsonNode? PreTokenizer, JsonNode Decoder, JsonObject Options, IEnumerable<(string Left, string Right)> Merges)
+    private sealed record JsonSections(Kind Kind, JsonNode? Normalizer, JsonNode? PreTokenizer, JsonNode Decoder, JsonObject Options,
+        IEnumerable<(string Left, string Right)> Merges)
     {
         public string? Refusal { get; init; }
     }

@@ -133,7 +133,8 @@ internal static partial class GgufTokenizer
     private static (int? Bos, int? Eos, int? Separator) EndIds(GgufFields fields, GgufVocabulary vocabulary, Kind kind)
     {
         int? Added(string flag, bool otherwise, int? id)
-            => !fields.Flag(flag, otherwise) ? null : id ?? throw new BadInputException($"{flag} is set but there is no such token", place: GgufFields.Prefix + flag);
+            => !fields.Flag(flag, otherwise) ? null : id ?? throw new BadInputException($"{flag} is set but there is no such token",
+                place: GgufFields.Prefix + flag);
         return (Added("add_bos_token", kind.AddBos, vocabulary.Role(fields, "cls") ?? vocabulary.Role(fields, "bos", kind.Bos)),
             Added("add_eos_token", kind.AddEos, vocabulary.Role(fields, "eos", kind.Eos)),
             Added("add_sep_token", kind.AddSeparator, vocabulary.Role(fields, "seperator", kind.Separator))); // the format's own spelling

@@ -7,12 +7,14 @@ using LowRank.Text.Chat;
 namespace LowRank.Text;
 
 /// <summary>
-/// What a GGUF file says of texts, as the files of a Hugging Face folder: tokenizer.json, tokenizer_config.json, the chat templates and generation_config.json. A folder written from such a model
+/// What a GGUF file says of texts, as the files of a Hugging Face folder: tokenizer.json, tokenizer_config.json, the chat templates and
+/// generation_config.json. A folder written from such a model
 /// is whole with them.
 /// </summary>
 public static class GgufTokenizerFolder
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 2, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 2, NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes them for a model that was read from a GGUF file; does nothing for another.</summary>
     /// <param name="model">Where the model was read from.</param>
@@ -34,7 +36,8 @@ public static class GgufTokenizerFolder
         try { tokenizer = Tokenizer.FromGguf(metadata); }
         catch (BadInputException e) { return e.Message; }
         WriteEnds(tokenizer, folder);
-        if (tokenizer.SpecialTokens.FirstOrDefault(t => tokenizer.IdOf(t.Value.GetString()!) is { } id && !tokenizer.IsSpecial(id)) is { Key: not null } ordinary)
+        if (tokenizer.SpecialTokens.FirstOrDefault(t => tokenizer.IdOf(t.Value.GetString()!) is { } id
+            && !tokenizer.IsSpecial(id)) is { Key: not null } ordinary)
             return $"its {ordinary.Key} '{ordinary.Value.GetString()}' is an ordinary token in texts, which one that is named in a folder never is";
         string path = Path.Combine(folder, "tokenizer.json");
         string? refusal = null;
@@ -59,7 +62,8 @@ public static class GgufTokenizerFolder
         var config = new JsonObject { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["clean_up_tokenization_spaces"] = false };
         foreach (string flag in (string[])["add_bos_token", "add_eos_token"])
             if (fields.Has(flag)) config[flag] = fields.Flag(flag, false);
-        if (metadata.GetValueOrDefault("general.architecture") is string architecture && metadata.GetValueOrDefault(architecture + ".context_length") is IConvertible length)
+        if (metadata.GetValueOrDefault("general.architecture") is string architecture
+            && metadata.GetValueOrDefault(architecture + ".context_length") is IConvertible length)
             config["model_max_length"] = Convert.ToInt64(length, System.Globalization.CultureInfo.InvariantCulture);
         foreach (var (name, text) in tokenizer.SpecialTokens) config[name] = JsonNode.Parse(text.GetRawText());
         return config;
@@ -69,7 +73,8 @@ public static class GgufTokenizerFolder
     {
         var config = new JsonObject();
         if (tokenizer.BosId is { } bos) config["bos_token_id"] = bos;
-        if (tokenizer.EosIds is { Count: > 0 } ends) config["eos_token_id"] = ends.Count == 1 ? ends[0] : new JsonArray([.. ends.Select(e => (JsonNode)e)]);
+        if (tokenizer.EosIds is { Count: > 0 } ends) config["eos_token_id"] = ends.Count == 1 ? ends[0]
+            : new JsonArray([.. ends.Select(e => (JsonNode)e)]);
         if (tokenizer.PadId is { } pad) config["pad_token_id"] = pad;
         if (config.Count > 0) WriteText(folder, "generation_config.json", config);
     }
@@ -79,11 +84,13 @@ public static class GgufTokenizerFolder
         foreach (var (name, (text, _)) in templates)
         {
             if (name == "default") AtomicFile.WriteText(Path.Combine(folder, "chat_template.jinja"), text);
-            else if (Path.GetFileName(name) == name) AtomicFile.WriteText(Path.Combine(folder, "additional_chat_templates", name + ".jinja"), text);
+            else if (Path.GetFileName(name) == name) AtomicFile.WriteText(Path.Combine(folder, "additional_chat_templates",
+                name + ".jinja"), text);
         }
     }
 
-    private static void WriteText(string folder, string name, JsonObject json) => AtomicFile.WriteText(Path.Combine(folder, name), json.ToJsonString(Indented) + "\n");
+    private static void WriteText(string folder, string name, JsonObject json) => AtomicFile.WriteText(Path.Combine(folder, name),
+        json.ToJsonString(Indented) + "\n");
 
     // The ids of a text as one string; of one that cannot be encoded, what is wrong with it.
     private static string Ids(Tokenizer tokenizer, string text)
@@ -104,7 +111,8 @@ public static class GgufTokenizerFolder
             for (int word = 0; word < words; word++)
             {
                 ulong random = SplitMix.At(0, text, word);
-                builder.Append(tokenizer.Decode([(int)(random % (ulong)tokenizer.VocabularySize)])).Append((random >> 40) % 4 == 0 ? " " : "");
+                builder.Append(tokenizer.Decode([(int)(random % (ulong)tokenizer.VocabularySize)])).Append((random >> 40) % 4 == 0 ? " "
+                    : "");
             }
             yield return builder.ToString();
         }

@@ -4,7 +4,8 @@ using LowRank.Text.Models;
 namespace LowRank.Text;
 
 /// <summary>
-/// The list of merges that joins what SentencePiece's scores join: every way of making a piece of two others, the best score first. SentencePiece takes the leftmost of pairs with one score;
+/// The list of merges that joins what SentencePiece's scores join: every way of making a piece of two others, the best score first.
+/// SentencePiece takes the leftmost of pairs with one score;
 /// a list takes whichever stands first in it, so that scores have to tell the pieces apart.
 /// </summary>
 internal static class SentencePieceMerges
@@ -18,16 +19,20 @@ internal static class SentencePieceMerges
         List<(Piece Piece, List<int> Cuts)> made = [];
         foreach (var piece in mergeable)
         {
-            if (Loose(piece.Text, lookup) is { } character) return ([], $"the piece '{piece.Text}' has a character ({character}) that is no piece itself, which a list of merges cannot join");
+            if (Loose(piece.Text, lookup) is { } character) return ([],
+                $"the piece '{piece.Text}' has a character ({character}) that is no piece itself, which a list of merges cannot join");
             if (Cuts(piece.Text, lookup) is { Count: > 0 } cuts) made.Add((piece, cuts));
         }
         foreach (var piece in pieces)
-            if (piece.Kind == PieceKind.Unused && Cuts(piece.Text, lookup).Count > 0) return ([], $"merges may pass through the unused piece '{piece.Text}', which a list of merges cannot say");
+            if (piece.Kind == PieceKind.Unused && Cuts(piece.Text, lookup).Count > 0) return ([],
+                $"merges may pass through the unused piece '{piece.Text}', which a list of merges cannot say");
         // Runs of one character grow from the left where their scores are one: so do these, the longest first.
         var ranked = made.OrderByDescending(m => m.Piece.Score).ThenByDescending(m => m.Piece.Text.Length).ToList();
         for (int i = 1; i < ranked.Count; i++)
-            if (ranked[i].Piece.Score == ranked[i - 1].Piece.Score && !(Run(ranked[i].Piece.Text) is { } c && Run(ranked[i - 1].Piece.Text) == c))
-                return ([], $"the pieces '{ranked[i - 1].Piece.Text}' and '{ranked[i].Piece.Text}' have one score, so that a list of merges cannot say which is joined first");
+            if (ranked[i].Piece.Score == ranked[i - 1].Piece.Score && !(Run(ranked[i].Piece.Text) is { } c
+                && Run(ranked[i - 1].Piece.Text) == c))
+                return ([], $"the pieces '{ranked[i - 1].Piece.Text}' and '{ranked[i].Piece.Text}' have one score, "
+                    + "so that a list of merges cannot say which is joined first");
         return ([.. ranked.SelectMany(m => m.Cuts.OrderDescending().Select(c => (m.Piece.Text[..c], m.Piece.Text[c..])))], null);
     }
 

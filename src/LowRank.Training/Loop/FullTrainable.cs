@@ -29,6 +29,9 @@ public sealed class FullTrainable : ITrainable
     /// <inheritdoc/>
     public Adapter? Adapter => null;
 
+    /// <summary>Why the result has not the tokenizer of the GGUF file that the model came from; null where it has, or where there is none.</summary>
+    public string? NoTokenizer { get; private set; }
+
     /// <inheritdoc/>
     public void SetTraining(bool training) => _model.train(training);
 
@@ -44,7 +47,7 @@ public sealed class FullTrainable : ITrainable
         string path = Path.Combine(runFolder, RunFolder.Model);
         ModelWriter.Save(_model, path, _saved, overwrite: true, extra: folder =>
         {
-            GgufTokenizerFolder.Write(_model.Source, folder);
+            NoTokenizer = GgufTokenizerFolder.Write(_model.Source, folder);
             _companions?.Invoke(folder);
         });
         return path;

@@ -9,10 +9,12 @@ public sealed partial class AdapterHost
     private MergedWeights? _merged;
 
     /// <summary>
-    /// Folds the active adapters, with their strengths, into the base's weights: summed in float64 and rounded once, to what the weights are then held in.
+    /// Folds the active adapters, with their strengths, into the base's weights: summed in float64 and rounded once, to what the weights
+    /// are then held in.
     /// Until <see cref="Unmerge"/> the adapters themselves are silent. Of a tied embedding and output only the adapted one changes: merging unties them.
     /// </summary>
-    /// <param name="into">What the merged weights are held in; null: <see cref="MergeInto.Computed"/>. The report has what that costs.</param>
+    /// <param name="into">What the merged weights are held in; null: <see cref="MergeInto.Computed"/>. The report has what that
+    /// costs.</param>
     /// <exception cref="BadInputException">Already merged, nothing active, a layer that cannot hold its delta, or a result that is no number; nothing was changed then.</exception>
     public MergeReport Merge(MergeInto? into = null)
     {
@@ -46,7 +48,8 @@ public sealed partial class AdapterHost
         _merged = null;
     }
 
-    private static void PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, MergeInto into, MergedWeights plan, RoundingErrors errors)
+    private static void PlanSlot(Slot slot, List<(Adapter Adapter, double Strength)> active, MergeInto into, MergedWeights plan,
+        RoundingErrors errors)
     {
         var layers = active.SelectMany(a => slot.Of(a.Adapter).Select(l => (Layer: l, a.Strength))).ToList();
         if (layers.Count == 0) return;

@@ -55,7 +55,8 @@ public sealed partial class AdapterHost
     private static void RefuseReplaced(string? path)
     {
         if (path is not null)
-            throw new BadInputException("this module was replaced since the adapters' host came to the model, so that they would act on one that nobody computes with", path,
+            throw new BadInputException("this module was replaced since the adapters' host came to the model, so that they would act on one that "
+                + "nobody computes with", path,
                 remedy: "Detach() the host and Attach a new one, or put the module back.");
     }
 }

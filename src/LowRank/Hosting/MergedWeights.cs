@@ -12,7 +12,8 @@ internal sealed class MergedWeights
     public int Count => _changes.Count;
 
     /// <summary>The dtypes and kinds of blocks of the new values.</summary>
-    public IReadOnlyList<string> HeldIn => [.. _changes.Select(c => c.New is QuantizedWeight blocks ? blocks.Kind : c.DType.ToString().ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> HeldIn => [.. _changes.Select(c => c.New is QuantizedWeight blocks ? blocks.Kind
+        : c.DType.ToString().ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal)];
 
     /// <summary>What stood at a place before merging; null where it was not touched.</summary>
     public Tensor? Original(string module, string name) => _changes.FirstOrDefault(c => c.Module == module && c.Name == name)?.Old switch
@@ -32,7 +33,8 @@ internal sealed class MergedWeights
     }
 
     /// <summary>The same for a weight that is to be quantised.</summary>
-    public void Plan(string module, nn.Module target, string name, QuantizedWeight value) => _changes.Add(new(module, target, name, value, ScalarType.Float32, default));
+    public void Plan(string module, nn.Module target, string name, QuantizedWeight value)
+        => _changes.Add(new(module, target, name, value, ScalarType.Float32, default));
 
     /// <summary>Puts all new values in place.</summary>
     public void Apply()
@@ -41,7 +43,8 @@ internal sealed class MergedWeights
     }
 
     /// <summary>
-    /// Puts the old ones back: the very parameters where the module lets them be replaced, else their very memory. Where the model was moved or converted while merged
+    /// Puts the old ones back: the very parameters where the module lets them be replaced, else their very memory. Where the model was
+    /// moved or converted while merged
     /// the old ones are too; of a module that was disposed they are freed.
     /// </summary>
     public void Restore()
@@ -63,7 +66,8 @@ internal sealed class MergedWeights
     // model.to(...) has made other parameters of the merged values; it would have made these of the old ones.
     private static IDisposable Converted(Change c)
     {
-        if (c.Old is not Tensor old || Current(c.Target, c.Name) is not { } current || (current.dtype == c.DType && Place(current) == c.Device)) return c.Old!;
+        if (c.Old is not Tensor old || Current(c.Target, c.Name) is not { } current || (current.dtype == c.DType
+            && Place(current) == c.Device)) return c.Old!;
         using var plain = no_grad();
         var converted = old.detach().to(current.dtype == c.DType ? old.dtype : current.dtype, current.device).DetachFromDisposeScope();
         old.Dispose();
@@ -78,7 +82,8 @@ internal sealed class MergedWeights
         _ => module.named_parameters(recurse: false).FirstOrDefault(p => p.name == name).parameter,
     };
 
-    private static bool IsDisposed(nn.Module module, string name) => Current(module, name) is { } current ? current.IsInvalid : module is not (ILinearLayer or IEmbeddingLayer);
+    private static bool IsDisposed(nn.Module module, string name) => Current(module, name) is { } current ? current.IsInvalid
+        : module is not (ILinearLayer or IEmbeddingLayer);
 
     private static (TorchSharp.DeviceType, int) Place(Tensor x) => (x.device_type, x.device_index);
 
@@ -122,7 +127,8 @@ internal sealed class MergedWeights
         return made;
     }
 
-    private sealed record Change(string Module, nn.Module Target, string Name, IDisposable New, ScalarType DType, (TorchSharp.DeviceType, int) Device)
+    private sealed record Change(string Module, nn.Module Target, string Name, IDisposable New, ScalarType DType,
+        (TorchSharp.DeviceType, int) Device)
     {
         public IDisposable? Old { get; set; }
     }

@@ -6,11 +6,14 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>
-/// How a model held its modules when a host came to it. A module that its parent no longer holds is one that nobody computes with: torch's registry keeps the first for ever,
+/// How a model held its modules when a host came to it. A module that its parent no longer holds is one that nobody computes with: torch's
+/// registry keeps the first for ever,
 /// so the parent's own field or list is asked too.
 /// </summary>
 internal sealed class ModuleTree
 {
+    private const BindingFlags Fields = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+
     private readonly nn.Module _root;
     private readonly Dictionary<nn.Module, Link> _links = new(ReferenceEqualityComparer.Instance);
 
@@ -23,7 +26,8 @@ internal sealed class ModuleTree
     /// <summary>Every module, the root too.</summary>
     public IEnumerable<nn.Module> All => _links.Keys.Prepend(_root);
 
-    /// <summary>The path of a module on the way from the root to <paramref name="module"/> that is no longer held where it was; null where all are.</summary>
+    /// <summary>The path of a module on the way from the root to <paramref name="module"/> that is no longer held where it was; null where
+    /// all are.</summary>
     /// <param name="module">A module of the tree.</param>
     /// <param name="quick">Asks fields only: for every forward pass.</param>
     public string? Replaced(nn.Module module, bool quick = false)
@@ -50,14 +54,16 @@ internal sealed class ModuleTree
     private static FieldInfo? FieldOf(nn.Module parent, string name, nn.Module module)
     {
         for (var type = parent.GetType(); type is not null && type != typeof(nn.Module); type = type.BaseType)
-            foreach (var field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            foreach (var field in type.GetFields(Fields))
                 if (!field.IsInitOnly && Bare(field.Name) == Bare(name) && ReferenceEquals(field.GetValue(parent), module)) return field;
         return null;
     }
 
-    private static string Bare(string name) => name.Replace("k__BackingField", "", StringComparison.Ordinal).Trim('<', '>', '_').ToUpperInvariant();
+    private static string Bare(string name) => name.Replace("k__BackingField", "", StringComparison.Ordinal).Trim('<', '>',
+        '_').ToUpperInvariant();
 
-    private static bool Lists(nn.Module parent, nn.Module module) => parent is IEnumerable list && list.Cast<object?>().Any(item => ReferenceEquals(item, module));
+    private static bool Lists(nn.Module parent, nn.Module module) => parent is IEnumerable list && list.Cast<object?>().Any(item
+        => ReferenceEquals(item, module));
 
     private sealed record Link(nn.Module Parent, string Path, FieldInfo? Field, bool Listed)
     {

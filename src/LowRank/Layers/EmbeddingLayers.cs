@@ -47,12 +47,14 @@ public sealed class EmbeddingTable : BaseLayer
     public override Tensor OverWeight(Tensor vector) => vector.unsqueeze(0);
 
     /// <summary>
-    /// Why nothing of this table can be adapted or stand in for it; null if it can. An `nn.Embedding(max_norm)` scales rows of its own weight down as they are looked up: no sum of that and
+    /// Why nothing of this table can be adapted or stand in for it; null if it can. An `nn.Embedding(max_norm)` scales rows of its own
+    /// weight down as they are looked up: no sum of that and
     /// a delta is what it would do to the merged rows, and a copy would not do it at all.
     /// </summary>
     internal BadInputException? RowRefusal(string place)
         => Module is Embedding table && Renormalises(table)
-            ? new("an embedding with max_norm rewrites its rows at every look-up, which an adapter on it can neither follow nor be merged into", Name, place, remedy: "Leave this embedding out, or build it without max_norm.")
+            ? new("an embedding with max_norm rewrites its rows at every look-up, which an adapter on it can neither follow nor "
+                + "be merged into", Name, place, remedy: "Leave this embedding out, or build it without max_norm.")
             : null;
 
     // TorchSharp does not tell max_norm: the table looks one row up in other memory, whose norm is large.

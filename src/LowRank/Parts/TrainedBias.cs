@@ -35,7 +35,8 @@ internal sealed class TrainedBias : AdapterLayer
                 var layer = LayerKinds.Of(name, module);
                 if (local != "bias" || (layer is null && module is not (LayerNorm or (nn.Module<Tensor, Tensor> and IFunctional))))
                     throw new BadInputException("this bias cannot be trained along: where it acts in the module is unknown", $"{name}.{local}", "bias", remedy: "Use bias: lora_only or none.");
-                Func<Parameter> own = layer is not null ? () => layer.Bias! : () => module.named_parameters(recurse: false).First(p => p.name == local).parameter;
+                Func<Parameter> own = layer is not null ? () => layer.Bias! : () => module.named_parameters(recurse: false).First(p
+                    => p.name == local).parameter;
                 yield return new TrainedBias(own, layer, targeted.Contains(name)) { Module = name };
             }
         }
