@@ -1,6 +1,8 @@
 using LowRank.Bench;
 using LowRank.Tensors;
 
+MemorySettings.Apply();
+
 // Plain measurements: a stopwatch, the best of several runs, and ratios between numbers of one run. bench/README.md tells how to read them.
 switch (args)
 {

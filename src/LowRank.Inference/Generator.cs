@@ -24,29 +24,33 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     /// <exception cref="BadInputException">A prompt is empty, too long, or has ids outside the vocabulary; options out of range.</exception>
     public IReadOnlyList<GenerationResult> Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, Action<int, string>? onText = null, CancellationToken stop = default, PrefixCache? prefix = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(requests);
+        ArgumentNullException.ThrowIfNull(options);
         options.Check();
         if (prefix is not null && requests.Count != 1) throw new ArgumentException("a prefix is kept for a single prompt", nameof(prefix));
         if (options.Stop.Count > 0 && tokenizer is null) throw new BadInputException("stop texts need a tokenizer", place: "--stop");
         for (int i = 0; i < requests.Count; i++) CheckRequest(requests[i], i);
+        using var hold = host?.Hold("a generation");
         var sequences = requests.Select((r, i) => new Sequence(i, r, options, tokenizer, MostPositions)).ToList();
         foreach (var batch in Scheduler.Batches(sequences, options.BatchSize, s => (RopeKindOf(s, options.MaxNewTokens), UsesActive(s))))
-            if (!stop.IsCancellationRequested) Run(batch, onText, stop, prefix);
+            if (!stop.IsCancellationRequested) Run(batch, onText, stop, prefix, hold);
         return [.. sequences.Select(s => s.Result())];
     }
 
-    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, PrefixCache? prefix)
+    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, PrefixCache? prefix, AdapterHold? hold)
     {
         using var outer = NewDisposeScope();
         using var nothing = inference_mode();
         if (prefix is null)
         {
             using var own = model.NewCache();
-            Run(running, onText, stop, own);
+            Run(running, onText, stop, own, hold);
             return;
         }
         var only = running[0];
         var cache = prefix.Begin(model, host, only.Tokens, only.Request.Adapter);
-        try { Run(running, onText, stop, cache); }
+        try { Run(running, onText, stop, cache, hold); }
         catch
         {
             prefix.Clear(); // perhaps some layers went on and others did not
@@ -55,7 +59,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         prefix.End(only.Tokens);
     }
 
-    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, KvCache cache)
+    private void Run(List<Sequence> running, Action<int, string>? onText, CancellationToken stop, KvCache cache, AdapterHold? hold)
     {
         running.ForEach(s => s.Begin());
         var (ids, mask) = LeftPadded(running);
@@ -63,7 +67,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         while (true)
         {
             using var scope = NewDisposeScope();
-            var logits = Logits(running, ids, mask, cache);
+            var logits = Logits(running, ids, mask, cache, hold);
             for (int i = 0; i < running.Count; i++)
             {
                 string piece = running[i].Advance(logits.AsSpan(i * model.Spec.VocabularySize, model.Spec.VocabularySize));
@@ -86,12 +90,12 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     }
 
     /// <summary>[rows * V] of the last position.</summary>
-    private float[] Logits(List<Sequence> running, long[] ids, long[]? mask, KvCache cache)
+    private float[] Logits(List<Sequence> running, long[] ids, long[]? mask, KvCache cache, AdapterHold? hold)
     {
         int width = ids.Length / running.Count;
         var input = tensor(ids, running.Count, width, device: model.Device);
         var padding = mask is null ? null : tensor(mask, running.Count, width, device: model.Device);
-        using var rows = running.Any(s => s.Request.Adapter is not null) ? host!.Rows([.. running.Select(s => s.Request.Adapter)]) : null;
+        using var rows = running.Any(s => s.Request.Adapter is not null) ? hold!.Rows([.. running.Select(s => s.Request.Adapter)]) : null;
         var hidden = model.Hidden(input, padding, cache);
         return model.Logits(hidden.select(1, width - 1)).to(ScalarType.Float32).cpu().data<float>().ToArray();
     }
@@ -129,7 +133,9 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     private void CheckRequest(GenerationRequest request, int number)
     {
         string place = $"prompt {number + 1}";
+        ArgumentNullException.ThrowIfNull(request);
         int[] ids = request.PromptIds;
+        ArgumentNullException.ThrowIfNull(ids);
         if (ids.Length == 0) throw new BadInputException("a prompt has no tokens", place: place, remedy: "Give some text.");
         foreach (int id in ids)
             if (id < 0 || id >= model.Spec.VocabularySize)

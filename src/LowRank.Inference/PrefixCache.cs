@@ -4,7 +4,7 @@ namespace LowRank.Inference;
 
 /// <summary>
 /// Keys and values kept from one generation to the next, so that a conversation's next turn computes only what is new. What a prompt shares with the tokens held is used
-/// again as long as the same adapters act with the same strengths; whoever changes weights calls <see cref="Clear"/>.
+/// again as long as adapters of the same content act in the same way; whoever changes the base's own weights calls <see cref="Clear"/>.
 /// </summary>
 public sealed class PrefixCache : IDisposable
 {
@@ -30,7 +30,7 @@ public sealed class PrefixCache : IDisposable
     /// <summary>The cache, cut back to what the prompt shares with it; at least one token is left to compute.</summary>
     internal KvCache Begin(CausalLM model, AdapterHost? host, IReadOnlyList<int> prompt, string? adapter)
     {
-        object[] state = [adapter ?? "", host?.IsMerged ?? false, .. host is null ? [] : host.Active.Select(a => (object)(a.Adapter, a.Strength))];
+        object[] state = StateOf(host, adapter);
         // Where frequencies depend on the length, older keys were turned by other ones.
         bool changing = model.Spec.Ropes.Any(r => r.Kind is RopeKind.Dynamic or RopeKind.LongRope);
         if (changing || !ReferenceEquals(model, _model) || !state.SequenceEqual(_state)) Clear();
@@ -41,6 +41,14 @@ public sealed class PrefixCache : IDisposable
         _cache.Truncate(same);
         Reused = same;
         return _cache;
+    }
+
+    // What adapters do to the keys: which content acts how. A name says nothing, for it may have been given to other weights since.
+    private static object[] StateOf(AdapterHost? host, string? adapter)
+    {
+        if (host is null) return [];
+        if (adapter is not null) return ["row", host.Adapters[adapter].Digest(), host.IsDisabled];
+        return [host.IsMerged, host.IsDisabled, .. host.Active.Where(a => a.Strength != 0).Select(a => (object)(a.Adapter.Digest(), a.Strength))];
     }
 
     /// <summary>Notes what the cache holds now.</summary>

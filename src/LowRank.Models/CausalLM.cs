@@ -59,6 +59,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     public long Bytes => Stored().Sum(w => w.Weight.Bytes);
     /// <summary>Whether any of its matrices is quantised.</summary>
     public bool IsQuantized => Stored().Any(w => w.Weight.Quantized is not null);
+    /// <summary>Whether its weights are gone.</summary>
+    public bool IsDisposed { get; private set; }
     /// <summary>Blocks.</summary>
     public int BlockCount => _blocks.Length;
     /// <summary>Whether the output layer still shares the embedding's parameter (replacing either unties them).</summary>
@@ -80,6 +82,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>The states behind the final norm, [B, T, H], from what Prepare made.</summary>
     public Tensor Hidden(BlockInput input)
     {
+        ArgumentNullException.ThrowIfNull(input);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         using var scope = NewDisposeScope();
         var hidden = Embed(input);
         for (int i = 0; i < _blocks.Length; i++)
@@ -94,6 +98,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>Hidden states [.., H] -> logits [.., V], scaled and capped as the family does.</summary>
     public Tensor Logits(Tensor hidden)
     {
+        ArgumentNullException.ThrowIfNull(hidden);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         using var scope = NewDisposeScope();
         var logits = _head.call(hidden);
         if (Spec.LogitScale != 1) logits = logits.mul(Scalars.Of(Spec.LogitScale));
@@ -103,14 +109,26 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
 
     /// <summary>The first step of Hidden: masks, positions, rotary tables. Its tensors belong to the current dispose scope.</summary>
     public BlockInput Prepare(Tensor ids, Tensor? attentionMask = null, KvCache? cache = null)
-        => BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), attentionMask?.to(Device), cache, ComputeDType);
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), attentionMask?.to(Device), cache, ComputeDType);
+    }
 
     /// <summary>The first step for documents that lie end to end in one sequence, ids I64 [1, T].</summary>
-    public BlockInput Prepare(Tensor ids, DocumentLayout documents) => BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), documents, ComputeDType);
+    public BlockInput Prepare(Tensor ids, DocumentLayout documents)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        ArgumentNullException.ThrowIfNull(documents);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return BlockInput.Make(Spec, ids.device == Device ? ids : ids.to(Device), documents, ComputeDType);
+    }
 
     /// <summary>The second step: embedded tokens, [B, T, H].</summary>
     public Tensor Embed(BlockInput input)
     {
+        ArgumentNullException.ThrowIfNull(input);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         using var scope = NewDisposeScope();
         var hidden = _embedding.call(input.Ids);
         if (_positions is not null) hidden = hidden.Plus(_positions.call(input.Positions));
@@ -135,6 +153,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <summary>The last step: the final norm.</summary>
     public Tensor FinalNorm(Tensor hidden)
     {
+        ArgumentNullException.ThrowIfNull(hidden);
         using var scope = NewDisposeScope();
         return _finalNorm.call(hidden).MoveToOuterDisposeScope();
     }
@@ -144,7 +163,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// cache are then wrong, and the whole sequence has to be run again through an empty one, as Transformers does. A dynamic rope goes on with them.
     /// </summary>
     public bool CanContinue(KvCache cache, int added)
-        => cache.Length == 0 || !Spec.Ropes.Any(r => r.Kind == RopeKind.LongRope && cache.Length <= r.TrainedPositions && cache.Length + added > r.TrainedPositions);
+        => cache is null ? throw new ArgumentNullException(nameof(cache)) : cache.Length == 0 || !Spec.Ropes.Any(r => r.Kind == RopeKind.LongRope && cache.Length <= r.TrainedPositions && cache.Length + added > r.TrainedPositions);
 
     /// <summary>An empty cache for this model.</summary>
     public KvCache NewCache(int capacity = 256) => new(_blocks.Length, capacity);
@@ -218,6 +237,7 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        IsDisposed = true;
         base.Dispose(disposing);
         if (disposing) _source?.Dispose();
     }

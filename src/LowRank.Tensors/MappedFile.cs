@@ -5,6 +5,8 @@ namespace LowRank.Tensors;
 /// <summary>A file mapped read-only into memory. Tensors that view it must not outlive it.</summary>
 public sealed unsafe class MappedFile : IDisposable
 {
+    private static readonly HashSet<MappedFile> Open = [];
+
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
     private readonly byte* _start;
@@ -26,6 +28,7 @@ public sealed unsafe class MappedFile : IDisposable
             _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
             _start += _view.PointerOffset;
+            lock (Open) Open.Add(this);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -52,10 +55,18 @@ public sealed unsafe class MappedFile : IDisposable
         NativeMemory.LetGo(from, (nint)(Start + offset + length));
     }
 
+    /// <summary>The same for all files that are mapped here now.</summary>
+    internal static void ReleaseAll()
+    {
+        lock (Open)
+            foreach (var file in Open) file.Release(0, file.Length);
+    }
+
     /// <summary>Unmaps the file.</summary>
     public void Dispose()
     {
         if (_disposed) return;
+        lock (Open) Open.Remove(this);
         _disposed = true;
         _view?.SafeMemoryMappedViewHandle.ReleasePointer();
         _view?.Dispose();

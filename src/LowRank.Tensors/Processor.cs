@@ -100,7 +100,10 @@ public static class Processor
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // the figure then stays that of the whole process
     }
 
-    /// <summary>Gives memory that was freed back to the system, where it can: what loading a model left behind is of no use to what comes next.</summary>
+    /// <summary>
+    /// Gives memory that was freed back to the system, where it can: what loading a model left behind is of no use to what comes next. It collects the whole process's garbage;
+    /// training does it only where <see cref="MemorySettings"/> were made.
+    /// </summary>
     public static void GiveBackMemory()
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

@@ -18,6 +18,8 @@ public sealed partial class AdapterHost
     private readonly HashSet<string> _frozen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Adapter> _adapters = new(StringComparer.Ordinal);
+    private readonly List<AdapterHold> _holds = [];
+    private readonly bool _hadParameters; // a disposed module has none
     private int _disabled;
     private bool _detached;
 
@@ -29,6 +31,7 @@ public sealed partial class AdapterHost
         _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).DistinctBy(m => m.name)];
         foreach (var (name, parameter) in model.named_parameters())
             if (parameter.requires_grad) { parameter.requires_grad = false; _frozen.Add(name); }
+        _hadParameters = model.parameters().Any();
         WatchRoot();
     }
 
@@ -41,6 +44,11 @@ public sealed partial class AdapterHost
     /// <summary>Whether adapters are folded into the weights at present.</summary>
     public bool IsMerged => _merged is not null;
 
+    /// <summary>Whether a <see cref="Disabled"/> scope is in force.</summary>
+    public bool IsDisabled => _disabled > 0;
+    /// <summary>Whether the active adapters act in a forward pass: nothing is merged, and no <see cref="Disabled"/> or <see cref="Rows"/> scope is in force.</summary>
+    public bool IsActing => IsOn && Mixed is null && !_detached;
+
     internal bool IsOn => _disabled == 0 && _merged is null;
     internal RowScope? Mixed { get; private set; }
 
@@ -48,6 +56,7 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">The model, a part of it or what it is a part of has an owner already: two of them could not unmerge in any order.</exception>
     public static AdapterHost Attach(nn.Module model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         if (Hosts.TryGetValue(model, out var owner) && ReferenceEquals(owner.Model, model)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
         foreach (var (name, module) in model.named_modules().Prepend(("", model)))
             if (Hosts.TryGetValue(module, out var other))
@@ -66,10 +75,10 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
     public Adapter Add(string name, LoraConfig config, ulong seed, string? modelType = null)
     {
+        ArgumentNullException.ThrowIfNull(config);
         RequireUnmerged("adding an adapter");
+        RequireNewName(name);
         RefuseReplaced(_tree.Replaced());
-        if (name.Length == 0 || name.Contains('/') || name.Contains('\\')) throw new BadInputException("an adapter's name cannot be empty or hold a slash", name);
-        if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
         config.Validate();
         var adapter = Build(name, config, seed, modelType);
         Register(adapter);
@@ -80,9 +89,10 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">The folder is no adapter or was made for another base.</exception>
     public Adapter Load(string name, string folder)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         RequireUnmerged("loading an adapter");
+        RequireNewName(name);
         RefuseReplaced(_tree.Replaced());
-        if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
         var config = AdapterFolder.ReadConfig(folder);
         Adapter adapter;
         try { adapter = Build(name, config, 0, null, filled: true); }
@@ -96,20 +106,49 @@ public sealed partial class AdapterHost
     /// <summary>Sets which adapters act, each with its strength: 1 is as trained, 0 is exactly the base, others in between or beyond, negative too. None: the base.</summary>
     public void Activate(params (string Name, double Strength)[] adapters)
     {
-        RequireUnmerged("changing the active adapters");
+        ArgumentNullException.ThrowIfNull(adapters);
+        RequireStill("changing the active adapters");
+        foreach (var (name, strength) in adapters) RequireStrength(name, strength);
         RefuseReplaced();
-        foreach (var (name, strength) in adapters)
-            if (!double.IsFinite(strength)) throw new BadInputException("an adapter's strength must be a number", $"{name}={strength}");
         if (adapters.GroupBy(a => a.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new BadInputException("an adapter is given twice", twice.Key);
         Active = [.. adapters.Select(a => (Get(a.Name), a.Strength))];
     }
 
     /// <summary>Gives each row of the batch (dimension 0) its own adapter, or null for the base, until the result is disposed.</summary>
     /// <param name="adapterOfRow">A name or null for each row.</param>
-    /// <param name="strengths">Strengths by adapter name; null or absent: 1.</param>
+    /// <param name="strengths">Strengths by the name of an adapter of this host; null or absent: 1.</param>
+    /// <exception cref="BadInputException">A name that is no adapter's, a strength that is no number.</exception>
     public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
     {
+        RequireStill("a mixed batch");
+        return Mix(adapterOfRow, strengths);
+    }
+
+    /// <summary>
+    /// Keeps which adapters act as it is until the result is disposed: whoever runs a model several times for one answer holds it, and what would change the answer half-way - activating, disabling,
+    /// merging, deleting, detaching, a mixed batch of others - is refused. Adapters may come meanwhile. May be nested.
+    /// </summary>
+    /// <param name="why">What is going on, for the refusal: "a generation".</param>
+    public AdapterHold Hold(string why)
+    {
+        ObjectDisposedException.ThrowIf(_detached, this);
+        if (Mixed is not null) throw new InvalidOperationException($"{why} inside a mixed batch: dispose that first, and give each request its own adapter");
+        var hold = new AdapterHold(this, why);
+        _holds.Add(hold);
+        return hold;
+    }
+
+    internal void End(AdapterHold hold) => _holds.Remove(hold);
+
+    internal RowScope Mix(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths)
+    {
+        ArgumentNullException.ThrowIfNull(adapterOfRow);
         RequireUnmerged("a mixed batch");
+        foreach (var (name, strength) in strengths ?? new Dictionary<string, double>())
+        {
+            _ = Get(name);
+            RequireStrength(name, strength);
+        }
         RefuseReplaced();
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force already: dispose it first");
         var device = Model.parameters().FirstOrDefault()?.device ?? CPU;
@@ -119,7 +158,7 @@ public sealed partial class AdapterHost
     /// <summary>Switches all adapters off until the result is disposed; may be nested.</summary>
     public IDisposable Disabled()
     {
-        RequireUnmerged("disabling the adapters");
+        RequireStill("disabling the adapters");
         _disabled++;
         return new Ending(() => _disabled--);
     }
@@ -127,7 +166,7 @@ public sealed partial class AdapterHost
     /// <summary>Removes an adapter and frees its tensors.</summary>
     public void Delete(string name)
     {
-        RequireUnmerged("deleting an adapter");
+        RequireStill("deleting an adapter");
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force: dispose it first");
         var adapter = Get(name);
         Active = [.. Active.Where(a => a.Adapter != adapter)];
@@ -146,6 +185,7 @@ public sealed partial class AdapterHost
     public void Detach()
     {
         if (_detached) return;
+        RequireNoHold("detaching");
         if (IsMerged) Unmerge();
         Mixed?.Dispose();
         foreach (string name in _adapters.Keys.ToList()) Delete(name);
@@ -163,6 +203,29 @@ public sealed partial class AdapterHost
 
     internal Adapter Get(string name)
         => _adapters.GetValueOrDefault(name) ?? throw new BadInputException("there is no adapter of this name", name, expected: _adapters.Count == 0 ? "none is loaded" : string.Join(", ", _adapters.Keys), remedy: NearNames.Sentence(name, _adapters.Keys));
+
+    private void RequireNewName(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name.Length == 0 || name.Contains('/') || name.Contains('\\')) throw new BadInputException("an adapter's name cannot be empty or hold a slash", name);
+        if (_adapters.ContainsKey(name)) throw new BadInputException("there is an adapter of this name already", name, remedy: "Delete it first, or choose another name.");
+    }
+
+    private static void RequireStrength(string name, double strength)
+    {
+        if (!double.IsFinite(strength)) throw new BadInputException("an adapter's strength must be a number", $"{name}={strength}");
+    }
+
+    private void RequireStill(string what)
+    {
+        RequireUnmerged(what);
+        RequireNoHold(what);
+    }
+
+    private void RequireNoHold(string what)
+    {
+        if (_holds.Count > 0) throw new InvalidOperationException($"{what} during {_holds[^1].Why}: it would change its result half-way; wait for its end");
+    }
 
     private void RequireUnmerged(string what)
     {

@@ -1,3 +1,5 @@
+using LowRank.Tensors;
+
 namespace LowRank.Inference.Tests;
 
 /// <summary>A kept prefix changes the time, never the tokens.</summary>
@@ -51,6 +53,83 @@ public class PrefixCacheTests
             Assert.Equal(answers.Count == 3 ? 8 : 0, prefix.Reused);
         }
         Assert.NotEqual(answers[0], answers[1]);
+        host.Detach();
+    }
+
+    [Fact]
+    public void A_name_given_to_other_weights_computes_anew()
+    {
+        using var model = Tiny.Load("llama");
+        var host = AdapterHost.Attach(model);
+        var generator = new Generator(model, null, host);
+        using var prefix = new PrefixCache();
+        int[] ids = Tiny.Prompts(3, 9)[0].PromptIds;
+        List<int[]> answers = [];
+        foreach (ulong seed in (ulong[])[1, 2, 2])
+        {
+            if (host.Adapters.ContainsKey("a")) host.Delete("a");
+            Tiny.AddRandom(host, "a", seed, "llama");
+            host.Activate();
+            GenerationRequest[] prompt = [new(ids, "a")];
+            var expected = generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids;
+            Assert.Equal(expected, generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix).Single().Ids);
+            answers.Add([.. expected]);
+            Assert.Equal(answers.Count == 3 ? 8 : 0, prefix.Reused); // the same weights again
+        }
+        Assert.NotEqual(answers[0], answers[1]);
+        using (host.Disabled())
+        {
+            GenerationRequest[] prompt = [new(ids, "a")];
+            Assert.Equal(generator.Generate([new(ids)], Tiny.Greedy(8)).Single().Ids, generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix).Single().Ids);
+        }
+        host.Detach();
+    }
+
+    [Theory]
+    [InlineData("disabled")]
+    [InlineData("changed in place")]
+    [InlineData("merged")]
+    public void Whatever_else_changes_what_adapters_do_computes_anew(string how)
+    {
+        using var model = Tiny.Load("llama");
+        var host = AdapterHost.Attach(model);
+        Tiny.AddRandom(host, "a", 1, "llama");
+        host.Activate(("a", 1));
+        var generator = new Generator(model, null, host);
+        using var prefix = new PrefixCache();
+        var prompt = Tiny.Prompts(3, 9);
+        generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix);
+        using var scope = how == "disabled" ? host.Disabled() : null;
+        if (how == "merged") host.Merge();
+        if (how == "changed in place")
+            using (TorchSharp.torch.no_grad())
+                foreach (var parameter in host.Adapters["a"].Parameters) parameter.Parameter.mul_(Scalars.Two);
+        var expected = generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids;
+        Assert.Equal(expected, generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix).Single().Ids);
+        Assert.Equal(0, prefix.Reused);
+        scope?.Dispose();
+        host.Detach();
+    }
+
+    [Fact]
+    public void What_acts_cannot_be_changed_during_a_generation()
+    {
+        using var model = Tiny.Load("llama");
+        var host = AdapterHost.Attach(model);
+        Tiny.AddRandom(host, "a", 1, "llama");
+        var generator = new Generator(model, Text.Tokenizer.FromFile(GreedyTests.TokenizerFile()), host);
+        var prompt = Tiny.Prompts(3, 9);
+        var expected = generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids;
+        int refused = 0;
+        var got = generator.Generate(prompt, Tiny.Greedy(8), (_, _) =>
+        {
+            Assert.Contains("a generation", Assert.Throws<InvalidOperationException>(() => host.Activate()).Message);
+            refused++;
+        }).Single().Ids;
+        Assert.True(refused > 0);
+        Assert.Equal(expected, got);
+        host.Activate();
+        Assert.NotEqual(expected, generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids);
         host.Detach();
     }
 

@@ -15,6 +15,7 @@ internal static class TorchSetup
 #pragma warning restore CA2255
     internal static void OneThread()
     {
+        MemorySettings.Apply(); // as the program does
         NativeTensors.EnsureLoaded();
         torch.set_num_threads(1);
     }

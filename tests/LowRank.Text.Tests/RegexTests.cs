@@ -143,6 +143,19 @@ public sealed class RegexTests
     }
 
     [Fact]
+    public void A_costly_text_leaves_no_memory_behind()
+    {
+        var regex = Regex.Compile(@"(?:a|ab|b)*c|[ab]", "here");
+        var matcher = new RegexMatcher();
+        string text = string.Concat(Enumerable.Repeat("ab", 200_000));
+        var found = new List<(int, int)>();
+        matcher.FindAll(regex.Program, text, found);
+        Assert.Equal(400_000, found.Count);
+        Assert.InRange(matcher.Held, 0, 1 << 20);
+        Assert.Equal([(0, 3)], Find(regex, "abc"));
+    }
+
+    [Fact]
     public void Hostile_expressions_end()
     {
         string text = new('a', 3000);

@@ -23,10 +23,15 @@ internal static unsafe class TileProduct
         if (Environment.GetEnvironmentVariable("LOWRANK_PORTABLE") == "1" || !NativeLibrary.TryLoad("torch_cpu", typeof(TorchSharp.torch).Assembly, null, out nint library)) return;
         nint Export(string name) => NativeLibrary.TryGetExport(library, name, out nint address) ? address : 0;
         Single = (delegate* unmanaged<long, long, long, long, long, long, byte, float*, float*, float*, byte, void>)Export("_ZN2at6native7cpublas6brgemmEllllllbPKfS3_Pfb");
-        if (Processor.HasBFloat16)
+        if (CanMultiplyBFloat16(RuntimeInformation.ProcessArchitecture, Processor.HasBFloat16))
             BFloat = (delegate* unmanaged<long, long, long, long, long, long, byte, ushort*, ushort*, float*, byte, void>)Export("_ZN2at6native7cpublas6brgemmEllllllbPKN3c108BFloat16ES5_Pfb");
         Release = (delegate* unmanaged<byte, void>)Export("_ZN2at6native7cpublas14brgemm_releaseEb");
     }
+
+    /// <summary>
+    /// Whether libtorch's micro-kernels take bfloat16 in pairs of rows: on x64 with units for it. Elsewhere, as on ARM64 with its own bfloat16, they have an error for it, which would end the process.
+    /// </summary>
+    internal static bool CanMultiplyBFloat16(Architecture architecture, bool hasUnits) => architecture == Architecture.X64 && hasUnits;
 
     /// <summary>Whether the processor's own bfloat16 products are used.</summary>
     public static bool HasBFloat16 => BFloat is not null;
@@ -163,11 +168,15 @@ internal static unsafe class TileProduct
         }
     }
 
-    private static float* Wide(long length)
+    // This thread's memory for widened numbers.
+    internal static float* Wide(long length)
     {
         if (length > _wideLength)
         {
-            System.Runtime.InteropServices.NativeMemory.AlignedFree(_wide);
+            float* old = _wide;
+            _wideLength = 0;
+            _wide = null; // the next may not be had, and what is freed is not to be used again
+            System.Runtime.InteropServices.NativeMemory.AlignedFree(old);
             _wide = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)length * sizeof(float), 64);
             _wideLength = length;
         }

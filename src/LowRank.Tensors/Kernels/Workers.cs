@@ -13,6 +13,7 @@ public static unsafe class Workers
     private static readonly delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void> Parallelise;
     private static readonly delegate* unmanaged<int> ThreadNumber;
     private static readonly object Gate = new();
+    [ThreadStatic] private static bool _inside;
     private static Action<int>? _body;
     private static ExceptionDispatchInfo? _error;
 
@@ -32,12 +33,15 @@ public static unsafe class Workers
     /// <summary>Threads that work at once: libtorch's setting.</summary>
     public static int Count => TorchSharp.torch.get_num_threads();
 
-    /// <summary>Runs <paramref name="body"/> once on each thread, with its number from 0, and waits. The first exception is rethrown here. Not to be nested.</summary>
+    /// <summary>Runs <paramref name="body"/> once on each thread, with its number from 0, and waits. The first exception is rethrown here.</summary>
+    /// <exception cref="InvalidOperationException">It is called by work that runs here: the threads would wait for one another.</exception>
     public static void Run(Action<int> body)
     {
+        ArgumentNullException.ThrowIfNull(body);
+        RefuseNested();
         int count = Count;
-        if (count == 1) { body(0); return; }
-        if (Parallelise is null) { Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = count }, body); return; }
+        if (count == 1) { Inside(body, 0); return; }
+        if (Parallelise is null) { Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = count }, worker => Inside(body, worker)); return; }
         lock (Gate)
         {
             (_body, _error) = (body, null);
@@ -53,8 +57,10 @@ public static unsafe class Workers
     /// </summary>
     public static void For(int jobs, Action<int, int> body)
     {
+        ArgumentNullException.ThrowIfNull(body);
+        RefuseNested(); // also where one job would need no other thread: its number 0 may be another's, and with it that one's memory
         if (jobs <= 0) return;
-        if (jobs == 1) { body(0, 0); return; }
+        if (jobs == 1) { Inside(worker => body(worker, 0), 0); return; }
         int count = Count;
         long[] stretches = new long[count * Apart]; // first and end of what is left, in one word
         for (int w = 0; w < count; w++) stretches[w * Apart] = Stretch((int)((long)jobs * w / count), (int)((long)jobs * (w + 1) / count));
@@ -82,11 +88,23 @@ public static unsafe class Workers
         }
     }
 
+    private static void RefuseNested()
+    {
+        if (_inside) throw new InvalidOperationException("work on all threads cannot be started by work that is on them already");
+    }
+
+    private static void Inside(Action<int> body, int worker)
+    {
+        _inside = true;
+        try { body(worker); }
+        finally { _inside = false; }
+    }
+
     // An exception must not reach the native frames below.
     [UnmanagedCallersOnly]
     private static void Enter(void* _)
     {
-        try { _body!(ThreadNumber()); }
+        try { Inside(_body!, ThreadNumber()); }
         catch (Exception e) { Interlocked.CompareExchange(ref _error, ExceptionDispatchInfo.Capture(e), null); }
     }
 }

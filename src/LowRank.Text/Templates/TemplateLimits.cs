@@ -5,6 +5,8 @@ internal static class TemplateLimits
 {
     /// <summary>Steps of one rendering: nodes evaluated, items walked over, every 16 characters made.</summary>
     public const long Steps = 10_000_000;
+    /// <summary>Seconds of one rendering: far more than its steps take, unless single ones are dear.</summary>
+    public const int Seconds = 30;
     /// <summary>Characters of the text or of any string.</summary>
     public const int TextLength = 32_000_000;
     /// <summary>Items of a range, as the reference's sandbox has it.</summary>

@@ -1,3 +1,5 @@
+using LowRank.Tensors;
+
 namespace LowRank.Training;
 
 /// <summary>A micro-batch; the arrays are [B, T] row after row: rows padded on the right to one width, or documents end to end in one row.</summary>
@@ -24,6 +26,37 @@ public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
 
     /// <summary>Tokens without padding.</summary>
     public int Tokens => (int)Mask.Sum();
+
+    /// <summary>Whether a row has padding before one of its tokens.</summary>
+    internal bool IsPaddedInside
+    {
+        get
+        {
+            for (int i = 1; i < Mask.Length; i++) if (Mask[i] != 0 && Mask[i - 1] == 0 && i % T != 0) return true;
+            return T > 0 && Enumerable.Range(0, B).Any(b => Mask[b * T] == 0);
+        }
+    }
+
+    /// <summary>What no model with such a vocabulary can take is refused before it reaches memory outside the collector's.</summary>
+    /// <exception cref="BadInputException">An id or label outside the vocabulary, a target on padding, lengths that do not agree.</exception>
+    public void Check(int vocabularySize)
+    {
+        if (B <= 0 || T <= 0 || Ids.Length != (long)B * T || Mask.Length != Ids.Length || Labels.Length != Ids.Length)
+            throw new BadInputException("a batch's arrays do not agree", $"{Ids.Length} ids, {Mask.Length} of the mask, {Labels.Length} labels", "Batch", $"{B} x {T} of each");
+        if (Documents is { } lengths && (B != 1 || lengths.Any(n => n <= 0) || lengths.Sum(n => (long)n) != T))
+            throw new BadInputException("a batch's documents do not fill it", string.Join(", ", lengths), "Batch.Documents", $"lengths above 0 that sum to {T}");
+        for (int i = 0; i < Ids.Length; i++)
+        {
+            if ((ulong)Ids[i] >= (ulong)vocabularySize) throw Outside("a token id", Ids[i], i, vocabularySize);
+            if (Labels[i] == Row.Ignored) continue;
+            if ((ulong)Labels[i] >= (ulong)vocabularySize) throw Outside("a label", Labels[i], i, vocabularySize);
+            if (Mask[i] == 0) throw new BadInputException("a target on padding", $"{Labels[i]}", $"row {i / T}, position {i % T}", $"{Row.Ignored}");
+        }
+    }
+
+    private BadInputException Outside(string what, long value, int at, int vocabularySize)
+        => new($"{what} is outside the model's vocabulary", $"{value}", $"row {at / T}, position {at % T}", $"0 to {vocabularySize - 1}" + (what == "a label" ? $", or {Row.Ignored}" : ""),
+            "The data were tokenised for another model, or their store is damaged.");
 
     /// <summary>Cuts it into parts of whole rows, or documents, of at most <paramref name="tokens"/> tokens (padding counted), at least one in each. Where nothing has to be cut, it comes as it is.</summary>
     public IEnumerable<Batch> Cut(int tokens)

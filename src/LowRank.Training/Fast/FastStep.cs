@@ -15,6 +15,7 @@ namespace LowRank.Training;
 internal sealed unsafe class FastStep : IMicroStep, IDisposable
 {
     private readonly CausalLM _model;
+    private readonly Adapter _adapter;
     private readonly Kernels _k;
     private readonly Workspace _space;
     private readonly List<FastBlock> _blocks;
@@ -42,7 +43,7 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
     public FastStep(CausalLM model, Adapter adapter, long? limit = null, FastPlan? plan = null, bool allAgain = false)
     {
         (_plan, _planned, _allAgain) = (plan, plan is not null, allAgain);
-        _model = model;
+        (_model, _adapter) = (model, adapter);
         _k = Kernels.Of(model.ComputeDType);
         var names = model.named_modules().Where(m => m.module is Projection).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).ToDictionary(m => (Projection)m.module, m => m.name, (IEqualityComparer<Projection>)ReferenceEqualityComparer.Instance);
         var factors = adapter.Parameters.ToLookup(p => p.Module);
@@ -88,15 +89,32 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (PlainBlock.Refusal(model.Spec) is { } kind) return $"the model has {kind}";
         var config = adapter.Config;
         if (model.Projections().FirstOrDefault(p => p.Module is { Transposed: true, Quantized: not null }) is { Name: { } turned }) return $"{turned} is quantised and stored turned over";
+        if (BesideIt(adapter) is { } beside) return beside;
         if (config.Dropout > 0) return "lora_dropout is not 0";
         HashSet<string> open = [.. model.named_modules().Where(m => m.module is Projection { IsOutputEmbedding: false }).Select(m => m.name)];
         if (adapter.Parameters.FirstOrDefault(p => p.Role is not (ParameterRole.A or ParameterRole.B or ParameterRole.Magnitude or ParameterRole.Bias) || !open.Contains(p.Module)) is { } other) return $"{other.Key} is trained";
         return model.Weights().FirstOrDefault(w => w.Parameter.dim() == 2 && !FastWeight.CanRead(w.Parameter)) is { Parameter: not null } odd ? $"{odd.Name} is stored in {odd.Parameter.dtype}" : null;
     }
 
+    // The step computes the adapter alone, at strength 1.
+    private static string? BesideIt(Adapter adapter)
+    {
+        foreach (var (other, strength) in adapter.Host.Active)
+        {
+            if (strength == 0) continue;
+            if (!ReferenceEquals(other, adapter)) return $"the adapter {other.Name} acts beside it";
+            if (strength != 1) return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the adapter's strength is {strength}");
+        }
+        return null;
+    }
+
     /// <inheritdoc/>
     public TargetSums Run(Batch batch, double weight, long microStep)
     {
+        batch.Check(_model.Spec.VocabularySize);
+        if (batch.IsPaddedInside) throw new BadInputException("a batch is padded before or between its tokens", expected: "padding at the rows' ends only", place: "Batch.Mask");
+        if (!_adapter.IsActing || BesideIt(_adapter) is not null)
+            throw new InvalidOperationException("the adapters that act have changed since training began: " + (BesideIt(_adapter) ?? $"{_adapter.Name} does not act any more"));
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         long t = StepClock.Start();
@@ -172,16 +190,16 @@ internal sealed unsafe class FastStep : IMicroStep, IDisposable
         if (_attention is not null && slice.Rows <= _rows && _attention.Fits(slice)) return;
         _longest = Math.Max(_longest, slice.Sequences.Max(s => s.Length));
         _rows = Math.Max(_rows, slice.Rows);
-        Free();
+        Free(); // where the new memory cannot be had, nothing of the old is used again
         int blocks = _blocks.Count - _lowest, kept = _plan!.Kept(_widths, _model.Spec, _rows, _longest, blocks);
         long saved = FastPlan.SavedBytes(_widths, _rows), shared = FastPlan.SharedBytes(_widths, _rows);
-        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, FastPlan.PaddedRows(_rows, _longest)), _longest);
         int passing = kept < _blocks.Count ? 1 : 0;
         _inputs = (kept + passing) * saved + shared;
         _memory = new NativeBlock(_inputs + FastPlan.States(_model.Spec, blocks) * FastPlan.InputBytes(_widths, _rows));
         _passing = passing > 0 ? new Saved(_widths, _rows, _memory.Start + kept * saved) : null;
         _saved = [.. _blocks.Select((_, i) => i >= _blocks.Count - kept ? new Saved(_widths, _rows, _memory.Start + (_blocks.Count - 1 - i) * saved) : null)];
         _shared = new Shared(_widths, _rows, _memory.Start + (kept + passing) * saved);
+        _attention = new FastAttention(_model.Spec.Attention, _k, _rows, Math.Max(slice.PaddedRows, FastPlan.PaddedRows(_rows, _longest)), _longest);
     }
 
     private void Free()

@@ -55,6 +55,7 @@ internal sealed unsafe class Workspace : IDisposable
         if (block is null || block.Bytes < bytes)
         {
             block?.Dispose();
+            block = null; // the next may not be had
             block = new NativeBlock(bytes);
         }
         return block.Start;

@@ -42,6 +42,10 @@ public sealed class Trainer
     /// <exception cref="BadInputException">`memory` is too little for any way of computing a step.</exception>
     public Trainer(RunSettings settings, CausalLM model, ITrainable trainable, RowSet data, RowSet? evalData, RunFolder folder, bool allowFast = true, RunPlan? plan = null)
     {
+        foreach (var (argument, name) in ((object?, string)[])[(settings, nameof(settings)), (model, nameof(model)), (trainable, nameof(trainable)), (data, nameof(data)), (folder, nameof(folder))])
+            ArgumentNullException.ThrowIfNull(argument, name);
+        SettingsBinder.Check(settings);
+        CheckAdapter(settings, trainable.Adapter);
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
         _batches = new Batcher(MemoryRows.Of(data.Rows), BatchOptions.Of(settings));
         StepsPerEpoch = (_batches.BatchesPerEpoch + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
@@ -54,7 +58,7 @@ public sealed class Trainer
         _trained = [.. trainable.Tensors.Select(t => t.Tensor)];
         Plan = plan;
         if (plan is not null || settings.MemoryLimit() is not { } limit) return;
-        Processor.GiveBackMemory(); // what is held from here on is counted
+        GiveBackMemory(); // what is held from here on is counted
         Plan = Foresee(limit, Planner.RuntimeNow(model, settings, trainable));
         if (Plan.PeakBytes > limit)
             throw new BadInputException("the run needs more memory than that, however it is cut", settings.Memory, "memory", $"at least {ByteSize.Show(Plan.SmallestBytes * 1.02)} ({string.Join(", ", Plan.Memory.OrderByDescending(m => m.Bytes).Where(m => m.Bytes > 1e6).Select(m => $"{m.Part} {ByteSize.Show(m.Bytes)}"))})",
@@ -79,8 +83,12 @@ public sealed class Trainer
     public Action<EvalLog>? OnEval { get; init; }
 
     /// <summary>Runs from the newest checkpoint of the folder, or from the start, to the end or until stopped; without <paramref name="save"/> (for a measurement) the result is not written.</summary>
+    /// <exception cref="InvalidOperationException">The folder's run was not begun, or the adapter does not act.</exception>
     public TrainOutcome Run(CancellationToken stop = default, bool save = true)
     {
+        ObjectDisposedException.ThrowIf(_model.IsDisposed, _model);
+        if (!_folder.Exists) throw new InvalidOperationException($"no run was begun in {_folder.Path}: call RunFolder.Begin before Trainer.Run");
+        RequireActing();
         int step = Resume();
         StepLog? last = null;
         _trainable.SetTraining(true);
@@ -89,7 +97,7 @@ public sealed class Trainer
         _sliceTokens ??= Plan?.SliceTokens;
         using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes, _settings.GradientCheckpointing), allAgain: _settings.GradientCheckpointing) : null;
         IMicroStep forwardBackward = (IMicroStep?)byHand ?? new TrainingStep(_model, _settings.Seed, _settings.GradientCheckpointing || Plan is { KeptBlocks: 0 }, _sliceTokens);
-        Processor.GiveBackMemory();
+        GiveBackMemory();
         while (step < TotalSteps && !Exhausted())
         {
             if (stop.IsCancellationRequested) return Stopped(step, last);
@@ -109,6 +117,7 @@ public sealed class Trainer
     // ------------------------------------------------------------------------------------------------------------------------------------
     private StepLog Step(IMicroStep forwardBackward, int step)
     {
+        RequireActing();
         using var scope = NewDisposeScope();
         long start = Stopwatch.GetTimestamp();
         long epoch = step / StepsPerEpoch, first = (long)(step % StepsPerEpoch) * _settings.GradientAccumulationSteps;
@@ -151,11 +160,37 @@ public sealed class Trainer
         OnEval?.Invoke(log);
     }
 
+    // What the run's files say of the adapter has to be what is trained.
+    private static void CheckAdapter(RunSettings settings, Adapter? adapter)
+    {
+        if (settings.InitAdapter is not null) return; // that folder's own configuration holds
+        if (adapter is null && settings.Adapter is null) return;
+        if (adapter is null || settings.Adapter is null)
+            throw new BadInputException(adapter is null ? "the settings ask for an adapter, and all weights are to be trained" : "the settings ask for all weights, and an adapter is to be trained", place: "RunSettings.Adapter",
+                remedy: adapter is null ? "Set it to null." : "Set it to the adapter's configuration.");
+        List<BadInputException> errors = [.. adapter.DifferencesFrom(LoraConfig.FromJson(settings.Adapter))
+            .Select(d => new BadInputException("the settings ask for another adapter than the one to be trained", d.Other, $"RunSettings.Adapter: {d.Key}", $"{d.Own}, as the adapter has it"))];
+        if (errors.Count > 0) throw BadInputException.All("the settings and the adapter disagree", errors);
+    }
+
+    // Else steps would change nothing, or something that never acts.
+    private void RequireActing()
+    {
+        if (_trainable.Adapter is { IsActing: false } adapter)
+            throw new InvalidOperationException($"the adapter {adapter.Name} does not act, so nothing can be learnt: activate it at a strength other than 0, outside merges and Disabled or Rows scopes");
+    }
+
     private RunPlan Foresee(long? limit, long? runtime)
     {
         var rows = MemoryRows.Of(_data.Rows);
         int longest = _settings.Packing ? _settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
         return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest) { Limit = limit, Runtime = runtime, AllowFast = _allowFast });
+    }
+
+    // What a host holds besides is its own affair.
+    private static void GiveBackMemory()
+    {
+        if (MemorySettings.IsApplied) Processor.GiveBackMemory();
     }
 
     private bool Exhausted() => _settings.EarlyStoppingPatience is { } patience && _evaluationsWithoutGain >= patience;

@@ -27,6 +27,7 @@ internal sealed class TrainingStep(CausalLM model, long seed, bool checkpointing
 
     private TargetSums One(Batch batch, double weight, long microStep)
     {
+        batch.Check(model.Spec.VocabularySize);
         using var scope = NewDisposeScope();
         var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
         var input = Prepare(model, batch);

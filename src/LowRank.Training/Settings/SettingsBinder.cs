@@ -74,6 +74,22 @@ public static class SettingsBinder
         return errors.Count == 0 ? settings : throw BadInputException.All("the settings cannot be used", errors);
     }
 
+    /// <summary>Checks settings made in code, as <see cref="Bind"/> does those that were read: ranges and rules, all mistakes at once. Data and model may be empty.</summary>
+    /// <exception cref="BadInputException">They cannot be used.</exception>
+    public static void Check(RunSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        List<BadInputException> errors = [.. typeof(RunSettings).GetProperties().Select(p => OutOfRange(p, SnakeCase(p.Name), p.GetValue(settings))).OfType<BadInputException>(), .. settings.Check()];
+        if (errors.Count > 0) throw BadInputException.All("the settings cannot be used", errors);
+    }
+
+    private static BadInputException? OutOfRange(PropertyInfo property, string key, object? value)
+    {
+        if (property.GetCustomAttribute<RangeAttribute>() is not { } range || value is not IConvertible number) return null;
+        double x = number.ToDouble(CultureInfo.InvariantCulture), low = System.Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture), high = System.Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture);
+        return x >= low && x <= high ? null : new("a value out of range", number.ToString(CultureInfo.InvariantCulture), key, string.Create(CultureInfo.InvariantCulture, $"{low} to {high}"));
+    }
+
     /// <summary>All settings as a tree, defaults included, for the run folder's run.yaml.</summary>
     public static JsonObject ToTree(RunSettings settings)
     {
@@ -146,16 +162,9 @@ public static class SettingsBinder
             errors.Add(new BadInputException("a value of the wrong kind", node.ToJsonString(Plain), key, Kind(type)));
             return (false, null);
         }
-        if (property.GetCustomAttribute<RangeAttribute>() is { } range && value is IConvertible number)
-        {
-            double x = number.ToDouble(CultureInfo.InvariantCulture), low = System.Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture), high = System.Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture);
-            if (!(x >= low && x <= high))
-            {
-                errors.Add(new BadInputException("a value out of range", node.ToJsonString(Plain), key, string.Create(CultureInfo.InvariantCulture, $"{low} to {high}")));
-                return (false, null);
-            }
-        }
-        return (true, value);
+        if (OutOfRange(property, key, value) is not { } error) return (true, value);
+        errors.Add(error);
+        return (false, null);
     }
 
     private static string Kind(Type type)

@@ -30,6 +30,7 @@ public sealed partial record LoraConfig
     /// <exception cref="BadInputException">All mistakes at once, each with its key, value and remedy.</exception>
     public static LoraConfig FromJson(JsonObject json, string place = "adapter")
     {
+        ArgumentNullException.ThrowIfNull(json);
         var read = new ConfigReader(json, place);
         LoraConfig config = new()
         {

@@ -24,7 +24,7 @@ public sealed record Selector
     /// <summary>Modules whose whole path matches; `all-linear` means <see cref="AllLinear"/>.</summary>
     /// <exception cref="LowRank.Tensors.BadInputException">The expression is malformed.</exception>
     public static Selector OfPattern(string pattern)
-        => pattern.Equals("all-linear", StringComparison.OrdinalIgnoreCase) ? AllLinear : new(null, pattern, PythonRegex.Whole(pattern));
+        => pattern is null ? throw new ArgumentNullException(nameof(pattern)) : pattern.Equals("all-linear", StringComparison.OrdinalIgnoreCase) ? AllLinear : new(null, pattern, PythonRegex.Whole(pattern));
 
     /// <summary>Whether a module's path is meant (never for <see cref="AllLinear"/>, which asks for its kind).</summary>
     public bool Matches(string path)

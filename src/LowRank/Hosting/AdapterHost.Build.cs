@@ -13,6 +13,7 @@ public sealed partial class AdapterHost
     /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
     private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
     {
+        ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
         var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
         var random = new Randomness(seed);
@@ -49,7 +50,7 @@ public sealed partial class AdapterHost
             throw;
         }
         var order = _modules.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i, StringComparer.Ordinal);
-        return new Adapter(this, name, resolved, [.. layers.OrderBy(l => order[l.Module])]);
+        return new Adapter(this, name, config, resolved, [.. layers.OrderBy(l => order[l.Module])]);
     }
 
     /// <summary>

@@ -16,7 +16,7 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">Already merged, nothing active, a layer that cannot hold its delta, or a result that is no number; nothing was changed then.</exception>
     public MergeReport Merge(MergeInto? into = null)
     {
-        RequireUnmerged("merging again");
+        RequireStill("merging");
         if (Mixed is not null || _disabled > 0) throw new InvalidOperationException("merging inside a Rows or Disabled scope: dispose it first");
         var active = Active.Where(a => a.Strength != 0).ToList();
         if (Active.Count == 0) throw new BadInputException("no adapter is active, so there is nothing to merge", remedy: "Activate one first.");
@@ -40,6 +40,7 @@ public sealed partial class AdapterHost
     /// <summary>Puts the base's own weights back, bit for bit; the adapters act again.</summary>
     public void Unmerge()
     {
+        RequireNoHold("unmerging");
         if (_merged is null) throw new BadInputException("nothing is merged", remedy: "Merge() first.");
         _merged.Restore();
         _merged = null;

@@ -36,8 +36,8 @@ internal sealed class Slot
     private Tensor Fire(nn.Module<Tensor, Tensor> module, Tensor input, Tensor baseOutput)
     {
         Fired = true;
-        if (_host.Mixed is { } rows) return Mix(rows, input, baseOutput);
         if (!_host.IsOn) return baseOutput;
+        if (_host.Mixed is { } rows) return Mix(rows, input, baseOutput);
         DisposeScope? scope = null;
         try
         {

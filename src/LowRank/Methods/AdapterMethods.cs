@@ -23,5 +23,5 @@ public static class AdapterMethods
     public static IEnumerable<string> Names => All.Select(m => m.Name);
 
     /// <summary>The method that a configuration asks for.</summary>
-    public static IAdapterMethod Of(LoraConfig config) => All.Single(m => m.Handles(config));
+    public static IAdapterMethod Of(LoraConfig config) => config is null ? throw new ArgumentNullException(nameof(config)) : All.Single(m => m.Handles(config));
 }

@@ -38,6 +38,7 @@ public sealed class Randomness
     /// <summary>A trainable copy that lives on beyond the current scope: float32, of float64 values float64 so that a copy of the base is one.</summary>
     public static Parameter Keep(Tensor values)
     {
+        ArgumentNullException.ThrowIfNull(values);
         using var scope = NewDisposeScope();
         using var normal = inference_mode(false);
         using var _ = no_grad();

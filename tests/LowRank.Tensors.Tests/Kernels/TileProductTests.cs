@@ -52,4 +52,25 @@ public unsafe class TileProductTests
                 }
         }
     }
+
+    [Fact]
+    public unsafe void Memory_that_cannot_be_had_leaves_nothing_freed_in_use()
+    {
+        TileProduct.Wide(64)[63] = 5;
+        Assert.ThrowsAny<OutOfMemoryException>(() => TileProduct.Wide(long.MaxValue / 16));
+        float* again = TileProduct.Wide(32); // new memory, not the freed block
+        for (int i = 0; i < 32; i++) again[i] = i;
+        ushort* one = stackalloc ushort[2] { 0x3f80, 0x4000 }, two = stackalloc ushort[2] { 0x4040, 0x4080 }; // 1, 2 and 3, 4
+        float result = 0;
+        TileProduct.Widened(1, 1, 2, one, 2, two, 1, &result, 1, false);
+        Assert.Equal(11, result);
+    }
+
+    [Theory]
+    [InlineData(System.Runtime.InteropServices.Architecture.X64, true, true)]
+    [InlineData(System.Runtime.InteropServices.Architecture.X64, false, false)]
+    [InlineData(System.Runtime.InteropServices.Architecture.Arm64, true, false)] // its own bfloat16 is not laid out in pairs
+    [InlineData(System.Runtime.InteropServices.Architecture.Arm64, false, false)]
+    public void Pairs_of_bfloat16_are_for_x64_with_units(System.Runtime.InteropServices.Architecture architecture, bool units, bool expected)
+        => Assert.Equal(expected, TileProduct.CanMultiplyBFloat16(architecture, units));
 }

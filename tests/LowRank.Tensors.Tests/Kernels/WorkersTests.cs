@@ -64,4 +64,30 @@ public class WorkersTests
         try { body(); }
         finally { torch.set_num_threads(before); }
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Work_within_work_is_refused_on_any_thread(int threads)
+    {
+        int before = TorchSharp.torch.get_num_threads();
+        TorchSharp.torch.set_num_threads(threads);
+        try
+        {
+            int refused = 0;
+            foreach (int jobs in (int[])[1, 40])
+                foreach (int inner in (int[])[1, 8])
+                {
+                    var e = Record.Exception(() => Workers.For(jobs, (_, _) => Workers.For(inner, (_, _) => { })));
+                    if (e is InvalidOperationException) refused++;
+                }
+            Assert.Equal(4, refused);
+            Assert.IsType<InvalidOperationException>(Record.Exception(() => Workers.Run(_ => Workers.Run(_ => { }))));
+            int sum = 0;
+            Workers.For(100, (_, job) => Interlocked.Add(ref sum, job));
+            Assert.Equal(4950, sum);
+        }
+        finally { TorchSharp.torch.set_num_threads(before); }
+    }
 }

@@ -31,6 +31,9 @@ public class TemplateLimitTests
         { "{% set ns = namespace(t=['x']) %}{% for i in range(64) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t | pprint }}", TemplateErrorKind.Runtime },
         { "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", TemplateErrorKind.Runtime },
         { "{% for i in range(99999) %}{{ 'x' * 10000 }}{% endfor %}", TemplateErrorKind.Runtime },
+        { "{% set n = 3 ** 10000 %}{% for i in range(99999) %}{% set m = n * n %}{% endfor %}", TemplateErrorKind.Runtime }, // integers of a thousand words: dear steps
+        { "{% set n = 3 ** 20000 %}{% set k = 7 ** 5000 %}{% for i in range(99999) %}{% set m = n // k %}{% set m = n % k %}{% endfor %}", TemplateErrorKind.Runtime },
+        { "{% for i in range(99999) %}{% set m = 3 ** 20000 %}{% endfor %}", TemplateErrorKind.Runtime },
         { "{{ 'x' * 10 ** 12 }}", TemplateErrorKind.Runtime },
         { "{{ [1] * 10 ** 12 }}", TemplateErrorKind.Runtime },
         { "{{ 2 ** (10 ** 9) }}", TemplateErrorKind.Runtime },

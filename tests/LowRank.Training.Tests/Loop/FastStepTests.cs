@@ -45,11 +45,12 @@ public class FastStepTests
         };
         var (fast, fastLog) = Run(settings, Path.Combine(temporary, "fast"), allowFast: true, "fast");
         var (plain, plainLog) = Run(settings, Path.Combine(temporary, "plain"), allowFast: false, "autograd");
-        double tolerance = dtype == "float32" ? 2e-5 : 0.03;
+        // In bfloat16 the two round at other places, and steps on random weights carry that on: each is held against float32, where processors' products differ by how they round.
+        var exactLog = dtype == "float32" ? plainLog : Run(settings with { Dtype = "float32" }, Path.Combine(temporary, "exact"), allowFast: false, "autograd").Log;
         for (int i = 0; i < fastLog.Count; i++)
         {
-            Assert.Equal(plainLog[i].Loss, fastLog[i].Loss, tolerance);
-            Assert.Equal(plainLog[i].GradNorm, fastLog[i].GradNorm, plainLog[i].GradNorm * (dtype == "float32" ? 1e-4 : 0.03));
+            Near(exactLog[i].Loss, plainLog[i].Loss, fastLog[i].Loss, dtype == "float32" ? 2e-5 : 0.03);
+            Near(exactLog[i].GradNorm, plainLog[i].GradNorm, fastLog[i].GradNorm, exactLog[i].GradNorm * (dtype == "float32" ? 1e-4 : 0.03));
         }
         foreach (var (key, expected) in plain)
         {
@@ -77,6 +78,8 @@ public class FastStepTests
         Assert.True(trainer.Run().Finished);
         Directory.Delete(temporary, recursive: true);
     }
+
+    private static void Near(double exact, double plain, double fast, double tolerance) => Assert.Equal(exact, fast, 2 * Math.Abs(plain - exact) + tolerance);
 
     private static (Dictionary<string, float[]> Tensors, List<StepLog> Log) Run(RunSettings settings, string folder, bool allowFast, string path)
     {

@@ -8,12 +8,12 @@ namespace LowRank.Text.Patterns;
 /// </summary>
 internal sealed class RegexMatcher
 {
-    private const int EntrySize = 3, MaxStack = 48 << 20;
+    private const int EntrySize = 3, MaxStack = 48 << 20, StackPerUnit = 512, FreeStack = 1 << 16, KeptStack = 1 << 18;
     private const long StepsPerUnit = 500, FreeSteps = 20_000_000;
 
     private RegexProgram _program = null!;
     private int[] _stack = new int[192], _registers = [];
-    private int _top, _searchStart;
+    private int _top, _searchStart, _mostStack;
     private long _steps, _limit, _patience;
     private readonly RegexMemory _memory = new();
 
@@ -21,6 +21,9 @@ internal sealed class RegexMatcher
     public long? Patience { get; init; }
     /// <summary>How many instructions the last text took.</summary>
     public long Steps => _steps;
+
+    /// <summary>Numbers that are held between texts.</summary>
+    public int Held => _stack.Length + _memory.Held;
 
     /// <summary>Adds all matches of a text, as the reference's search goes on after each: an empty one never directly after another.</summary>
     /// <exception cref="BadInputException">It takes too many steps.</exception>
@@ -30,7 +33,19 @@ internal sealed class RegexMatcher
         if (_registers.Length < program.Registers) _registers = new int[program.Registers];
         (_steps, _limit, _patience) = (0, StepsPerUnit * text.Length + FreeSteps, program.Memos == 0 ? long.MaxValue : Patience ?? 24L * text.Length + 2000);
         _patience = Math.Min(_patience, _limit);
+        _mostStack = (int)Math.Min(MaxStack, FreeStack + (long)StackPerUnit * text.Length);
         _memory.Forget();
+        try { Search(text, matches); }
+        finally
+        {
+            // What one text has taken is not kept for all that come after it on this thread.
+            if (_stack.Length > KeptStack) _stack = new int[192];
+            _memory.Trim();
+        }
+    }
+
+    private void Search(ReadOnlySpan<char> text, List<(int Start, int End)> matches)
+    {
         for (int from = 0, last = -1; from <= text.Length;)
         {
             if (!Find(text, from, out int start, out int end)) return;
@@ -308,8 +323,8 @@ internal sealed class RegexMatcher
     {
         if (_top + EntrySize > _stack.Length)
         {
-            if (_stack.Length >= MaxStack) throw TooCostly();
-            Array.Resize(ref _stack, 2 * _stack.Length);
+            if (_stack.Length >= _mostStack) throw TooCostly();
+            Array.Resize(ref _stack, Math.Min(_mostStack, 2 * _stack.Length));
         }
         (_stack[_top], _stack[_top + 1], _stack[_top + 2]) = (pc, at, extra);
         _top += EntrySize;

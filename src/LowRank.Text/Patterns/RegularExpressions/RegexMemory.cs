@@ -7,6 +7,7 @@ namespace LowRank.Text.Patterns;
 internal sealed class RegexMemory
 {
     private const long MostBits = 1L << 28;
+    private const int KeptWords = 1 << 16;
     private ulong[] _failed = [], _succeeded = [];
     private long _width;
     private (long Bit, int Top)[] _open = [];
@@ -21,6 +22,16 @@ internal sealed class RegexMemory
     {
         IsOn = false;
         Open = 0;
+    }
+
+    /// <summary>Numbers that are held.</summary>
+    public int Held => _failed.Length + _succeeded.Length + _open.Length;
+
+    /// <summary>Keeps little memory for the texts to come.</summary>
+    public void Trim()
+    {
+        if (_failed.Length > KeptWords) (_failed, _succeeded) = ([], []);
+        if (_open.Length > KeptWords) _open = [];
     }
 
     /// <summary>Begins to remember, unless that would take too much memory.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using LowRank.Text.Templates.Syntax;
 using LowRank.Text.Templates.Values;
@@ -9,7 +10,8 @@ internal sealed class Run
 {
     private readonly Stack<StringBuilder> _spare = new();
     private readonly StringBuilder _root = new();
-    private long _steps;
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private long _steps, _charges;
     private int _depth;
     private int _counted, _points; // of the root's text: units looked at, code points in them
     private Random? _random;
@@ -35,6 +37,7 @@ internal sealed class Run
     {
         _steps += steps;
         if (_steps > TemplateLimits.Steps) throw Fail.Runtime("the template takes too many steps");
+        if ((++_charges & 255) == 0 && Stopwatch.GetElapsedTime(_start).TotalSeconds > TemplateLimits.Seconds) throw Fail.Runtime($"the template takes more than {TemplateLimits.Seconds} s");
     }
 
     /// <summary>Refuses a text or list before it is made, and counts the work of making it.</summary>

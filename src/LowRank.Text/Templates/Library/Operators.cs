@@ -16,7 +16,7 @@ internal static class Operators
         if (a is Undefined u) throw u.Error();
         if (a is Str format && op == BinaryOperator.Modulo) return PercentFormat.Apply(run, format, b);
         if (b is Undefined v) throw v.Error();
-        if (Number.Is(a) && Number.Is(b)) return a is Float || b is Float ? Floats(op, Number.ToDouble(a), Number.ToDouble(b)) : Integers(op, a, b);
+        if (Number.Is(a) && Number.Is(b)) return a is Float || b is Float ? Floats(op, Number.ToDouble(a), Number.ToDouble(b)) : Integers(run, op, a, b);
         return op switch
         {
             BinaryOperator.Add when a is Str or Sequence => Add(run, a, b),
@@ -73,10 +73,11 @@ internal static class Operators
         return ((Sequence)what).With(made);
     }
 
-    private static Value Integers(BinaryOperator op, Value left, Value right)
+    private static Value Integers(Run run, BinaryOperator op, Value left, Value right)
     {
         Number.IsInt(left, out var a);
         Number.IsInt(right, out var b);
+        run.Charge(a.GetBitLength() * b.GetBitLength() >> 18); // about as many steps as its products of words take the time of
         return op switch
         {
             BinaryOperator.Add => Int.Of(a + b),
@@ -88,7 +89,7 @@ internal static class Operators
             BinaryOperator.Modulo when b.IsZero => throw Fail.Runtime("integer modulo by zero"),
             BinaryOperator.Modulo => Int.Of(a - (FloorDivide(a, b) * b)),
             _ when b.Sign < 0 => a.IsZero ? throw Fail.Runtime("0.0 cannot be raised to a negative power") : Floats(op, Number.ToDouble(left), Number.ToDouble(right)),
-            _ => Power(a, b),
+            _ => Power(run, a, b),
         };
     }
 
@@ -98,12 +99,14 @@ internal static class Operators
         return rest.Sign != 0 && rest.Sign != b.Sign ? quotient - 1 : quotient;
     }
 
-    private static Int Power(BigInteger a, BigInteger b)
+    private static Int Power(Run run, BigInteger a, BigInteger b)
     {
         if (b.IsZero || a.IsOne) return Int.Of(1);
         if (a.IsZero) return Int.Of(0);
         if (BigInteger.Abs(a).IsOne) return Int.Of(b.IsEven ? 1 : -1);
         if (b * Math.Max(1, BigInteger.Abs(a).GetBitLength() - 1) > TemplateLimits.IntegerBits) throw Fail.Runtime("the integer is too large");
+        long bits = a.GetBitLength() * (long)b;
+        run.Charge(bits * bits >> 18);
         return Int.Of(BigInteger.Pow(a, (int)b));
     }
 

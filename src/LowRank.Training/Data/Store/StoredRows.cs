@@ -60,12 +60,17 @@ public sealed class StoredRows : IRowList, IDisposable
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count);
             var (start, _, end) = EntryOf(index);
-            int length = checked((int)(end - start));
+            if (end < start || end - start > int.MaxValue) throw new BadInputException("the index of the tokenised data is damaged", $"row {index}", TokenCache.Folder, remedy: "Delete that folder, or give data_cache: off; the rows are then made anew.");
+            int length = (int)(end - start);
             byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
             try
             {
                 Fill(_rows, bytes.AsSpan(0, length), start);
                 return RowCodec.Read(bytes.AsSpan(0, length));
+            }
+            catch (Exception e) when (e is ArgumentOutOfRangeException or IndexOutOfRangeException or ArgumentException)
+            {
+                throw new BadInputException("a row of the tokenised data is damaged", $"row {index}", TokenCache.Folder, remedy: "Delete that folder, or give data_cache: off; the rows are then made anew.", inner: e);
             }
             finally { ArrayPool<byte>.Shared.Return(bytes); }
         }
