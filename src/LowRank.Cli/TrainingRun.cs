@@ -25,6 +25,8 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<StepLog> _steps = [];
     private readonly List<EvalLog> _evals = [];
     private TrainingProgress? _progress;
+    private bool _peakIsOfProcess;
+    private long _peakMemory;
 
     private TrainingRun(
         RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data,
@@ -55,12 +57,11 @@ internal sealed class TrainingRun : IDisposable
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
-    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath)
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts)
     {
-        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
+        var model = ModelLoader.Load(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
         {
-            var texts = TokenEncoders.Texts(modelPath, settings);
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
             RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
@@ -90,7 +91,20 @@ internal sealed class TrainingRun : IDisposable
         => config with { BaseModel = config.Initialisation == LoraInitialisation.LoftQ ? folder.BaseFolder : settings.Model };
 
     /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
-    public IEnumerable<string> Notices => _texts.Notices;
+    public IEnumerable<string> Notices => [.. _texts.Notices, .. Overlap()];
+
+    /// <summary>Makes the folder of a new run, and notes what it is begun with.</summary>
+    public void Begin(bool force)
+    {
+        Folder.Begin(Settings, force);
+        NoteBegun();
+    }
+
+    /// <summary>Notes what the run is begun with, unless that is done or steps were done without.</summary>
+    public void NoteBegun()
+    {
+        if (Folder.Steps.Count == 0 && Begun.Read(Folder.Path) is null) Begun.Of(Settings, _texts).Save(Folder.Path);
+    }
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
@@ -101,10 +115,12 @@ internal sealed class TrainingRun : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         TrainOutcome? outcome = null;
+        _peakIsOfProcess = !Processor.ResetPeakMemory(); // what reading took is not what the plan is about
         TrainingProgress.During(Trainer.TotalSteps, quiet, progress =>
         {
             _progress = progress;
             outcome = Trainer.Run(stop, save);
+            _peakMemory = Processor.PeakMemory; // before the report's samples are generated
         });
         if (outcome!.Finished && report && save) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
         return outcome;
@@ -115,6 +131,13 @@ internal sealed class TrainingRun : IDisposable
     {
         _host?.Detach();
         _model.Dispose();
+    }
+
+    private IEnumerable<string> Overlap()
+    {
+        if (_evalData is not null && _data.Shared(_evalData) is (> 0 and var rows, var exact))
+            yield return $"{(exact ? "" : "About ")}{rows:n0} of the {_evalData.Rows.Count:n0} held-out rows are trained on too: "
+                + "their loss will look better than it is.";
     }
 
     private void WriteReport(TrainOutcome outcome, double seconds)
@@ -128,7 +151,8 @@ internal sealed class TrainingRun : IDisposable
             Samples = Samples(),
             TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
-            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), 
+            PeakMemory = _peakMemory, PeakIsOfProcess = _peakIsOfProcess, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
             Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
         });

@@ -65,7 +65,7 @@ public partial class KillTests(World world, ITestOutputHelper output)
         Assert.Equal(2, incomplete.Code);
         Assert.Contains("no run to go on with", incomplete.Error);
         Program.Run([.. world.TrainArguments("float32", 3), "--output", folder, "--resume"]).Good();
-        Assert.Equal(["adapter", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
+        Assert.Equal(["adapter", "begun.json", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
     }
 
     [Fact]

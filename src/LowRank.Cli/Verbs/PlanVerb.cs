@@ -46,7 +46,8 @@ internal static class PlanVerb
         var host = AdapterHost.Attach(model);
         var adapter = settings.InitAdapter is not null ? host.Load("plan", settings.InitAdapter)
             : settings.Adapter is null ? null : host.Add("plan", LoraConfig.FromJson(settings.Adapter) with { Initialisation = LoraInitialisation.Default }, 0, model.Spec.ModelType);
-        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind };
+        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind,
+            DataBytes = RowSet.ForeseenBytes(settings.Data) + RowSet.ForeseenBytes(settings.EvalData) };
         var plan = Planner.Make(model, adapter, request);
         long trained = adapter?.ParameterCount ?? model.ParameterCount, available = request.Limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 9 / 10;
         bool fits = plan.PeakBytes <= available;

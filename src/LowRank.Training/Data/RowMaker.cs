@@ -73,7 +73,8 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         catch (BadInputException e) { return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, e); }
     }
 
-    private static ulong HashOf(Row row)
+    /// <summary>Of its tokens: equal rows have equal hashes.</summary>
+    public static ulong HashOf(Row row)
     {
         Span<byte> hash = stackalloc byte[32];
         SHA256.HashData(MemoryMarshal.AsBytes(row.InputIds.AsSpan()), hash);

@@ -10,10 +10,19 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     /// <summary>Tokens of an evaluation's batch on the CPU, where larger ones take memory and no less time.</summary>
     internal const int SmallEvaluationBatch = 1024;
     private const long LargeBytes = 64 << 20;
+    private const long TimesOfFile = 6, MostHeld = 256 << 20; // ids and labels of four bytes, texts of two a letter
     private const string NoTokenizer = "rows of ids only";
 
     /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
     public long Skipped { get; init; }
+
+    /// <summary>About what the rows take of memory; rows of large data lie on disk.</summary>
+    public long HeldBytes { get; init; }
+
+    /// <summary>About what the rows of files will take of memory, by the files' sizes.</summary>
+    /// <param name="sources">The files; null: none.</param>
+    public static long ForeseenBytes(DataSources? sources)
+        => sources is not null && RowReader.Bytes(sources) is <= LargeBytes and var bytes ? Math.Min(TimesOfFile * bytes, MostHeld) : 0;
 
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
@@ -39,7 +48,7 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
         var (rows, counts, skipped) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Skipped) : Read(options, vocabularySize, encoder, key, stop);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped };
+        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped, HeldBytes = (rows as MemoryRows)?.Bytes ?? 0 };
     }
 
     private static (IRowList, IReadOnlyList<int>, long) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)
@@ -47,6 +56,16 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
         foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, _ => collector.Skip(), stop)) collector.Add(source, row);
         return collector.Finish(key);
+    }
+
+    /// <summary>How many of other rows are, token for token, among these; and whether that is counted, or reckoned from a part.</summary>
+    /// <param name="held">The other rows.</param>
+    public (long Rows, bool Exact) Shared(RowSet held)
+    {
+        var hashes = new HashCounts();
+        foreach (var row in held.Rows) hashes.Add(RowMaker.HashOf(row));
+        foreach (var row in Rows) hashes.Meet(RowMaker.HashOf(row));
+        return (hashes.Met, hashes.Exact);
     }
 
     /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>
