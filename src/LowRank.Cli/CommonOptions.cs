@@ -11,7 +11,7 @@ namespace LowRank.Cli;
 internal sealed class CommonOptions
 {
     /// <summary>--model</summary>
-    public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder, a .gguf file, or an embedded model's name (outlet)" };
+    public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder (also one of its cache), a GGUF file, or an embedded model's name (outlet)" };
     /// <summary>--adapter A[=SCALE], repeatable.</summary>
     public Option<string[]> Adapter { get; } = new("--adapter") { Description = "an adapter folder and its strength: FOLDER or FOLDER=0.5; repeatable", DefaultValueFactory = _ => [] };
     /// <summary>--device</summary>
@@ -58,20 +58,38 @@ internal sealed class CommonOptions
         return choice;
     }
 
-    /// <summary>FOLDER or FOLDER=SCALE.</summary>
-    public IReadOnlyList<(string Path, double Strength)> Adapters(ParseResult parsed) => [.. parsed.GetValue(Adapter)!.Select(text =>
+    /// <summary>FOLDER or FOLDER=SCALE, each folder once, however it is spelt.</summary>
+    public IReadOnlyList<(string Path, double Strength)> Adapters(ParseResult parsed)
+    {
+        List<(string Path, double Strength)> adapters = [.. parsed.GetValue(Adapter)!.Select(One)];
+        if (adapters.GroupBy(a => Place(a.Path)).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new BadInputException("an adapter is given twice", string.Join(" and ", same.Select(a => a.Path)), Adapter.Name, "each adapter once", "Give it once, with the sum of the strengths.");
+        return adapters;
+    }
+
+    private static string Place(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        return new DirectoryInfo(full).ResolveLinkTarget(returnFinalTarget: true)?.FullName.TrimEnd(Path.DirectorySeparatorChar) ?? full;
+    }
+
+    private static (string Path, double Strength) One(string text)
     {
         int at = text.LastIndexOf('=');
         if (at < 0 || Directory.Exists(text)) return (text, 1.0);
         return double.TryParse(text[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out double strength) && double.IsFinite(strength)
             ? (text[..at], strength)
             : throw new BadInputException("an adapter's strength is not a number", text[(at + 1)..], "--adapter " + text, "FOLDER or FOLDER=NUMBER");
-    })];
+    }
 
     /// <summary>The value of --model, which a verb cannot do without.</summary>
     public string RequireModel(ParseResult parsed) => Require(parsed, Model);
 
     /// <summary>The value of an option that a verb cannot do without.</summary>
     public static string Require(ParseResult parsed, Option<string> option)
-        => parsed.GetValue(option) is { Length: > 0 } value ? value : throw new BadInputException("an option is missing", place: option.Name, expected: option.Description, remedy: $"See `lowrank {parsed.CommandResult.Command.Name} --help`.");
+        => parsed.GetValue(option) is { Length: > 0 } value ? value : throw Missing(parsed, option);
+
+    /// <summary>The error that an option is missing.</summary>
+    public static BadInputException Missing(ParseResult parsed, Option option)
+        => new("an option is missing", place: option.Name, expected: option.Description, remedy: $"See `lowrank {parsed.CommandResult.Command.Name} --help`.");
 }

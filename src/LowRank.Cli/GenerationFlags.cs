@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LowRank.Inference;
+using LowRank.Tensors;
 
 namespace LowRank.Cli;
 
@@ -17,10 +18,29 @@ internal sealed class GenerationFlags(int maxNewTokens = 128)
     private readonly Option<bool> _ignoreEnd = new("--ignore-eos") { Description = "do not stop at the end token" };
     private readonly Option<int> _batchSize = new("--batch-size") { Description = "prompts computed together at most", DefaultValueFactory = _ => 32 };
 
-    /// <summary>Adds them to a verb.</summary>
-    public void AddTo(Command verb)
+    /// <summary>All of them.</summary>
+    public IEnumerable<Option> All => [_maxNewTokens, _temperature, _topK, _topP, _minP, _penalty, _stop, _greedy, _ignoreEnd, _batchSize];
+
+    /// <summary>Adds them to a verb; without <paramref name="several"/> only one text is generated at a time.</summary>
+    public void AddTo(Command verb, bool several = true)
     {
-        foreach (var option in (Option[])[_maxNewTokens, _temperature, _topK, _topP, _minP, _penalty, _stop, _greedy, _ignoreEnd, _batchSize]) verb.Options.Add(option);
+        foreach (var option in All)
+            if (several || option != _batchSize) verb.Options.Add(option);
+    }
+
+    /// <summary>What was given about chances where the most likely token is taken.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="greedy">Whether it is taken anyway.</param>
+    public IEnumerable<BadInputException> Unused(ParseResult parsed, bool greedy = false)
+    {
+        double temperature = parsed.GetValue(_temperature);
+        if (!greedy && !parsed.GetValue(_greedy) && temperature != 0) return [];
+        List<Option> idle = [];
+        if (temperature != 0) idle.Add(_temperature);
+        if (parsed.GetValue(_topK) != 0) idle.Add(_topK);
+        if (parsed.GetValue(_topP) != 1) idle.Add(_topP);
+        if (parsed.GetValue(_minP) != 0) idle.Add(_minP);
+        return parsed.Unused(greedy ? "Without --temperature the most likely token is taken." : "The most likely token is taken: leave out this, or --greedy and --temperature 0.", idle);
     }
 
     /// <summary>Whether --temperature was given.</summary>

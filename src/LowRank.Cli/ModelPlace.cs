@@ -18,9 +18,10 @@ internal static class ModelPlace
     /// <exception cref="BadInputException">Nothing of that name is there.</exception>
     public static string Of(string model)
     {
-        if (File.Exists(model) || File.Exists(Path.Combine(model, "config.json"))) return model;
+        var found = Found.At(model);
+        if (File.Exists(model) || found.Kind == FoundKind.Model) return model;
         if (Embedded.Contains(model)) return OfEmbedded(model); // also where a folder of that name holds something else
-        if (Directory.Exists(model)) return model; // perhaps just a tokenizer; what is missing is told by whoever needs it
+        if (found.Kind != FoundKind.Nothing) return found.Path; // perhaps just a tokenizer; what is missing is told by whoever needs it
         throw new BadInputException("there is no such model", model, "--model", $"a Hugging Face folder, a .gguf file, or an embedded model ({string.Join(", ", Embedded)})", NearNames.Sentence(model, Embedded));
     }
 }

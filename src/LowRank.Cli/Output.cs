@@ -23,6 +23,12 @@ internal static class Output
     /// <summary>A line for people: to standard output, or to standard error where that is for JSON.</summary>
     public static void Line(bool json, string text = "") => (json ? Console.Error : Console.Out).WriteLine(text);
 
+    /// <summary>What a person should know besides, to standard error.</summary>
+    public static void Notes(IEnumerable<string> notes)
+    {
+        foreach (string note in notes) Console.Error.WriteLine("note: " + note);
+    }
+
     /// <summary>A JSON number of bytes for people, whatever kind of number it is held as.</summary>
     public static string Bytes(JsonNode? bytes) => bytes is null ? "-" : Bytes(double.Parse(bytes.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture));
 

@@ -48,6 +48,7 @@ internal static class ParseErrors
         string given = string.Join(' ', option.Tokens.Select(t => t.Value));
         Type type = option.Option.ValueType;
         string? expected = type == typeof(int) || type == typeof(long) ? "a whole number" : type == typeof(double) ? "a number" : type == typeof(bool) ? "true or false" : null;
+        if (option.IdentifierTokenCount > 1 && option.Option.Arity.MaximumNumberOfValues <= 1) return new("the option is given more than once", string.Join(", ", option.Tokens.Select(t => t.Value).Distinct()), option.Option.Name, "one value");
         if (given.Length == 0) return new("the option needs a value", place: option.Option.Name, expected: expected ?? option.Option.Description);
         return expected is null || option.Tokens.Count > 1 ? new(message.TrimEnd('.'), given, option.Option.Name) : new("a value of the wrong kind", given, option.Option.Name, expected);
     }

@@ -14,7 +14,7 @@ namespace LowRank.Cli;
 /// The quickstart's chapters, in the order they are told. The embedded base knows household and travel facts of several regions and answers in European
 /// conventions; an adapter turns its answers North American, a second one British.
 /// </summary>
-internal sealed class QuickstartStory(string folder, Device device, int steps, bool compareFull, bool quiet, long seed, Action<string> say)
+internal sealed class QuickstartStory(string folder, bool replace, Device device, int steps, bool compareFull, bool quiet, long seed, Action<string> say)
 {
     private const string ModelName = "outlet", First = "north-american", Second = "british";
     private const int FullSteps = 12;
@@ -29,8 +29,7 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
     /// <summary>Tells the story; returns its numbers, or null where Ctrl-C stopped it.</summary>
     public JsonObject? Tell()
     {
-        Directory.CreateDirectory(folder);
-        foreach (string set in (string[])[First, Second]) CopyData(set);
+        AtomicFile.WriteFolder(folder, CopyData, replace, OutputKind.Quickstart);
         using var session = Session.Open(_model, [], ScalarType.Float32, device);
         var test = RowSet.Load(Data(First, "test"), session.Model.Spec.VocabularySize, TokenEncoders.Of(Texts, "all"), null).Prompts().ToList();
         _example = test[0].Prompt;
@@ -200,11 +199,13 @@ internal sealed class QuickstartStory(string folder, Device device, int steps, b
         for (int i = 0; i < count; i++) say($"   > {test[i].Prompt}\n     {answers[i]}");
     }
 
-    private void CopyData(string set)
+    private static void CopyData(string into)
     {
-        Directory.CreateDirectory(Path.Combine(folder, set));
-        foreach (string part in (string[])["train", "test"])
-            File.Copy(Path.Combine(ModelPlace.OfEmbedded(ModelName), "data", set, part + ".jsonl"), Data(set, part), overwrite: true);
+        foreach (string file in from set in (string[])[First, Second] from part in (string[])["train", "test"] select Path.Combine(set, part + ".jsonl"))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(into, file))!);
+            File.Copy(Path.Combine(ModelPlace.OfEmbedded(ModelName), "data", file), Path.Combine(into, file));
+        }
     }
 
     private string Data(string set, string part) => Path.Combine(folder, set, part + ".jsonl");

@@ -49,7 +49,7 @@ internal sealed class Session : IDisposable
         try
         {
             model.eval();
-            var host = AdapterHost.Attach(model);
+            var host = AdapterHost.Attach(model, model.Spec.ModelType);
             var named = Names(adapters);
             foreach (var (name, folder, _) in named) host.Load(name, folder);
             if (named.Count > 0) host.Activate([.. named.Select(a => (a.Name, a.Strength))]);

@@ -20,8 +20,10 @@ internal static class SurveyJson
             ["length"] = new JsonObject { ["min"] = survey.Lengths.Least, ["mean"] = survey.Lengths.Mean, ["median"] = survey.Lengths.Quantile(0.5), ["p95"] = survey.Lengths.Quantile(0.95), ["p99"] = survey.Lengths.Quantile(0.99), ["max"] = survey.Lengths.Most },
             ["histogram"] = List(survey.Lengths.Bins(), b => new JsonObject { ["from"] = b.From, ["to"] = b.To, ["rows"] = b.Rows }),
             ["truncated_rows"] = survey.TruncatedRows, ["bad_rows"] = survey.BadRows, ["rows_without_targets"] = survey.RowsWithoutTargets, ["rows_cut_to_nothing"] = survey.RowsCutToNothing,
+            ["unused_keys"] = new JsonObject(survey.Unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))),
             ["duplicates"] = survey.Duplicates, ["duplicates_exact"] = survey.DuplicatesExact,
             ["eval_rows"] = survey.EvalRows, ["eval_bad_rows"] = survey.EvalBadRows, ["overlap_rows"] = survey.OverlapRows, ["overlap_exact"] = survey.OverlapRows is null ? null : survey.OverlapExact,
+            ["notes"] = List(survey.Notes, n => JsonValue.Create(n)),
             ["samples"] = List(survey.Samples, s => new JsonObject
             {
                 ["place"] = s.Place, ["format"] = s.Format, ["length"] = s.Length, ["full_length"] = s.FullLength, ["parts"] = List(s.Parts, p => new JsonObject { ["text"] = p.Text, ["trained"] = p.Trained }),

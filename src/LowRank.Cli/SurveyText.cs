@@ -22,9 +22,12 @@ internal static class SurveyText
         Line("longest, mean", $"{survey.Lengths.Most:n0}, {survey.Lengths.Mean:0.#} {unit} a row; half have up to {survey.Lengths.Quantile(0.5):n0}, 95 % up to {survey.Lengths.Quantile(0.95):n0}");
         if (survey.Options.MaxLength is { } limit) Line("truncated rows", $"{survey.TruncatedRows:n0} (max_length {limit:n0}, {(survey.Options.TruncateLeft ? "their beginning" : "their end")} goes)");
         Line("unusable rows", $"{survey.BadRows:n0}{(survey.BadRows == 0 ? "" : survey.Options.SkipBadRows ? ", left out" : "")}; {survey.RowsWithoutTargets:n0} without targets, {survey.RowsCutToNothing:n0} without targets once cut");
+        if (survey.Unused.Count > 0) Line("keys not used",
+            $"{string.Join(", ", survey.Unused.Select(u => string.Create(CultureInfo.InvariantCulture, $"{Safe(u.Key)} ({u.Value:n0})")))}");
         Line("duplicates", $"{(survey.DuplicatesExact ? "" : "about ")}{survey.Duplicates:n0}");
         if (survey.OverlapRows is { } overlap) Line("held-out rows", $"{survey.EvalRows:n0}, {(survey.OverlapExact ? "" : "about ")}{overlap:n0} of them also in training");
         if (survey.Formats.Any(f => f.Key.EndsWith("preference", StringComparison.Ordinal))) Line("note", $"train refuses preference rows as there is no preference objective yet; shown is the chosen answer");
+        foreach (string note in survey.Notes) Line("note", $"{Safe(note)}");
         if (survey.Options.SkipBadRows) foreach (var (error, rows) in survey.Errors) Line("left out", $"{rows:n0} rows: {Safe(error.Message)}");
         Histogram(survey, unit, output);
         foreach (var sample in survey.Samples) Sample(sample, unit, output, colour);

@@ -30,19 +30,23 @@ internal static class TokenEncoders
         return new TokenEncoder((text, special) => tokenizer.Encode(text, special), end, tokenizer.VocabularySize)
         {
             Chat = texts.Chat is null ? null : Chat(texts.Chat, assistantTurns == "last" ? AssistantTurns.Last : AssistantTurns.All),
+            EndIds = texts.EndIds,
             Identity = string.Join(' ', Identity(texts.Model), end, texts.Identity, assistantTurns),
         };
     }
 
     private static Func<LowRank.Text.Templates.ChatRequest, bool, ChatTokens> Chat(ChatEncoder encoder, AssistantTurns turns)
-        => (request, assistantOnly) => request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request)))
-            : encoder.EncodeForTraining(request, assistantOnly, turns);
+        => (request, assistantOnly) =>
+        {
+            encoder.RefuseUnread(request);
+            return request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request))) : encoder.EncodeForTraining(request, assistantOnly, turns);
+        };
 
     /// <summary>A hash of all that a tokenizer and its templates are read from.</summary>
     private static string Identity(string modelPath)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        if (modelPath.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        if (Found.At(modelPath).Kind is FoundKind.GgufModel)
         {
             using var gguf = GgufFile.Open(modelPath);
             foreach (var (key, value) in gguf.Metadata)

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Text;
 using LowRank.Text.Chat;
 using LowRank.Training;
 using static TorchSharp.torch;
@@ -30,12 +31,14 @@ internal sealed class TrainingRun : IDisposable
 
     private TrainingRun(
         RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data,
-        RowSet? evalData, TextConventions texts)
+        RowSet? evalData, TextConventions texts, int? fromStep)
     {
         (Settings, Folder, _model, _adapter, _host, _trainable) = (settings, folder, model, adapter, host, trainable);
         (_data, _evalData, _modelPath, _texts) = (data, evalData, texts.Model, texts);
         Trainer = new Trainer(settings, model, trainable, data, evalData, folder)
         {
+            FromStep = fromStep,
+            OnNotice = text => Output.Line(true, text),
             OnStep = log => { _steps.Add(log); _progress?.Show(log); OnStep?.Invoke(log); },
             OnEval = log => { _evals.Add(log); _progress?.Show(log); },
         };
@@ -57,26 +60,26 @@ internal sealed class TrainingRun : IDisposable
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
-    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts)
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts, int? fromStep = null)
     {
         var model = ModelLoader.Load(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
         try
         {
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
-            RowSet Load(DataOptions options) => RowSet.Load(options, model.Spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+            var positions = PositionLimit.Of(model.Spec);
+            RowSet Load(DataOptions options) => RowSet.Load(options with { Positions = positions }, model.Spec.VocabularySize, encoder,
+                settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
             if (settings.Adapter is null && settings.InitAdapter is null)
             {
                 ScalarType? saved = settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device);
-                return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts);
+                return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts, fromStep);
             }
-            var host = AdapterHost.Attach(model);
-            var adapter = settings.InitAdapter is not null
-                ? host.Load("default", settings.InitAdapter)
-                : host.Add("default", Named(LoraConfig.FromJson(settings.Adapter!), settings, folder), (ulong)settings.Seed, model.Spec.ModelType);
-            host.Activate(("default", 1));
-            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts);
+            var host = AdapterHost.Attach(model, model.Spec.ModelType);
+            var adapter = RunAdapter.Make(host, model, settings, config => Named(config, settings, folder));
+            host.Activate((adapter.Name, 1));
+            return new(settings, folder, model, adapter, host, new AdapterTrainable(model, adapter, texts.Save), data, evalData, texts, fromStep);
         }
         catch { model.Dispose(); throw; }
     }
@@ -88,27 +91,51 @@ internal sealed class TrainingRun : IDisposable
     }
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
-        => config with { BaseModel = config.Initialisation == LoraInitialisation.LoftQ ? folder.BaseFolder : settings.Model };
-
-    /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
-    public IEnumerable<string> Notices => [.. _texts.Notices, .. Overlap()];
-
-    /// <summary>Makes the folder of a new run, and notes what it is begun with.</summary>
-    public void Begin(bool force)
     {
-        Folder.Begin(Settings, force);
-        NoteBegun();
+        if (config.Initialisation != LoraInitialisation.LoftQ) return config with { BaseModel = config.BaseModel ?? settings.Model };
+        return config.BaseModel is null ? config with { BaseModel = folder.BaseFolder }
+            : throw new BadInputException("the adapter belongs to the base that LoftQ makes", config.BaseModel, "adapter: base_model_name_or_path", folder.BaseFolder, "Leave the key out.");
     }
 
-    /// <summary>Notes what the run is begun with, unless that is done or steps were done without.</summary>
-    public void NoteBegun()
-    {
-        if (Folder.Steps.Count == 0 && Begun.Read(Folder.Path) is null) Begun.Of(Settings, _texts).Save(Folder.Path);
-    }
+    /// <summary>Makes the folder of a new run, with what it is begun with.</summary>
+    public void Begin(bool force) => Folder.Begin(Settings, force, Begun.Of(Settings, _texts));
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
-        => $"{(_adapter is null ? "Full fine-tuning" : $"Adapter on {_adapter.Modules.Count} layers")} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{(_data.Skipped > 0 ? $" ({_data.Skipped:n0} unusable ones left out)" : "")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}).{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+        => $"{(_adapter is null ? "Full fine-tuning" : RunAdapter.Describe(_adapter))} of {_modelPath}: {TrainedParameters:n0} of {_model.ParameterCount:n0} parameters, {_data.Rows.Count:n0} rows{Remarks(_data)}{(_evalData is null ? "" : $", {_evalData.Rows.Count:n0} held out{Remarks(_evalData)}")}, {Trainer.TotalSteps:n0} steps of {Settings.BatchSize * Settings.GradientAccumulationSteps} rows, {Settings.Dtype}, path {Trainer.Path} ({Trainer.PathReason}), {Checkpoints()}.{(Trainer.Plan is { } plan ? $" For memory {Settings.Memory}: {plan.Describe()}." : "")}";
+
+    /// <summary>What of the rows is not learnt as it stands in the data.</summary>
+    private string Remarks(RowSet rows)
+    {
+        var tally = rows.Tally;
+        string[] remarks = [.. ((string?[])
+        [
+            tally.Cut > 0 ? $"{tally.Cut:n0} of them cut to max_length {Settings.MaxLength:n0}" : null,
+            tally.Skipped > 0 ? $"{tally.Skipped:n0} unusable ones left out" : null,
+            tally.Unused.Count > 0 ? $"not used: {string.Join(", ", tally.Unused.Keys)}" : null,
+        ]).OfType<string>()];
+        return remarks.Length == 0 ? "" : $" ({string.Join("; ", remarks)})";
+    }
+
+    /// <summary>What a person should know of the run before it begins, beside <see cref="Describe"/>.</summary>
+    public IEnumerable<string> Notices => [.. _texts.Notices, .. _data.Notes.Concat(_evalData?.Notes ?? []).Concat(Unmeant()).Select(n => "note: " + n)];
+
+    /// <summary>What settings, adapter and data amount to that may not have been meant.</summary>
+    private IEnumerable<string> Unmeant()
+    {
+        foreach (string notice in RunNotices.Of(Settings, Trainer.TotalSteps)) yield return notice;
+        if (_adapter is not null && RunNotices.Rank(_adapter.Size) is { } rank) yield return rank;
+        if (_evalData is not null && RowOverlap.Count(_data.Rows, _evalData.Rows) is > 0 and var known)
+            yield return $"{known:n0} of {_evalData.Rows.Count:n0} held-out rows are training rows as well: the evaluation loss is too low by what was learnt by heart.";
+    }
+
+    private string Checkpoints()
+    {
+        List<string> when = [];
+        if (Settings.SaveSteps > 0) when.Add($"{Settings.SaveSteps:n0} steps");
+        if (Settings.SaveMinutes > 0) when.Add(FormattableString.Invariant($"{Settings.SaveMinutes:0.##} minutes"));
+        return when.Count == 0 ? "no checkpoints but on Ctrl-C" : "a checkpoint every " + string.Join(" and every ", when);
+    }
 
     /// <summary>Trains to the end or until stopped, then writes the report if asked; without <paramref name="save"/> neither report nor result is written.</summary>
     public TrainOutcome Go(bool quiet, CancellationToken stop, bool report = true, bool save = true)
@@ -131,13 +158,6 @@ internal sealed class TrainingRun : IDisposable
     {
         _host?.Detach();
         _model.Dispose();
-    }
-
-    private IEnumerable<string> Overlap()
-    {
-        if (_evalData is not null && _data.Shared(_evalData) is (> 0 and var rows, var exact))
-            yield return $"{(exact ? "" : "About ")}{rows:n0} of the {_evalData.Rows.Count:n0} held-out rows are trained on too: "
-                + "their loss will look better than it is.";
     }
 
     private void WriteReport(TrainOutcome outcome, double seconds)

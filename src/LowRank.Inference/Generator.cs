@@ -34,7 +34,11 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         using var hold = host?.Hold("a generation");
         var sequences = requests.Select((r, i) => new Sequence(i, r, options, tokenizer, MostPositions)).ToList();
         foreach (var batch in Scheduler.Batches(sequences, options.BatchSize, s => (RopeKindOf(s, options.MaxNewTokens), UsesActive(s))))
-            if (!stop.IsCancellationRequested) Run(batch, onText, stop, prefix, hold);
+        {
+            if (stop.IsCancellationRequested) break;
+            try { Run(batch, onText, stop, prefix, hold); }
+            catch (NoNumberException e) { throw WeightCheck.Explain(model, e.Message); }
+        }
         return [.. sequences.Select(s => s.Result())];
     }
 

@@ -9,7 +9,7 @@ internal sealed class Sampler(GenerationOptions options, int sequence)
     /// <param name="logits">The last position's logits.</param>
     /// <param name="history">Prompt and new tokens so far.</param>
     /// <param name="step">New tokens so far.</param>
-    /// <exception cref="InvalidOperationException">The logits are NaN.</exception>
+    /// <exception cref="NoNumberException">The logits are NaN.</exception>
     public int Next(Span<float> logits, IReadOnlyCollection<int> history, int step)
     {
         if (options.RepetitionPenalty != 1) Penalise(logits, history);
@@ -40,7 +40,7 @@ internal sealed class Sampler(GenerationOptions options, int sequence)
         int best = 0;
         for (int i = 0; i < logits.Length; i++)
         {
-            if (float.IsNaN(logits[i])) throw new InvalidOperationException("the model's logits are NaN: its weights are damaged, or bfloat16 is too narrow for it (use --dtype float32)");
+            if (float.IsNaN(logits[i])) throw new NoNumberException();
             if (logits[i] > logits[best]) best = i;
         }
         return best;
@@ -100,3 +100,6 @@ internal sealed class Sampler(GenerationOptions options, int sequence)
     /// <summary>In [0, 1), a function of seed, sequence and step, so that neither batching nor other sequences change it.</summary>
     private double Uniform(int step) => (SplitMix.At(options.Seed, sequence, step) >> 11) * (1.0 / (1UL << 53));
 }
+
+/// <summary>The logits are NaN; whoever has the model says why.</summary>
+internal sealed class NoNumberException() : InvalidOperationException("the model's logits are NaN");

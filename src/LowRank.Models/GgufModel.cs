@@ -19,8 +19,9 @@ public static class GgufModel
         var file = GgufFile.Open(path, lists);
         try
         {
+            CheckKind(file);
             var metadata = new GgufMetadata(file);
-            CheckKind(metadata);
+            CheckBlocks(metadata);
             var architecture = GgufArchitecture.Of(metadata.Architecture, path);
             var names = architecture.NamesOf(file, metadata.Integer("block_count"));
             var config = GgufConfig.Make(file, metadata, architecture);
@@ -32,13 +33,20 @@ public static class GgufModel
         catch { file.Dispose(); throw; }
     }
 
-    private static void CheckKind(GgufMetadata metadata)
+    private static void CheckKind(GgufFile file)
     {
-        if (metadata.File.Metadata.GetValueOrDefault("general.type") is string type and not "model")
-            throw new BadInputException("this GGUF file is no model", $"general.type = {type}", metadata.File.Path, "general.type = model");
-        if (metadata.File.Metadata.GetValueOrDefault("split.count") is { } count && Convert.ToInt64(count, null) > 1)
-            throw new BadInputException("the model is split over several GGUF files", $"split.count = {count}", metadata.File.Path, remedy: "Join them with llama-gguf-split --merge.");
-        if (metadata.File.Tensors.FirstOrDefault(t => !t.Type.Readable) is { } tensor)
-            throw new BadInputException("a tensor's type is not read", $"{tensor.Name}: {tensor.Type.Name}", metadata.File.Path, "one of " + string.Join(", ", GgufType.ReadableNames), "Quantise the model to one of these types.");
+        if (file.Metadata.GetValueOrDefault("general.type") is string type and not "model")
+            throw new BadInputException(type == "adapter" ? "this GGUF file is an adapter, no model" : "this GGUF file is no model", $"general.type = {type}", file.Path, "general.type = model",
+                type == "adapter" ? "Give the model that it was made for, and this file as an adapter." : null);
+        if (GgufSplit.Of(file) is { } split) throw split.Refusal(file.Path);
+        if (file.Tensors.FirstOrDefault(t => !t.Type.Readable) is { } tensor)
+            throw new BadInputException("a tensor's type is not read", $"{tensor.Name}: {tensor.Type.Name}", file.Path, "one of " + string.Join(", ", GgufType.ReadableNames), "Quantise the model to one of these types.");
+    }
+
+    // Before anything as long as the number of blocks is made.
+    private static void CheckBlocks(GgufMetadata metadata)
+    {
+        int said = metadata.Integer("block_count"), held = ModelBounds.Numbered(metadata.File.Names, "blk");
+        if (said > (held > 0 ? held : ModelBounds.Unnamed)) throw metadata.Bad("block_count", $"{said}", $"{held}, the blocks that the file has");
     }
 }

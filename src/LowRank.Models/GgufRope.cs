@@ -38,7 +38,9 @@ internal static class GgufRope
     private static void Scaling(JsonObject rope, GgufMetadata m)
     {
         string? type = m.Text("rope.scaling.type");
-        double? factor = m.Real("rope.scaling.factor") ?? m.Real("rope.scale_linear");
+        double? factor = m.Real("rope.scaling.factor"), older = m.Real("rope.scale_linear");
+        if (factor is not null && older is not null && factor != older) throw m.Bad("rope.scaling.factor", $"{factor}", $"what rope.scale_linear says, {older}");
+        factor ??= older;
         if (type is null && factor is not null and not 1) type = "linear";
         switch (type)
         {

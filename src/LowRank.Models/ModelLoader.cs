@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using TorchSharp.Modules;
@@ -23,6 +22,7 @@ public static class ModelLoader
         if (quantize is not null) QuantizeChoice.Check(quantize, "quantize");
         var (config, source) = Open(path);
         try { return Build(config, source, path, dtype, device, quantize); }
+        catch (BadInputException e) { source.Dispose(); throw e.In(path); }
         catch { source.Dispose(); throw; }
     }
 
@@ -33,7 +33,7 @@ public static class ModelLoader
         var (config, source) = Open(path);
         using (source)
         {
-            var spec = FamilyTable.Describe(config, ConfigPlace(path));
+            var spec = FamilyTable.Describe(config, ConfigPlace(source.Path), ModelBounds.Of(source));
             var stored = TensorCheck.Match(spec, source);
             return new(spec, path, [.. stored.Select(s => new TensorDescription(s.Key, source.Shape(s.Value)!, source.DType(s.Value), source.ByteLength(s.Value)))]);
         }
@@ -47,7 +47,7 @@ public static class ModelLoader
         device ??= CPU;
         using var scope = NewDisposeScope();
         using var plain = no_grad();
-        var spec = FamilyTable.Describe(config, ConfigPlace(path));
+        var spec = FamilyTable.Describe(config, ConfigPlace(source.Path), ModelBounds.Of(source));
         var stored = TensorCheck.Match(spec, source);
         Parameter Take(string name, long[] shape)
         {
@@ -58,6 +58,7 @@ public static class ModelLoader
             return (Parameter)new Parameter(tensor, requires_grad: false).DetachFromDisposeScope();
         }
         quantize ??= source is QuantizedFolder ? QuantizeChoice.Keep : QuantizeChoice.None;
+        if (quantize == QuantizeChoice.None) CheckMemory(source, stored.Values, dtype);
         (QuantizedWeight, Func<Tensor>?)? Quantized(string name, bool table)
         {
             string there = stored[name];
@@ -73,33 +74,58 @@ public static class ModelLoader
         return new CausalLM(spec, new Parts(spec, dtype, Take, quantize == QuantizeChoice.None ? null : Quantized), source, config, device);
     }
 
+    /// <summary>Opens what a path leads to (<see cref="Found"/>): a folder, a GGUF file, the snapshot of a cache folder, the only GGUF model of a folder.</summary>
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {
-        if (File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        string place = Place(path);
+        if (!Directory.Exists(place))
         {
-            var (config, weights, _) = GgufModel.Open(path, lists: false);
-            return (config, weights);
+            var (metadata, weights, _) = GgufModel.Open(place, lists: false);
+            return (metadata, weights);
         }
-        if (!Directory.Exists(path))
-            throw File.Exists(path)
-                ? new BadInputException("this is no model folder", path, expected: "a folder with config.json and model.safetensors, or a .gguf file")
-                : new BadInputException("the model does not exist", path, expected: "a folder with config.json and model.safetensors, or a .gguf file");
-        var folder = ReadConfig(path);
-        var files = SafetensorsFolder.Open(path);
-        try { return (folder, QuantizedFolder.Of(files, folder, ConfigPlace(path))); }
+        var config = JsonFile.ReadObject(Path.Combine(place, "config.json"));
+        var files = SafetensorsFolder.Open(place);
+        try { return (config, QuantizedFolder.Of(files, config, ConfigPlace(place))); }
         catch { files.Dispose(); throw; }
     }
 
-    private static string ConfigPlace(string path) => Directory.Exists(path) ? System.IO.Path.Combine(path, "config.json") : path;
-
-    private static JsonObject ReadConfig(string folder)
+    /// <summary>The folder or GGUF file of the model that a path leads to.</summary>
+    /// <exception cref="BadInputException">It leads to none: says what is there instead.</exception>
+    public static string Place(string path)
     {
-        string file = System.IO.Path.Combine(folder, "config.json");
-        if (!File.Exists(file)) throw new BadInputException("the model folder has no config.json", place: folder);
-        try { return JsonNode.Parse(File.ReadAllText(file))?.AsObject() ?? throw new JsonException("it is null"); }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
+        const string Expected = "a folder with config.json and model.safetensors, or a GGUF file";
+        var found = Found.At(path);
+        BadInputException Not(string problem, string? value = null, string? remedy = null) => new(problem, value, path, Expected, remedy);
+        string? choices = found.Choices.Count == 0 ? null : string.Join(", ", found.Choices);
+        switch (found.Kind)
         {
-            throw new BadInputException("config.json is not a JSON object: " + e.Message, place: file, inner: e);
+            case FoundKind.Model or FoundKind.GgufModel or FoundKind.GgufPart: return path; // a part is refused as it is opened
+            case FoundKind.HubCache or FoundKind.GgufFolder when found.Path != path: return Place(found.Path);
+            case FoundKind.HubCache: throw Not("the cache folder has not one snapshot but several or none", choices ?? "none", "Give the snapshot's folder.");
+            case FoundKind.GgufFolder: throw Not("the folder has no config.json, but GGUF files", choices, "Give one of them as the model.");
+            case FoundKind.Adapter: throw Not("this is an adapter, no model", remedy: $"Give its base as the model{BaseOf(path)}, and this folder as the adapter.");
+            case FoundKind.GgufAdapter: throw Not("this GGUF file is an adapter, no model", remedy: "Give its base as the model.");
+            case FoundKind.Run: throw Not("this is the folder of a training run, no model", choices, "Give the run's base as the model and its adapter folder as the adapter.");
+            case FoundKind.Weights: throw Not("this is a file of weights; a model is the folder that it lies in", remedy: $"Give {choices}.");
+            case FoundKind.Nothing: throw new BadInputException("the model does not exist", path, expected: Expected);
+            case FoundKind.Folder: throw Not("the model folder has no config.json", choices, choices is null ? null : "Give one of these folders.");
+            default: throw Not($"this is no model but {found.Words}", remedy: choices is null ? null : $"Give {choices}.");
         }
     }
+
+    private static string BaseOf(string adapter)
+        => JsonFile.ReadObject(Path.Combine(adapter, "adapter_config.json"))["base_model_name_or_path"] is JsonValue value && value.TryGetValue(out string? name) && name.Length > 0 ? $" (it names {name})" : "";
+
+    // Expanding takes many times the file: told before, not by the system that ends the process.
+    private static void CheckMemory(IWeightSource source, IEnumerable<string> names, ScalarType dtype)
+    {
+        long size = dtype == ScalarType.BFloat16 ? 2 : 4, there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long needed = names.Distinct().Where(n => !IsPlain(source.DType(n))).Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)) * size;
+        if (needed > there)
+            throw new BadInputException("the weights do not fit into memory once they are expanded", ByteSize.Show(needed), source.Path, $"at most {ByteSize.Show(there)}", "Load them with quantize: keep, which leaves them in their blocks.");
+    }
+
+    private static bool IsPlain(string dtype) => dtype is "F64" or "F32" or "F16" or "BF16";
+
+    private static string ConfigPlace(string path) => Directory.Exists(path) ? Path.Combine(path, "config.json") : path;
 }

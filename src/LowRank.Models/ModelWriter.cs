@@ -46,7 +46,7 @@ public static class ModelWriter
                     File.Copy(Path.Combine(model.Source, name), Path.Combine(place, name));
             CopyTemplates(model.Source, place);
             extra?.Invoke(place);
-        }, overwrite);
+        }, overwrite, OutputKind.Model);
         return new(errors.Count, errors.Largest, errors.Worst, errors.RelativeRms);
     }
 
@@ -106,6 +106,7 @@ public static class ModelWriter
         var stored = model.Stored().Where(w => sample is null || !BnbFolder.IsInBlocks(model, w.Weight));
         string? name = Name(dtype ?? stored.GroupBy(w => w.Weight.Quantized is null ? w.Weight.Parameter.dtype : ScalarType.Float32).MaxBy(g => g.Sum(w => w.Weight.Elements))!.Key);
         if (name is not null) config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = name;
+        if (config.ContainsKey("dtype")) config.Remove("torch_dtype"); // its old name must not say something else
         if (sample is not null) config["quantization_config"] = QuantizationConfig.Write(sample, Name(model.ComputeDType)!);
         return config;
     }

@@ -30,20 +30,37 @@ internal static partial class TensorCheck
         bool bare = !source.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
         Dictionary<string, string> stored = new(StringComparer.Ordinal);
         List<BadInputException> errors = [];
+        List<string> codes = [];
         HashSet<string> unused = new(source.Names, StringComparer.Ordinal);
         foreach (var (name, shape) in Needed(spec))
         {
             string there = bare && name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
             stored[name] = there;
             unused.Remove(there);
-            if (source.Shape(there) is not { } actual) errors.Add(new($"missing tensor '{there}'", expected: Text(shape)));
+            if (source.Shape(there) is not { } actual) errors.Add(Missing(spec, name, there, shape));
+            else if (IsCode(source, there)) codes.Add(there);
             else if (!actual.AsSpan().SequenceEqual(shape)) errors.Add(new($"wrong shape of tensor '{there}'", Text(actual), expected: Text(shape)));
         }
+        if (codes.Count > 0) errors.Add(NoNumbers(source, codes));
         if (spec.Tied) CheckTied(spec, source, stored, unused, errors);
-        foreach (string name in unused.Where(n => !Buffer().IsMatch(n)))
+        foreach (string name in unused.Where(n => !Buffer().IsMatch(n) && !source.Shape(n)!.Contains(0))) // what holds no number is no loss
             errors.Add(new($"unexpected tensor '{name}'", Text(source.Shape(name)!)));
         if (errors.Count > 0) throw BadInputException.All("the weights do not fit the configuration", errors, source.Path);
         return stored;
+    }
+
+    // Whole numbers and 8-bit floats stand for weights only together with the scales of a quantised form; where those were found, the dtype is that form's name.
+    private static bool IsCode(IWeightSource source, string name)
+        => SafetensorsDType.Bits(source.DType(name)) is not null && source.DType(name) is not ("F64" or "F32" or "F16" or "BF16");
+
+    private static BadInputException NoNumbers(IWeightSource source, List<string> names)
+    {
+        string name = names[0], others = names.Count == 1 ? "" : $" (and {names.Count - 1} more: {string.Join(", ", names.Skip(1).Take(4))}{(names.Count > 5 ? ", ..." : "")})";
+        string stem = name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^"weight".Length] : name + ".";
+        string[] beside = [.. source.Names.Where(n => n != name && n != stem + "bias" && n.StartsWith(stem, StringComparison.Ordinal))];
+        return new($"tensor '{name}'{others} holds codes, which are no weights without their scales", $"{source.DType(name)} {Text(source.Shape(name)!)}; beside it {string.Join(", ", beside.DefaultIfEmpty("nothing"))}",
+            expected: "BF16, F16 or F32, or what config.json's quantization_config needs: X.SCB (bitsandbytes, 8 bit), X.weight.absmax and quant_state (4 bit), X.weight_scale or X.weight_scale_inv (fp8)",
+            remedy: "Download the model again, with the tensors that are missing.");
     }
 
     // A tied output layer may be written out all the same, as long as it says the same.
@@ -74,6 +91,9 @@ internal static partial class TensorCheck
         }
         return true;
     }
+
+    private static BadInputException Missing(DecoderSpec spec, string name, string there, long[] shape) => new($"missing tensor '{there}'", expected: Text(shape),
+        remedy: name == spec.Names.Head + ".weight" ? "If the output layer is the embedding, set tie_word_embeddings to true in config.json." : null);
 
     private static string Text(long[] shape) => $"[{string.Join(", ", shape)}]";
 

@@ -27,12 +27,19 @@ public sealed class BadInputException : Exception
     public string? Expected { get; }
     /// <summary>What to do.</summary>
     public string? Remedy { get; }
+    /// <summary>The errors that this one lists; of a single one, itself.</summary>
+    public IReadOnlyList<BadInputException> Parts { get => field ?? [this]; private init; }
 
-    /// <summary>Joins several errors into one that lists them all; a single one comes back as it is.</summary>
+    /// <summary>Joins several errors into one that lists them all; a single one comes back as it is, at <paramref name="place"/> where it has none of its own.</summary>
     public static BadInputException All(string problem, IReadOnlyList<BadInputException> errors, string? place = null)
         => errors.Count == 1
-            ? errors[0]
-            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place);
+            ? errors[0].Place is null && place is not null ? errors[0].At(place) : errors[0]
+            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place) { Parts = errors };
+
+    /// <summary>The same error in a file, where its place does not name that yet.</summary>
+    public BadInputException In(string file) => Place is null ? At(file) : Place.Contains(file, StringComparison.Ordinal) ? this : At($"{file}: {Place}");
+
+    private BadInputException At(string place) => new(Problem, Value, place, Expected, Remedy, InnerException);
 
     private static string Compose(string problem, string? value, string? place, string? expected, string? remedy)
     {

@@ -17,10 +17,14 @@ public sealed class TokenizeJob(Tokenizer tokenizer, bool specialTokens = true)
     {
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = StrictJson.Parse(json);
             return [.. new Node(document.RootElement, place).Items().ToList().Select(Answer)];
         }
         catch (JsonException e) { throw new BadInputException($"the input is not JSON: {e.Message}", place: place, inner: e); }
+        catch (BadInputException e) when (e.Place is null)
+        {
+            throw new BadInputException(e.Problem, e.Value, place, e.Expected, e.Remedy, e);
+        }
     }
 
     private JsonObject Answer(Node item)

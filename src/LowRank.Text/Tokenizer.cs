@@ -32,18 +32,25 @@ public sealed class Tokenizer
 
     /// <summary>Reads a model folder: tokenizer.json, and which tokens begin, end and pad from the files beside it.</summary>
     /// <exception cref="BadInputException">The folder has no tokenizer that can be read, or a file is malformed.</exception>
-    public static Tokenizer FromFolder(string folder) => TokenizerFolder.Read(folder);
+    public static Tokenizer FromFolder(string folder) => In(folder, () => TokenizerFolder.Read(folder));
 
     /// <summary>Whether a folder has the file of a tokenizer that can be read.</summary>
     public static bool IsIn(string folder) => TokenizerFolder.File(folder) is not null;
 
     /// <summary>Reads a tokenizer.json alone; it does not say which tokens begin, end and pad a text.</summary>
     /// <exception cref="BadInputException">The file is malformed or uses a part of the format that is not supported yet.</exception>
-    public static Tokenizer FromFile(string tokenizerJson) => new(TokenizerFile.Read(tokenizerJson));
+    public static Tokenizer FromFile(string tokenizerJson) => In(tokenizerJson, () => new(TokenizerFile.Read(tokenizerJson)));
 
     /// <summary>Makes the tokenizer that a GGUF file's metadata describes.</summary>
+    /// <param name="metadata">The file's pairs.</param>
+    /// <param name="file">Its path, for messages.</param>
     /// <exception cref="BadInputException">Keys are missing, of the wrong type, or of a kind that is not supported yet.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata) => FromGguf(metadata, null);
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string? file = null) => In(file, () =>
+    {
+        var tokenizer = GgufTokenizer.Read(metadata);
+        (tokenizer.Templates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata, file), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
+        return tokenizer;
+    });
 
     /// <summary>Reads whatever holds a model's tokenizer: its folder, a .gguf file, a tokenizer.json.</summary>
     /// <exception cref="BadInputException">As for the other ways.</exception>
@@ -180,10 +187,10 @@ public sealed class Tokenizer
     internal string? TokenForDecoding(int id, bool skipSpecialTokens)
         => _added.OfId(id) is { } added ? added.Special && skipSpecialTokens ? null : added.Content : _parts.Model.TokenOf(id);
 
-    private static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string? file)
+    // Parts are read without knowing the file; every error names it.
+    private static Tokenizer In(string? file, Func<Tokenizer> read)
     {
-        var tokenizer = GgufTokenizer.Read(metadata);
-        (tokenizer.Templates, tokenizer.SpecialTokens) = (TemplateFiles.OfGguf(metadata, file), TemplateFiles.SpecialTokens(metadata, tokenizer.TokenOf));
-        return tokenizer;
+        try { return read(); }
+        catch (BadInputException e) when (file is not null) { throw e.In(file); }
     }
 }

@@ -49,6 +49,8 @@ public sealed class Adapter
     public IReadOnlyList<AdapterParameter> Parameters { get; }
     /// <summary>The modules that have its low-rank factors, in the model's order.</summary>
     public IReadOnlyList<AdaptedModule> Modules { get; }
+    /// <summary>The size of its factors beside the layers they sit on.</summary>
+    public AdapterSize Size => Host.Measure(this);
     /// <summary>The count of its trained numbers.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Parameter.NumberOfElements);
 

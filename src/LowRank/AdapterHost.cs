@@ -20,12 +20,13 @@ public sealed partial class AdapterHost
     private readonly Dictionary<string, Adapter> _adapters = new(StringComparer.Ordinal);
     private readonly List<AdapterHold> _holds = [];
     private readonly bool _hadParameters; // a disposed module has none
+    private readonly string? _modelType;
     private int _disabled;
     private bool _detached;
 
-    private AdapterHost(nn.Module model)
+    private AdapterHost(nn.Module model, string? modelType)
     {
-        Model = model;
+        (Model, _modelType) = (model, modelType);
         _tree = new ModuleTree(model);
         // TorchSharp may list a module again under its field's name; the name it was first registered with is the one that counts.
         _modules = [.. model.named_modules().Where(m => m.name.Length > 0).DistinctBy(m => m.module, ReferenceEqualityComparer.Instance).DistinctBy(m => m.name)];
@@ -53,8 +54,10 @@ public sealed partial class AdapterHost
     internal RowScope? Mixed { get; private set; }
 
     /// <summary>Becomes the owner of a model's adapters and freezes its parameters.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="modelType">`model_type` of its config.json, for the usual targets of adapters that name none; null: unknown.</param>
     /// <exception cref="BadInputException">The model, a part of it or what it is a part of has an owner already: two of them could not unmerge in any order.</exception>
-    public static AdapterHost Attach(nn.Module model)
+    public static AdapterHost Attach(nn.Module model, string? modelType = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (Hosts.TryGetValue(model, out var owner) && ReferenceEquals(owner.Model, model)) throw new BadInputException("the model has an adapter host already", model.GetName(), remedy: "Use that one, or Detach() it first.");
@@ -62,7 +65,7 @@ public sealed partial class AdapterHost
             if (Hosts.TryGetValue(module, out var other))
                 throw new BadInputException("a module of this model has an adapter host already, which another one would merge over", $"{(name.Length == 0 ? model.GetName() : name)}, of a {other.Model.GetName()}",
                     remedy: "Use that host (its adapters may target modules of any part), or Detach() it first.");
-        var host = new AdapterHost(model);
+        var host = new AdapterHost(model, modelType);
         foreach (var module in host._tree.All) Hosts.AddOrUpdate(module, host);
         return host;
     }
@@ -71,7 +74,7 @@ public sealed partial class AdapterHost
     /// <param name="name">Its name.</param>
     /// <param name="config">Its configuration.</param>
     /// <param name="seed">The same seed gives the same bits, whatever else draws random numbers.</param>
-    /// <param name="modelType">`model_type` of the base's config.json, for the usual targets; null: unknown.</param>
+    /// <param name="modelType">The same as <see cref="Attach"/>'s, where that has none.</param>
     /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
     public Adapter Add(string name, LoraConfig config, ulong seed, string? modelType = null)
     {
@@ -80,12 +83,27 @@ public sealed partial class AdapterHost
         RequireNewName(name);
         RefuseReplaced(_tree.Replaced());
         config.Validate();
-        var adapter = Build(name, config, seed, modelType);
+        var adapter = Build(name, config, seed, modelType ?? _modelType);
         Register(adapter);
         return adapter;
     }
 
-    /// <summary>Reads a PEFT folder, strictly: every tensor that is missing, unexpected or of the wrong shape is told.</summary>
+    /// <summary>How many numbers the low-rank factors of an adapter would have, and where its rank stands in its layers; nothing is made.</summary>
+    /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
+    public AdapterSize Measure(LoraConfig config, string? modelType = null)
+    {
+        config.Validate();
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType ?? _modelType, strict: true);
+        return AdapterSize.Of(targets, resolved);
+    }
+
+    internal AdapterSize Measure(Adapter adapter)
+    {
+        var ranked = adapter.Modules.Select(m => m.Module).ToHashSet();
+        return AdapterSize.Of([.. _modules.Where(m => ranked.Contains(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)!)], adapter.Config);
+    }
+
+    /// <summary>Reads a PEFT folder: what PEFT reads, and strictly, every tensor that is missing, unexpected or of the wrong shape is told.</summary>
     /// <exception cref="BadInputException">The folder is no adapter or was made for another base.</exception>
     public Adapter Load(string name, string folder)
     {
@@ -93,11 +111,11 @@ public sealed partial class AdapterHost
         RequireUnmerged("loading an adapter");
         RequireNewName(name);
         RefuseReplaced(_tree.Replaced());
-        var config = AdapterFolder.ReadConfig(folder);
+        using var file = StoredAdapter.Open(folder);
         Adapter adapter;
-        try { adapter = Build(name, config, 0, null, filled: true); }
-        catch (BadInputException e) { throw new BadInputException("the adapter does not fit this base model: " + e.Message, place: folder, inner: e); }
-        try { AdapterFolder.Fill(adapter, folder); }
+        try { adapter = Build(name, file.Config, 0, _modelType, file); }
+        catch (BadInputException e) { throw new BadInputException("the adapter cannot be put on this base model: " + e.Message, place: folder, inner: e); }
+        try { AdapterFit.Fill(adapter, file); }
         catch { adapter.Dispose(); throw; }
         Register(adapter);
         return adapter;

@@ -42,6 +42,13 @@ internal sealed class BadFiles(string home, string model)
         File.WriteAllText(Path.Combine(At("unknown-family"), "config.json"), """{"model_type": "lama"}""");
         Rewrite(Folder("missing"), (name, tensor) => name is "model.layers.1.mlp.up_proj.weight" or "lm_head.weight" ? null : tensor);
         Rewrite(Folder("shapes"), (name, tensor) => name == "model.norm.weight" ? tensor[..47] : tensor);
+        Rewrite(Folder("nan-base"), (name, tensor) =>
+        {
+            if (name != "model.layers.1.mlp.up_proj.weight") return tensor;
+            var broken = tensor.clone();
+            broken[3, 5] = torch.tensor(float.NaN);
+            return broken;
+        });
         File.WriteAllBytes(At("cut.gguf"), new GgufBuilder().Set("general.architecture", "llama").Tensor("token_embd.weight", [4, 8], new float[32]).Build()[..60]);
     }
 

@@ -34,6 +34,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
         string At(string name) => Path.Combine(home, name);
         string[] Train(string data, params string[] more) => ["train", "--model", model, "--data", At(data), "--output", At("out"), "--quiet", .. more];
         string[] Logits(string on, params string[] more) => ["logits", "--model", on, "--input", golden, "--output", At("out/logits.safetensors"), .. more];
+        const string NaN = "model.layers.1.mlp.up_proj.weight is NaN at [3, 5]";
         string[] Generate(params string[] more) => ["generate", "--model", model, .. more];
         return
         [
@@ -50,6 +51,12 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("config of an unknown family", Logits(At("unknown-family")), "model_type", "lama"),
             new("tensors missing", Logits(At("missing")), "model.layers.1.mlp.up_proj.weight", "lm_head.weight"),
             new("tensors of wrong shapes", Logits(At("shapes")), "model.norm.weight", "[47]", "[48]"),
+            new("base with NaN", Logits(At("nan-base")), "nan-base", NaN),
+            new("base with NaN, evaluated", ["eval", "--model", At("nan-base"), "--data", At("rows.jsonl")], "the loss is NaN", NaN),
+            new("base with NaN, trained", ["train", "--model", At("nan-base"), "--data", At("rows.jsonl"), "--output", At("out/run"), "--set", "max_steps=1", "--quiet"], "step 1", NaN),
+            new("base with NaN, merged", ["merge", "--model", At("nan-base"), "--adapter", At("north"), "--output", At("out")], NaN),
+            new("base with NaN, generating", ["generate", "--model", At("nan-base"), "--prompts", At("rows.jsonl")], NaN),
+            new("adapter as the model", Logits(At("north")), "this is an adapter, no model"),
             new("gguf truncated", Logits(At("cut.gguf")), "cut.gguf"),
             // adapters
             new("adapter absent", Logits(model, "--adapter", At("nort")), "nort", "'north'"),
@@ -60,7 +67,8 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("adapter for another size", Logits(model, "--adapter", At("wide")), "lora_A.weight", "[4, 40]", "[4, 48]"),
             new("adapter with NaN", Logits(model, "--adapter", At("nan")), "NaN", "lora_B.weight"),
             new("adapter strength no number", Logits(model, "--adapter", At("north") + "=much"), "much", "NUMBER"),
-            new("adapter given twice", Logits(model, "--adapter", At("north"), "--adapter", At("north")), "north"),
+            new("adapter given twice", Logits(model, "--adapter", At("north"), "--adapter", Path.Combine(home, ".", "north") + "/=0.5"), "an adapter is given twice", "north"),
+            new("nothing to merge", Logits(model, "--merged"), "--merged", "no effect"),
             new("row of an adapter not given", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,south"), "south", "--rows-adapters"),
             new("rows miscounted", Logits(model, "--adapter", At("north"), "--rows-adapters", "north"), "1 names", "2"),
             new("rows of a merged model", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,-", "--merged"), "merged"),
@@ -71,7 +79,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("ids outside the vocabulary", ["logits", "--model", model, "--input", At("outside.safetensors"), "--output", At("out")], "256", "0 to 255"),
             new("mask of another shape", ["logits", "--model", model, "--input", At("mask.safetensors"), "--output", At("out")], "attention_mask", "[2, 3]"),
             new("output exists", ["logits", "--model", model, "--input", golden, "--output", At("rows.jsonl")], "rows.jsonl", "--force"),
-            new("merge output exists", ["merge", "--model", model, "--adapter", At("north"), "--output", At("north")], "north", "--force"),
+            new("merge output exists", ["merge", "--model", model, "--adapter", At("north"), "--output", At("north")], "north", "the folder that is read"),
             new("merge of nothing", ["merge", "--model", model, "--output", At("out")], "--adapter"),
             // training
             new("data absent", Train("no.jsonl"), "no.jsonl", "data"),
@@ -82,11 +90,16 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("rows without target left", Train("rows.jsonl", "--set", "max_length=3"), "max_length", "rows.jsonl:1"),
             new("row ids outside the vocabulary", Train("outside.jsonl"), "outside.jsonl:1", "256", "0 to 255"),
             new("texts without a tokenizer", ["train", "--model", Paths.Golden("models/llama"), "--data", At("texts.jsonl"), "--output", At("out")], "tokenizer", "texts.jsonl:1"),
-            new("run exists", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("north")], "north", "--force"),
+            new("run exists", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("north")], "north", "already exists"),
             new("output below a file", ["train", "--model", model, "--data", At("rows.jsonl"), "--output", At("rows.jsonl/run"), "--set", "max_steps=1", "--quiet"], "rows.jsonl/run"),
             new("targets that match nothing", Train("rows.jsonl", "--set", "adapter.target_modules=[q_porj, v_proj_]"), "q_porj", "'q_proj'"),
             new("settings unknown and wrong", Train("rows.jsonl", "--set", "learning_rat=1", "--set", "batch_size=many", "--set", "seed=-1", "--set", "nonsense", "--set", "lr_scheduler_type=cosin", "--set", "adapter.r=0"),
                 "'learning_rate'", "many", "batch_size", "seed", "nonsense", "'cosine'", "adapter: r"),
+            new("settings of other tools", Train("rows.jsonl", "--set", "per_device_train_batch_size=4", "--set", "lr=1", "--set", "adapter.rank=4", "--set", "adapter.r=null", "--set", "optim_args={betas: [0]}", "--set", "output_dir=x"),
+                "'batch_size'", "'learning_rate'", "Did you mean 'r'?", "a value is missing", "optim_args.betas", "--output", "(6 mistakes)"),
+            new("a setting given twice", Train("rows.jsonl", "--seed", "1", "--set", "seed=2"), "--seed and --set seed=2"),
+            new("a rank beyond all layers", Train("rows.jsonl", "--set", "adapter.r=100000"), "adapter: r", "100000", "at most 48"),
+            new("a bias that is not there", Train("rows.jsonl", "--set", "adapter.bias=all"), "there is no bias to train"),
             new("memory no amount", Train("rows.jsonl", "--memory", "much"), "much", "memory", "1.5GB"),
             new("memory too little", Train("rows.jsonl", "--memory", "20MB"), "20MB", "at least", "runtime", "max_length"),
             new("method not known", Train("rows.jsonl", "--set", "adapter.peft_type=LORAX"), "LORAX"),
@@ -104,7 +117,19 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("prompt empty", Generate("--prompt", ""), "no tokens"),
             new("prompt without a tokenizer", ["generate", "--model", Paths.Golden("models/llama"), "--prompt", "a"], "tokenizer"),
             new("sampling out of range", Generate("--prompt", "a", "--top-p", "0", "--temperature", "-1", "--min-p", "2", "--max-new-tokens", "0"), "--top-p", "--temperature", "--min-p", "--max-new-tokens"),
+            new("chances without a choice", Generate("--prompt", "a", "--greedy", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9", "--min-p", "0.1", "--template", "x"), "--temperature", "--top-k", "--top-p", "--min-p"),
+            new("a template for no conversation", Generate("--prompt", "a", "--template", "x"), "--template", "no effect"),
             // the rest
+            new("options of eval --generate", ["eval", "--model", model, "--data", At("rows.jsonl"), "--predictions", At("p.jsonl"), "--force", "--top-k", "5", "--stop", "x", "--max-new-tokens", "4"],
+                "--predictions", "--force", "--top-k", "--stop", "--max-new-tokens", "(5 mistakes)"),
+            new("eval chooses without chances", ["eval", "--model", model, "--data", At("texts.jsonl"), "--generate", "--top-k", "5", "--force"], "--top-k", "--force"),
+            new("settings that eval does not use", ["eval", "--model", model, "--data", At("rows.jsonl"), "--set", "learning_rate=1", "--set", "dtype=float32", "--set", "max_length=9", "--max-length", "8", "--set", "lr=2"],
+                "learning_rate", "Give --dtype", "--max-length and --set max_length=9", "'learning_rate'"),
+            new("prompts as targets", ["eval", "--model", model, "--data", At("texts.jsonl"), "--generate", "--set", "train_on_inputs=true"], "train_on_inputs"),
+            new("options of other modes", ["bench", "train", "--modes", "full", "--quantize", "int8", "--rank", "4"], "--quantize", "--rank"),
+            new("force without a page", ["data", At("rows.jsonl"), "--force"], "--force", "--html"),
+            new("model given twice", ["plan", "--model", model, "--model", At("x")], "--model", "more than once"),
+            new("generation prompt of cases", ["render", "--cases", At("rows.jsonl"), "--template", "x", "--add-generation-prompt"], "--add-generation-prompt"),
             new("eval without data", ["eval", "--model", model], "--data"),
             new("eval data absent", ["eval", "--model", model, "--data", At("no.jsonl")], "no.jsonl"),
             new("eval generating without prompts", ["eval", "--model", model, "--data", At("rows.jsonl"), "--generate"], "prompt", "rows.jsonl"),

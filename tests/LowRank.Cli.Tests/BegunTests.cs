@@ -19,7 +19,7 @@ public class BegunTests
         File.WriteAllLines(At("held.jsonl"), held);
         var first = Program.Run("train", "--model", model, "--data", At("rows.jsonl"), "--eval-data", At("held.jsonl"), "--output", run,
             "--threads", "1", "--dtype", "float32", "--set", "max_steps=2", "--set", "save_steps=1", "--set", "batch_size=4").Good();
-        Assert.Contains("1 of the 4 held-out rows are trained on too", first.Error, StringComparison.Ordinal);
+        Assert.Contains("1 of 4 held-out rows are training rows as well", first.Error, StringComparison.Ordinal);
         var begun = Program.Run("inspect", run, "--json").Good().Json["begun_with"]!;
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(weights))), (string?)begun["model"]![1]!["sha256"]);
         Directory.Delete(Path.Combine(run, "adapter"), recursive: true);

@@ -142,6 +142,6 @@ public class ChatTests(World world)
         File.WriteAllText(messages, """[{"role":"user","content":[{"type":"image"}]}]""");
         var refused = Program.Run(["generate", .. arguments, "--messages", messages]);
         Assert.Equal(2, refused.Code);
-        Assert.Contains("reads text only", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("has a part of type \"image\"", refused.Error, StringComparison.Ordinal);
     }
 }

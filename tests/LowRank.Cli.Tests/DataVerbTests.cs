@@ -49,6 +49,32 @@ public sealed class DataVerbTests(World world)
     }
 
     [Fact]
+    public void Folders_and_positions_are_told_before_the_first_step()
+    {
+        string model = ByteTokenizer.Beside("gpt2"), folder = world.Fresh("splits"), output = world.Fresh("run");
+        Directory.CreateDirectory(folder);
+        string Row(int length) => $"{{\"prompt\": \"a\", \"completion\": \"{new string('b', length)}\"}}\n";
+        foreach (string name in (string[])["train.jsonl", "test.jsonl", "LICENSE.txt"]) File.WriteAllText(Path.Combine(folder, name),
+            Row(20));
+        var json = Program.Run("data", folder, "--model", model, "--json").Good().Json;
+        Assert.Equal(1, (int)json["rows"]!);
+        Assert.Equal([$"{folder}: train is taken (train.jsonl); left out: test: test.jsonl",
+            $"{folder}: left out, as they are no rows: LICENSE.txt"],
+            json["notes"]!.AsArray().Select(n => (string)n!));
+
+        File.WriteAllText(Path.Combine(folder, "train.jsonl"), Row(20) + Row(2000));
+        foreach (string[] verb in (string[][])[["train", "--model", model, "--data", folder, "--output", output, "--quiet"], ["plan",
+            "--model", model, "--set", $"data={folder}"],
+            ["eval", "--model", model, "--data", Path.Combine(folder, "train.jsonl")]])
+        {
+            var refused = Program.Run(verb);
+            Assert.Equal(2, refused.Code);
+            Assert.Contains("train.jsonl:2: a row is longer than the model's learned positions (got 1024 tokens); expected 256 at most. Set max_length: 256", refused.Error);
+        }
+        Assert.False(Directory.Exists(output));
+    }
+
+    [Fact]
     public void Without_a_model_counts_characters()
     {
         string rows = world.Fresh("chat") + ".jsonl";

@@ -49,7 +49,8 @@ public partial class KillTests(World world, ITestOutputHelper output)
             var (again, lossesAgain) = Result(folder);
             Assert.Equal(losses, lossesAgain);
             Assert.True(adapter.AsSpan().SequenceEqual(again), $"{dtype}, kill {kill + 1}: the adapter differs");
-            Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories), e => e.Contains(".tmp-") || e.Contains(".old-"));
+            Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories), e => e.Contains(".lowrank" + Path.DirectorySeparatorChar) || e.EndsWith(".lowrank", StringComparison.Ordinal));
+            Assert.False(Directory.Exists(Path.Combine(Path.GetDirectoryName(folder)!, $".{Path.GetFileName(folder)}.lowrank")));
             Directory.Delete(folder, recursive: true);
         }
         Assert.True(inTheLoop > 0, "no kill hit the training loop");
@@ -59,13 +60,17 @@ public partial class KillTests(World world, ITestOutputHelper output)
     public void A_start_that_was_killed_before_its_folder_was_whole_begins_afresh()
     {
         string folder = world.Fresh("early");
-        Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "run.yaml.tmp-0123abcd"), "model: ha"); // what such a kill leaves
+        string unfinished = Path.Combine(Path.GetDirectoryName(folder)!, $".{Path.GetFileName(folder)}.lowrank", "new-1"); // what such a kill leaves
+        Directory.CreateDirectory(unfinished);
+        File.WriteAllText(Path.Combine(unfinished, "run.yaml"), "model: ha");
+        File.WriteAllText(Path.Combine(unfinished, "..", "lock"), "");
+        File.WriteAllText(Path.Combine(unfinished, "..", ".lowrank.json"), """{"lowrank": "work", "kind": "work", "writes": "run", "process": 1, "host": "elsewhere", "files": {}, "folders": []}""");
         var incomplete = Program.Run("train", "--output", folder, "--resume");
         Assert.Equal(2, incomplete.Code);
         Assert.Contains("no run to go on with", incomplete.Error);
         Program.Run([.. world.TrainArguments("float32", 3), "--output", folder, "--resume"]).Good();
-        Assert.Equal(["adapter", "begun.json", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
+        Assert.False(Directory.Exists(Path.GetDirectoryName(unfinished)));
+        Assert.Equal([".lowrank.json", "adapter", "begun.json", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
     }
 
     [Fact]

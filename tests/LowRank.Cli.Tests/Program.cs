@@ -29,14 +29,21 @@ internal static class Program
     /// <summary>Starts with further environment variables.</summary>
     public static Process Start(IReadOnlyDictionary<string, string>? environment, params string[] args)
     {
+        var info = Info(args);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
+        return Process.Start(info)!;
+    }
+
+    /// <summary>The process, not started yet.</summary>
+    public static ProcessStartInfo Info(params string[] args)
+    {
         ProcessStartInfo info = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "LowRank.Cli.dll"), .. args])
         {
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
         info.Environment["OMP_NUM_THREADS"] = "1"; // the same sums in the same order in every process
         info.Environment["DOTNET_TieredPGO"] = "0";
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
-        return Process.Start(info)!;
+        return info;
     }
 
     /// <summary>Waits for the end.</summary>

@@ -97,6 +97,23 @@ public class TrainTests(World world)
     }
 
     [Fact]
+    public void The_start_says_what_is_trained_and_what_has_no_effect()
+    {
+        string run = world.Fresh("said");
+        string[] data = ["--data", world.Rows, "--data", world.EvalRows, "--eval-data", world.EvalRows];
+        string error = Program.Run(["train", "--model", world.Model, .. data, "--output", run, "--set", "max_steps=6", "--set", "eval_steps=1", "--set", "early_stopping_patience=2", "--set", "early_stopping_threshold=100", "--set", "learning_rate=0",
+            "--set", "lr_scheduler_type=constant", "--set", "warmup_steps=2", "--set", "adapter.r=4", "--set", "adapter.target_modules=[q_proj, v_proj]"]).Good().Error;
+        foreach (string part in (string[])["LoRA adapter (r 4, alpha 32) on 6 layers (q_proj, v_proj)", "32 rows", "learning_rate is 0", "warmup_steps (2) is not used", "8 of 8 held-out rows are training rows", "Stopped early after step 3 of 6"])
+            Assert.Contains(part, error);
+        Assert.Contains($"data: [\"{world.Rows}\",\"{world.EvalRows}\"]", File.ReadAllText(Path.Combine(run, "run.yaml")));
+
+        var plan = Program.Run("plan", "--model", world.Model, "--dtype", "float32", "--set", "data=" + world.Rows, "--set", "batch_size=5", "--set", "num_train_epochs=2", "--set", "adapter.lora_alpha=0", "--json").Good().Json;
+        Assert.Equal(10, (int)plan["steps"]!); // 24 rows, five at a time, twice
+        Assert.Equal(10 * (double)plan["step_seconds"]!, (double)plan["total_seconds"]!, 1e-9);
+        Assert.Contains("lora_alpha is 0", (string?)plan["notes"]![0]);
+    }
+
+    [Fact]
     public void Full_fine_tuning_writes_a_model_and_another_adapter_can_be_gone_on_from()
     {
         string run = world.Fresh("full");

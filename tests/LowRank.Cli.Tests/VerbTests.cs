@@ -53,7 +53,7 @@ public class VerbTests(World world)
         string merged = world.Fresh("merged"), input = Path.Combine(Paths.Golden("models/llama"), "expected.safetensors");
         var json = Program.Run("merge", "--model", world.Model, "--adapter", world.RunAdapter, "--adapter", world.At("b") + "=0.3", "--output", merged, "--json").Good().Json;
         Assert.Equal(merged, (string?)json["output"]);
-        Assert.Equal(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Directory.EnumerateFiles(merged).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        Assert.Equal([".lowrank.json", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Directory.EnumerateFiles(merged).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         using var golden = SafetensorsFile.Open(input);
         var (ids, mask) = (golden.Get("input_ids"), golden.Get("attention_mask"));
         float[] attached = world.Logits(world.Model, ids, mask, (world.RunAdapter, 1), (world.At("b"), 0.3)), plain = world.Logits(merged, ids, mask);

@@ -75,7 +75,7 @@ public class SamplerTests
     public void Temperature_0_is_greedy() => Assert.Equal(1, new Sampler(new() { Temperature = 0 }, 0).Next(Logits, [], 0));
 
     [Fact]
-    public void NaN_is_an_error() => Assert.Contains("NaN", Assert.Throws<InvalidOperationException>(() => new Sampler(new(), 0).Next(new float[] { 1, float.NaN }, [], 0)).Message);
+    public void NaN_is_an_error() => Assert.Contains("NaN", Assert.Throws<NoNumberException>(() => new Sampler(new(), 0).Next(new float[] { 1, float.NaN }, [], 0)).Message);
 
     [Fact]
     public void A_seed_repeats_itself_and_batching_does_not_matter()

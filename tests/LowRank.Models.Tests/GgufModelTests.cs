@@ -155,7 +155,7 @@ public class GgufModelTests
         Assert.Contains("one of llama, qwen2", Refused(Model("mamba")).Message);
         Assert.Contains("general.architecture", Refused(new GgufBuilder()).Message);
         Assert.Contains("general.type = adapter", Refused(Model("llama").Set("general.type", "adapter")).Message);
-        Assert.Contains("split.count = 2", Refused(Model("llama").Set("split.count", (ushort)2)).Message);
+        Assert.Contains("part 1 of 2", Refused(Model("llama").Set("split.count", (ushort)2)).Message);
         Assert.Contains("llama.logit_scale", Refused(Model("llama").Set("llama.logit_scale", 2f)).Message);
         Assert.Contains("expert_count = 8", Refused(Model("llama").Set("llama.expert_count", 8u)).Message);
         Assert.Contains("blk.0.mystery.weight, blk.1.attn_q.weight", Refused(Model("llama", ("blk.0.mystery.weight", [1]), ("blk.1.attn_q.weight", [1]))).Message);
@@ -171,6 +171,7 @@ public class GgufModelTests
     {
         var (yarn, _) = Read(Model("qwen2").Set("qwen2.rope.scaling.type", "yarn").Set("qwen2.rope.scaling.factor", 4f).Set("qwen2.rope.scaling.original_context_length", 32u));
         Assert.Equal("""{"rope_theta":10000,"rope_type":"yarn","factor":4,"original_max_position_embeddings":32}""", yarn["rope_parameters"]!.ToJsonString());
+        Assert.Contains("rope.scaling.factor = 4); expected what rope.scale_linear says, 2", Refused(Model("llama").Set("llama.rope.scale_linear", 2f).Set("llama.rope.scaling.factor", 4f)).Message);
         var (linear, _) = Read(Model("llama").Set("llama.rope.scale_linear", 2f));
         Assert.Equal("""{"rope_theta":10000,"rope_type":"linear","factor":2}""", linear["rope_parameters"]!.ToJsonString());
     }

@@ -76,6 +76,16 @@ public class ConfigTests
         => Assert.Contains(expected, Assert.Throws<BadInputException>(() => Read(json)).Message);
 
     [Fact]
+    public void Settings_know_every_key_of_PEFT_and_no_other()
+    {
+        Assert.Equal(new LoraConfig().ToJson().Select(p => p.Key).Append("runtime_config").Order(), AdapterSection.Keys.Order());
+        Assert.Equal(16, AdapterSection.Read([]).Rank);
+        Assert.Equal(8, AdapterSection.Read(new LoraConfig { TargetModules = Selector.AllLinear }.ToJson()).Rank); // a whole adapter_config.json is a section too
+        string message = Assert.Throws<BadInputException>(() => AdapterSection.Read(JsonNode.Parse("""{"rank": 4, "r": 0, "use_qalora": true, "lora_alpha": null}""")!.AsObject())).Message;
+        Assert.All(new[] { "(4 mistakes)", "rank", "must be positive", "QALoRA", "a value is missing" }, part => Assert.Contains(part, message));
+    }
+
+    [Fact]
     public void All_mistakes_come_at_once()
     {
         string message = Assert.Throws<BadInputException>(() => Read("""{"r": 0, "lora_dropout": 2, "use_qalora": true}""")).Message;

@@ -60,13 +60,15 @@ internal sealed class OwnEmbedding : OwnModule, IEmbeddingLayer
     public override Tensor forward(Tensor ids) => Weight.index_select(0, ids.flatten()).reshape([.. ids.shape, Weight.size(1)]).mul(Scalars.Of(OutputScale));
 }
 
-/// <summary>A norm that can only be computed with other parameters, not replaced.</summary>
+/// <summary>A norm of our own kind: float32 whatever it is used in.</summary>
 internal sealed class OwnNorm : OwnModule, IFunctional
 {
     public OwnNorm(long size) : base("OwnNorm") => Put("weight", new Parameter(randn(size)));
 
     public override Tensor forward(Tensor x) => Compute(x, _ => null);
     public Tensor Compute(Tensor input, Func<string, Tensor?> parameter) => input.mul(parameter("weight") ?? Own["weight"]);
+    public ScalarType ComputeDType => ScalarType.Float32;
+    public Parameter Replace(string name, Parameter value) => Put(name, value);
 }
 
 /// <summary>A tiny tied language model: embed, q_proj, lm_head over the embedding's table; "deep" nests a block.</summary>

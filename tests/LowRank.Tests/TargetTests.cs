@@ -75,8 +75,8 @@ public class TargetTests
     [Fact]
     public void All_linear_takes_every_linear_layer_but_the_output()
     {
-        string[] hit = Hit("""{"target_modules": "all-linear", "exclude_modules": ["attention.out_proj"]}""");
-        Assert.Equal(15, hit.Length);
+        string[] hit = Hit("""{"target_modules": "all-linear", "exclude_modules": ["attention", "0.q_proj"]}""");
+        Assert.Equal(14, hit.Length);
         Assert.DoesNotContain("lm_head", hit);
     }
 
@@ -112,6 +112,57 @@ public class TargetTests
             => Assert.Throws<BadInputException>(() => AdapterHost.Attach(nn.Sequential(("c", layer))).Add("a", new LoraConfig { Rank = rank, TargetModules = Selector.Of("c") }, 1)).Message;
         Assert.Contains("a dilated convolution cannot be adapted", Message(nn.Conv1d(2, 2, 3, dilation: 2), 2));
         Assert.Contains("a multiple of 2", Message(nn.Conv1d(2, 2, 3, groups: 2), 3));
+    }
+
+    [Theory]
+    [InlineData("""{"target_modules": ["q_proj", "v_porj"]}""", "target_modules: no module of the model has this name (got v_porj). Did you mean 'v_proj'")]
+    [InlineData("""{"target_modules": ["q_proj", "all-linear"]}""", "Write target_modules: all-linear, without a list.")]
+    [InlineData("""{"target_modules": ["q_proj"], "exclude_modules": ["vproj"]}""", "exclude_modules: no module of the model has this name (got vproj)")]
+    [InlineData("""{"target_modules": ["q_proj"], "exclude_modules": ".*k_proj"}""", "(got .*k_proj)")]
+    [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"v_proj": 2}}""", "rank_pattern: no targeted layer has this name (got v_proj)")]
+    [InlineData("""{"target_modules": ["q_proj"], "alpha_pattern": {"q_prj": 2}}""", "alpha_pattern: no targeted layer has this name (got q_prj). Did you mean 'q_proj'?")]
+    [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"q_proj": 2, "1.q_proj": 3}}""", "an earlier key has all layers of this one (got 1.q_proj)")]
+    [InlineData("""{"target_modules": ["q_proj"], "layers_to_transform": [0, 3]}""", "layers_to_transform: no targeted layer is in this block (got 3); expected blocks of the model with targets, such as 0")]
+    [InlineData("""{"target_modules": ["w1"], "layers_to_transform": 1, "layers_pattern": ["experts", "h"]}""", "layers_pattern: no targeted layer stands behind this name and a number (got h)")]
+    public void A_name_that_means_nothing_is_refused_of_a_new_adapter(string json, string expected)
+    {
+        Assert.Contains(expected, Assert.Throws<BadInputException>(() => Hit(json)).Message);
+        using var tree = new Tree();
+        var host = AdapterHost.Attach(tree);
+        Assert.Throws<BadInputException>(() => host.Measure(LoraConfig.FromJson(JsonNode.Parse(json)!.AsObject())));
+    }
+
+    [Fact]
+    public void Names_that_mean_nothing_come_all_at_once()
+        => Assert.Contains("(4 mistakes)", Assert.Throws<BadInputException>(() => Hit("""{"target_modules": ["q_proj", "x"], "exclude_modules": ["y"], "rank_pattern": {"z": 1}, "layers_to_transform": [0, 7]}""")).Message);
+
+    [Fact]
+    public void A_folder_that_names_more_than_the_model_has_is_loaded_as_PEFT_does()
+    {
+        using var tree = new Tree();
+        var host = AdapterHost.Attach(tree);
+        string folder = Path.Combine(Paths.Temporary(), "a"), config = Path.Combine(folder, "adapter_config.json");
+        host.Add("a", new LoraConfig { TargetModules = Selector.Of("q_proj") }, 1).Save(folder);
+        var json = JsonNode.Parse(File.ReadAllText(config))!;
+        (json["target_modules"], json["exclude_modules"], json["rank_pattern"]) = (new JsonArray("q_proj", "query"), new JsonArray("nothing"), new JsonObject { ["query"] = 3 });
+        File.WriteAllText(config, json.ToJsonString());
+        Assert.Equal(3, host.Load("b", folder).Modules.Count);
+    }
+
+    [Fact]
+    public void A_rank_is_measured_before_anything_is_made()
+    {
+        using var net = nn.Sequential(("a", nn.Linear(6, 5)), ("b", nn.Linear(5, 9)));
+        var host = AdapterHost.Attach(net);
+        AdapterSize Size(int rank) => host.Measure(new LoraConfig { Rank = rank, TargetModules = Selector.AllLinear });
+        Assert.Equal((2 * (6 + 5 + 5 + 9), 5, null), (Size(2).Numbers, Size(2).Most, Size(2).Useless));
+        Assert.Equal(7, Size(7).Useless);
+        Assert.Equal([("a", 7, 5L), ("b", 7, 5L)], Size(7).Wasteful);
+        long before = Environment.WorkingSet;
+        var error = Assert.Throws<BadInputException>(() => host.Add("a", new LoraConfig { Rank = int.MaxValue, TargetModules = Selector.AllLinear }, 1)); // 25 * 2^31 numbers
+        Assert.Contains("larger than this machine's memory (got 2147483647)", error.Message);
+        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 200 << 20);
+        Assert.Empty(host.Adapters);
     }
 
     [Fact]

@@ -92,18 +92,4 @@ public class TiedTests
         Assert.Contains("the base model's own weight differs", Assert.Throws<BadInputException>(() => second.Load("a", folder)).Message);
         Assert.Empty(second.Adapters);
     }
-
-    [Fact]
-    public void A_norm_is_trained_as_a_copy_but_not_merged()
-    {
-        using var scope = NewDisposeScope();
-        using var model = new TiedModel();
-        var host = AdapterHost.Attach(model);
-        var adapter = host.Add("a", new LoraConfig { TargetModules = Selector.Of("q_proj"), ModulesToSave = ["norm"] }, 1);
-        Assert.Contains("base_model.model.norm.weight", adapter.Parameters.Select(p => p.Key));
-        var before = model.call(Ids).detach();
-        Randomise(adapter);
-        Assert.True(Distance(before, model.call(Ids)) > 1e-3);
-        Assert.Contains("OwnNorm cannot be replaced", Assert.Throws<BadInputException>(() => host.Merge()).Message);
-    }
 }

@@ -33,6 +33,13 @@ public sealed class RegexTests
     [InlineData(@"\Aa|b\z|b\Z", "ab\nab\n", "0-1 4-5")]
     [InlineData(@"\bcat\b", "cat cats", "0-3")]
     [InlineData(@"\Bat", "cat at", "1-3")]
+    // What stands alone asks another table for the first 256 characters than what stands in a class (run through the reference's engine).
+    [InlineData(@"\w+", "a²³-¹a¼½ ¾·₂①٣_", "0-3 4-8 9-10 13-15")]
+    [InlineData(@"[\w]+", "a²³-¹a¼½ ¾·₂①٣_", "0-1 5-6 13-15")]
+    [InlineData(@"\W+", "a²³-¹a¼½ ¾·₂①٣_", "3-4 8-9 10-13")]
+    [InlineData(@"[^\w]+", "a²-", "1-3")]
+    [InlineData(@"\p{Word}+", "a²-", "0-2")]
+    [InlineData(@"\b.", "a²-¼", "0-1 2-3 3-4")]
     [InlineData("(a)(b)\\2", "abb", "0-3")]
     [InlineData(@"(?<x>\w)\k<x>", "abbc", "1-3")]
     [InlineData("(?i:k)", "kK\u212A", "0-1 1-2 2-3")]

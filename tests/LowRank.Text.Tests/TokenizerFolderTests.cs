@@ -20,6 +20,55 @@ public sealed class TokenizerFolderTests
     public TokenizerFolderTests() => Write("tokenizer.json", Tiny);
 
     [Fact]
+    public void Ids_that_no_token_has_decode_to_nothing()
+    {
+        foreach (string model in (string[])["""{"type":"BPE","vocab":{"a":0,"b":1,"ab":7,"c":9},"merges":["a b"]}""", """{"type":"WordLevel","vocab":{"a":0,"ab":7,"c":9},"unk_token":"c"}"""])
+        {
+            Write("tokenizer.json", $$"""{"added_tokens":[{"id":20,"content":"<e>","special":true}],"pre_tokenizer":null,"decoder":{"type":"Fuse"},"model":{{model}}}""");
+            var tokenizer = Open();
+            Assert.Equal(21, tokenizer.VocabularySize);
+            Assert.Equal([7, 20], tokenizer.Encode("ab<e>"));
+            Assert.Equal("abc<e>", tokenizer.Decode([7, 3, 8, 9, 12, 20, 19]));
+            Assert.Equal("ab", tokenizer.Decode([4, 7, 20, 15], skipSpecialTokens: true));
+            var stream = tokenizer.NewStream();
+            Assert.Equal(["", "ab", "", "c"], ((int[])[5, 7, 8, 9]).Select(stream.Push));
+            Assert.Null(tokenizer.TokenOf(8));
+            Assert.Equal((7, "ab"), (tokenizer.IdOf("ab"), tokenizer.TokenOf(7)));
+        }
+        // The ids of a role need no text: a model may end on one.
+        Write("generation_config.json", """{"eos_token_id": [8, 20]}""");
+        Assert.Equal([8, 20], Open().EosIds);
+    }
+
+    [Fact]
+    public void Of_a_key_that_stands_twice_the_last_one_counts()
+    {
+        Write("tokenizer_config.json", """{"bos_token": "a", "bos_token": "c", "chat_template": "one", "chat_template": "two"}""");
+        Assert.Equal(2, Open().BosId);
+        Assert.Equal([("default", "two")], Templates());
+        Assert.Equal([("bos_token", "c")], Special());
+    }
+
+    [Fact]
+    public void Every_error_names_its_file()
+    {
+        Write("tokenizer.json", Tiny.Replace("\"id\":4", "\"id\":400000", StringComparison.Ordinal));
+        Assert.Contains("tokenizer.json", Assert.Throws<BadInputException>(Open).Message);
+        var metadata = new Dictionary<string, object> { ["tokenizer.ggml.model"] = "gpt2", ["tokenizer.ggml.pre"] = "gpt-2", ["tokenizer.ggml.tokens"] = (string[])["a", "a"], ["tokenizer.ggml.merges"] = Array.Empty<string>() };
+        Assert.StartsWith("m.gguf: tokenizer.ggml.tokens: the vocabulary has a token twice", Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(metadata, "m.gguf")).Message);
+    }
+
+    [Theory]
+    [InlineData("tokenizer.json"), InlineData("tokenizer_config.json"), InlineData("chat_template.jinja"), InlineData("generation_config.json")]
+    public void A_pointer_in_place_of_a_file_is_called_so(string name)
+    {
+        Write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:abab\nsize 351544\n");
+        string message = Assert.Throws<BadInputException>(Open).Message;
+        Assert.Contains("git-lfs pointer, not the file itself (got a pointer to 351544 bytes)", message);
+        Assert.Contains(name, message);
+    }
+
+    [Fact]
     public void Templates_of_the_configuration_are_a_text_or_a_list()
     {
         Assert.Empty(Open().ChatTemplates);

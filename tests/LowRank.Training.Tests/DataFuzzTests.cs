@@ -26,7 +26,7 @@ public class DataFuzzTests
     [Fact]
     public void Mutated_rows_are_used_or_refused()
     {
-        DataOptions[] options = [new(""), new("") { Survey = true, MaxLength = 5, TruncateLeft = true }, new("") { Format = "messages", AssistantOnlyLoss = false }, new("") { Columns = new Dictionary<string, string> { ["text"] = "prompt", ["messages"] = "conversations" } }];
+        DataOptions[] options = [new(""), new("") { Survey = true, MaxLength = 5, TruncateLeft = true }, new("") { Format = "messages", TrainOnInputs = true }, new("") { Columns = new Dictionary<string, string> { ["text"] = "prompt", ["messages"] = "conversations" } }];
         TokenEncoder?[] encoders = [Letters, Letters with { Chat = null }, null, Real()];
         DataFile file = new("x.jsonl");
         int used = 0;

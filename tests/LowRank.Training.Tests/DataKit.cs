@@ -25,18 +25,22 @@ internal static class DataKit
         List<int> ids = [], mask = [];
         void Add(string text, bool said)
         {
-            foreach (char c in text) (ids, mask).Add((c, said || !assistantOnly ? 1 : 0));
+            foreach (char c in text) (ids, mask).Add((c, said ? 1 : 0));
         }
-        if (request.Tools is { } tools) Add("T" + tools.GetArrayLength(), false);
-        foreach (var message in request.Messages!.Value.EnumerateArray())
+        if (request.Tools is { } tools) Add("T" + tools.GetArrayLength(), !assistantOnly);
+        bool[] counted = TurnWeight.Counted(request.Messages!.Value, assistantOnly);
+        foreach (var (i, message) in request.Messages!.Value.EnumerateArray().Index())
         {
             string role = message.GetProperty("role").GetString()!;
-            Add(role[..1], false);
-            if (message.TryGetProperty("content", out var content)) Add(content.ValueKind == JsonValueKind.Array ? string.Concat(content.EnumerateArray().Select(p => p.GetProperty("text").GetString())) : content.GetString()!, role == "assistant");
-            if (message.TryGetProperty("tool_calls", out var calls)) Add(calls[0].GetProperty("function").GetProperty("name").GetString()!, role == "assistant");
-            Add("\u00C9", role == "assistant"); // 201
+            bool said = counted[i] && (role == "assistant" || !assistantOnly);
+            Add(role[..1], said && !assistantOnly);
+            if (message.TryGetProperty("content", out var content)) Add(content.ValueKind == JsonValueKind.Array
+                ? string.Concat(content.EnumerateArray().Select(p => p.GetProperty("text").GetString())) : content.GetString()!, said);
+            if (message.TryGetProperty("tool_calls", out var calls)) Add(calls[0].GetProperty("function").GetProperty("name").GetString()!,
+                said);
+            Add("\u00C9", said); // 201
         }
-        if (request.AddGenerationPrompt) Add("a", false);
+        if (request.AddGenerationPrompt) Add("a", !assistantOnly);
         return new ChatTokens([.. ids], [.. mask], "");
     }
 
@@ -45,6 +49,15 @@ internal static class DataKit
         lists.Ids.Add(token.Id);
         lists.Mask.Add(token.Mask);
     }
+
+    /// <summary>What becomes of one row of JSON.</summary>
+    public static RowOutcome Made(string json, DataOptions? options = null, TokenEncoder? encoder = null)
+        => new RowMaker(options ?? new DataOptions(""), encoder ?? Letters,
+            1 << 16).Make(new RawRow(new DataFile("x.jsonl"), 1, Encoding.UTF8.GetBytes(json)));
+
+    /// <summary>A row of JSON as <see cref="Show"/> has it, or what is wrong with it behind "!".</summary>
+    public static string Shown(string json, DataOptions? options = null, TokenEncoder? encoder = null)
+        => Made(json, options, encoder) is { Row: { } row } ? Show(row) : "!" + Made(json, options, encoder).Error!.Message;
 
     /// <summary>Ids as text, targets in brackets: "u2+2?[a4É]"; 200 is ^, 201 is É.</summary>
     public static string Show(Row row)

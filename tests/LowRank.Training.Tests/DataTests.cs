@@ -126,7 +126,7 @@ public class DataTests
         Assert.Contains("does not exist", Assert.Throws<BadInputException>(() => RowReader.Read("absent.jsonl", 9).ToList()).Message);
         Assert.Contains("folder", Assert.Throws<BadInputException>(() => RowReader.Fingerprint(Paths.Temporary())).Message);
         Assert.Contains(".xls", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.xls", "a"), 9).ToList()).Message);
-        Assert.Contains("list", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "{}"), 9).ToList()).Message);
+        Assert.Contains("list", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "3"), 9).ToList()).Message);
         Assert.Contains("x.json:2", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "[\n{]"), 9).ToList()).Message);
         Assert.Contains("not JSON", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "[] x"), 9).ToList()).Message);
         Assert.Contains("no rows", Assert.Throws<BadInputException>(() => RowReader.Read(Write("x.json", "[]"), 9).ToList()).Message);

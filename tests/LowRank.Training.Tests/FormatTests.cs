@@ -19,7 +19,7 @@ public class FormatTests
     [InlineData("""{"instruction": "do", "input": "", "output": "done", "system": "s", "history": [["a", "b"]]}""", "ssÉuaÉa[bÉ]udoÉa[doneÉ]")]
     [InlineData("""{"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "r"}]}""", "uqÉa[rÉ]")]
     [InlineData("""{"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}], "completion": [{"role": "assistant", "content": "r"}]}""", "uqÉaxÉuyÉa[rÉ]")]
-    [InlineData("""{"prompt": "q", "completion": "r", "label": "news"}""", "^q[ rÉ]")]
+    [InlineData("""{"prompt": "q", "completion": "r", "category": "news", "meta": {"a": 1}, "song_id": 7}""", "^q[ rÉ]")]
     [InlineData("""{"prompt": "q", "completion": "r", "text": null}""", "^q[ rÉ]")]
     [InlineData("""{"input_ids": "[97, 98]", "labels": "[-100, 98]"}""", "a[b]")]
     public void Rows_of_every_format_become_tokens_and_targets(string json, string shown) => Assert.Equal(shown, Show(Single(json, Plain)));
@@ -36,7 +36,7 @@ public class FormatTests
 
     [Fact]
     public void All_of_a_conversation_is_learnt_where_asked()
-        => Assert.Equal("[uqÉarÉ]", Show(Single("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]}""", Plain with { AssistantOnlyLoss = false })));
+        => Assert.Equal("[uqÉarÉ]", Show(Single("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]}""", Plain with { TrainOnInputs = true })));
 
     [Fact]
     public void Alpaca_without_a_chat_template_is_Stanfords_text()
@@ -86,7 +86,7 @@ public class FormatTests
     [InlineData("""{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]}""", "image_url")]
     [InlineData("""{"messages": [{"role": "user", "content": "\ud800"}]}""", "surrogate")]
     [InlineData("""{"messages": "hello"}""", "not a list")]
-    [InlineData("""{"messages": "[hello"}""", "no JSON list")]
+    [InlineData("""{"messages": "[hello"}""", "no JSON")]
     [InlineData("""{"conversations": [{"from": "nobody", "value": "a"}]}""", "nobody")]
     [InlineData("""{"conversations": [{"from": "function_call", "value": "f()"}]}""", "no function call")]
     [InlineData("""{"prompt": "q", "completion": [{"role": "assistant", "content": "a"}]}""", "different kinds")]
@@ -110,7 +110,7 @@ public class FormatTests
     {
         string path = Write("x.jsonl", "{\"text\": \"a\"}\nnonsense\n{\"text\": 1}\n{\"text\": \"b\"}\n");
         var rows = RowSet.Load(new DataOptions(path) { SkipBadRows = true }, 1 << 16, Letters);
-        Assert.Equal((2, 2L), (rows.Rows.Count, rows.Skipped));
+        Assert.Equal((2, 2L), (rows.Rows.Count, rows.Tally.Skipped));
         Assert.Equal($"{path}:4", rows.Rows[1].Place);
         Assert.Contains("2 mistakes", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(path), 1 << 16, Letters)).Message);
         Assert.Contains("no row can be used", Assert.Throws<BadInputException>(() => RowSet.Load(new DataOptions(Write("y.jsonl", "x\ny\n")) { SkipBadRows = true }, 1 << 16, Letters)).Message);

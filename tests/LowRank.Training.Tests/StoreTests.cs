@@ -22,10 +22,10 @@ public class StoreTests
         using (var writer = new StoreWriter(folder))
         {
             for (int i = 0; i < 5000; i++) writer.Add(rows[i % rows.Length]);
-            writer.Finish([1000, 4000], 7);
+            writer.Finish([1000, 4000], new RowTally { Skipped = 7 });
         }
         using var stored = StoredRows.TryOpen(folder)!;
-        Assert.Equal((5000, 7L), (stored.Count, stored.Skipped));
+        Assert.Equal((5000, 7L), (stored.Count, stored.Tally.Skipped));
         Assert.Equal([1000, 4000], stored.Counts);
         foreach (int i in (int[])[0, 1, 2, 3, 4, 4999, 4094, 4095, 4096, 4097, 0])
         {
@@ -47,7 +47,7 @@ public class StoreTests
         {
             writer.Add(new Row([1, 2], [1, 2]));
             Assert.Null(StoredRows.TryOpen(folder));
-            writer.Finish([1], 0);
+            writer.Finish([1], new RowTally { Skipped = 0 });
         }
         StoredRows.TryOpen(folder)!.Dispose();
         File.AppendAllText(Path.Combine(folder, "rows.bin"), "x");
@@ -74,9 +74,9 @@ public class StoreTests
         Assert.Equal(0, Made(options));
         Assert.Equal(2, Made(options with { MaxLength = 3 }));
         Assert.Equal(2, Made(options, encoder with { Identity = Guid.NewGuid().ToString() }));
-        File.AppendAllText(path, "{\"text\": \"three\"}\n");
+        File.AppendAllText(path, "{\"text\": \"third\"}\n");
         Assert.Equal(3, Made(options));
-        foreach (string store in Directory.GetDirectories(Folder)) if (!store.Contains(".tmp-")) File.Delete(Path.Combine(store, "index.bin")); // damaged
+        foreach (string store in Directory.GetDirectories(Folder)) if (!Path.GetFileName(store).StartsWith('.')) File.Delete(Path.Combine(store, "index.bin")); // damaged
         Assert.Equal(3, Made(options));
         calls = 0;
         Assert.IsNotType<StoredRows>(RowSet.Load(options with { Cache = DataCache.Off }, 1 << 16, encoder).Rows);
@@ -90,7 +90,24 @@ public class StoreTests
         var encoder = Letters with { Identity = Guid.NewGuid().ToString() };
         var before = Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : [];
         Assert.Throws<BadInputException>(void () => RowSet.Load(new DataOptions(Write("x.jsonl", "{\"text\": \"one\"}\nx\n")) { Cache = DataCache.On }, 1 << 16, encoder));
-        Assert.Equal(before.Order(), (Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : []).Where(f => !f.Contains(".tmp-") || before.Contains(f)).Order());
+        Assert.Equal(before.Order(), (Directory.Exists(Folder) ? Directory.GetDirectories(Folder) : []).Where(f => !Path.GetFileName(f).StartsWith('.') || before.Contains(f)).Order());
+    }
+
+    [Fact]
+    public void What_stands_in_the_cache_folder_and_is_not_the_caches_own_stays()
+    {
+        var encoder = Letters with { Identity = Guid.NewGuid().ToString() };
+        DataOptions options = new(Write("x.jsonl", "{\"text\": \"one\"}\n")) { Cache = DataCache.On };
+        string theirs = Path.Combine(Folder, "new.tmp-" + Guid.NewGuid().ToString("N")[..12]), store = Path.Combine(Folder, TokenCache.Key(options, RowReader.Fingerprint(options.Sources), encoder.Identity!, 1 << 16));
+        foreach (string folder in (string[])[theirs, store])
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(Path.Combine(folder, "thesis.txt"), "mine");
+            Directory.SetLastWriteTimeUtc(folder, DateTime.UtcNow.AddDays(-100));
+        }
+        for (int i = 0; i < 2; i++) Assert.Equal("[^oneÉ]", Show(Assert.IsType<StoredRows>(RowSet.Load(options, 1 << 16, encoder).Rows)[0]));
+        Assert.Equal(["mine", "mine"], new[] { theirs, store }.Select(f => File.ReadAllText(Path.Combine(f, "thesis.txt"))));
+        foreach (string folder in (string[])[theirs, store]) Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -10,5 +10,7 @@ internal sealed class ScratchFolder : IDisposable
     public string At(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>Deletes it.</summary>
+#pragma warning disable RS0030 // a folder of a name that nobody else has
     public void Dispose() => Directory.Delete(Path, recursive: true);
+#pragma warning restore RS0030
 }

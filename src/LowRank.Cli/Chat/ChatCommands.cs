@@ -60,13 +60,19 @@ internal static class ChatCommands
     {
         if (loop.Conversation.IsEmpty) throw new BadInputException("nothing was said yet", place: "/save");
         if (Directory.Exists(path)) throw new BadInputException("a folder stands where the file would be", path, "/save", "a file's name");
-        string before = "";
-        try { if (File.Exists(path)) before = File.ReadAllText(path); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException("the file cannot be read: " + e.Message, place: path, inner: e); }
+        string before = File.Exists(path) ? TextFile.Read(path) : "";
+        if (before.Split('\n').LastOrDefault(l => l.Length > 0) is { } last && !IsRow(last))
+            throw new BadInputException("the file holds no rows that one could be added to", last.Length > 40 ? last[..40] + "..." : last, path, "a JSON object a line");
         if (before.Length > 0 && !before.EndsWith('\n')) before += "\n";
         string row = new JsonObject { ["messages"] = loop.Conversation.Messages() }.ToJsonString(new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         AtomicFile.WriteText(path, before + row + "\n");
         loop.Notice($"Saved as row {before.Count(c => c == '\n') + 1} of {path}.");
+    }
+
+    private static bool IsRow(string line)
+    {
+        try { return JsonNode.Parse(line) is JsonObject; }
+        catch (System.Text.Json.JsonException) { return false; }
     }
 
     private static string Needed(string text, string name, string what) => text.Length > 0 ? text : throw new BadInputException("the command needs something behind it", place: name, expected: what);

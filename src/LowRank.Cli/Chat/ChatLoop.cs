@@ -95,7 +95,11 @@ internal sealed class ChatLoop(Conversation conversation, TextReader input, bool
     private string? ReadLine(string prompt)
     {
         if (interactive) Console.Error.Write(prompt);
-        return input.ReadLine();
+        try { return input.ReadLine(); }
+        catch (System.Text.DecoderFallbackException e)
+        {
+            throw new BadInputException("the input is not UTF-8", place: "chat", remedy: "Give it as UTF-8.", inner: e);
+        }
     }
 
     // On the thread of the signal.

@@ -56,6 +56,8 @@ internal sealed class BenchVerb
             return value;
         }
         string[] modes = [.. parsed.GetValue(_modes)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()];
+        if (!modes.Contains("qlora")) errors.AddRange(parsed.Unused("It is what qlora's base is kept in: add qlora to --modes.", _quantize));
+        if (modes is ["full"]) errors.AddRange(parsed.Unused("Only lora and qlora have adapters.", _rank));
         if (modes.Length == 0 || modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) is not null)
             errors.Add(new("there is no such mode", modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) ?? "nothing", "--modes", string.Join(", ", TrainBench.Modes)));
         string device = parsed.GetValue(_common.Device)!, dtype = parsed.GetResult(_common.Dtype) is { Implicit: false } ? parsed.GetValue(_common.Dtype)! : "auto";

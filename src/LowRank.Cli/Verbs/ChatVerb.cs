@@ -13,10 +13,11 @@ internal static class ChatVerb
         Option<string> system = new("--system") { Description = "the system message" };
         Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("chat", "A conversation in the terminal; /help there shows what can be done.") { system, template };
-        generation.AddTo(verb);
+        generation.AddTo(verb, several: false);
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
+            parsed.Refuse(generation.Unused(parsed));
             generation.Read(parsed, common, []).Check();
             bool json = parsed.GetValue(common.Json), quiet = parsed.GetValue(common.Quiet), interactive = !Console.IsInputRedirected;
             using var session = Session.Open(common, parsed);
@@ -28,7 +29,9 @@ internal static class ChatVerb
                 return new(texts.RequireChat(), generation.Read(parsed, common, texts.EndIds));
             }
             using var conversation = new Conversation(session, TextsOf) { System = parsed.GetValue(system) };
-            var loop = new ChatLoop(conversation, Console.In, interactive, json, quiet);
+            var loop = new ChatLoop(conversation, interactive ? Console.In
+                : new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true)),
+                interactive, json, quiet);
             if (interactive) loop.Notice($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(session.Path))}; answering: {conversation.Adapters}. /help shows what can be done, /exit leaves.");
             return loop.Run();
         });

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using LowRank.Inference;
+using LowRank.Models;
 using LowRank.Tensors;
 using LowRank.Training;
 
@@ -13,41 +14,51 @@ internal static class EvalVerb
     {
         var common = new CommonOptions();
         var flags = new GenerationFlags();
-        Option<string> data = new("--data") { Description = "held-out rows: a file or folder, as for train" };
+        var settingsFlags = new SettingsFlags("a setting about data, as for train: key=value; repeatable");
+        Option<string[]> data = new("--data") { Description = "held-out rows: a file or folder, as for train; repeatable", DefaultValueFactory = _ => [] };
         Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
         Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
         Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => 1024 };
-        Option<string[]> set = new("--set") { Description = "a setting about data, as for train: key=value; repeatable", DefaultValueFactory = _ => [] };
         Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts, with --generate" };
         Option<bool> force = new("--force") { Description = "replace an existing --predictions file" };
-        var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, set, predictions, force };
+        var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, settingsFlags.Set, predictions, force };
         flags.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
-            string file = CommonOptions.Require(parsed, data);
+            if (parsed.GetValue(data) is not [var file, ..] files) throw CommonOptions.Missing(parsed, data);
             if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
             if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
-            if (parsed.GetValue(predictions) is { } place && parsed.GetValue(generate)) AtomicFile.RefuseExisting(place, parsed.GetValue(force));
-            if (!File.Exists(file) && !Directory.Exists(file)) throw new BadInputException("the data file does not exist", file, "--data");
+            if (files.FirstOrDefault(f => !File.Exists(f) && !Directory.Exists(f)) is { } absent) throw new BadInputException("the data file does not exist", absent, "--data");
+            bool generates = parsed.GetValue(generate);
+            if (!generates) parsed.Refuse(parsed.Unused("It is about the texts of --generate.", [predictions, force, .. flags.All]));
+            else parsed.Refuse([.. parsed.GetValue(predictions) is null ? parsed.Unused("It replaces the file of --predictions.", force) : [], .. flags.Unused(parsed, greedy: !flags.GivesTemperature(parsed))]);
             flags.Read(parsed, common, []).Check();
-            JsonObject tree = new() { ["model"] = common.RequireModel(parsed), ["data"] = file, ["max_length"] = parsed.GetValue(maxLength) };
-            foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
-            var settings = SettingsBinder.Bind(tree);
+            var (tree, errors) = settingsFlags.Read(parsed, new JsonObject { ["max_length"] = parsed.GetValue(maxLength) }, (common.Model, "model"), (data, "data"), (maxLength, "max_length"));
+            foreach (string key in parsed.GetValue(settingsFlags.Set)!.Select(a => a.Split('=', '.')[0]).Where(k => SettingsBinder.Names.Contains(k) && !DataRules.Keys.Contains(k)).Distinct())
+                errors.Add(new("this setting has no effect on an evaluation", key, "--set", string.Join(", ", DataRules.Keys), verb.Options.Any(o => o.Name == "--" + key) ? $"Give --{key}." : null));
+            var settings = SettingsFlags.Bind((tree, errors));
+            if (generates && settings.TrainOnInputs) throw new BadInputException("where prompts are targets, no text can be generated from them", "true", "train_on_inputs", "false", "Leave out --generate or the setting.");
+            using var held = parsed.GetValue(predictions) is not { } place || !generates ? null
+                : OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force), [.. Sources.Of(settings), .. Sources.Of(settings.Model, common.Adapters(parsed))]);
             using var session = Session.Open(common, parsed);
             var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
-            var rows = RowSet.Load(settings.DataOptions(), session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
-            if (parsed.GetValue(limit) is > 0 and var count && !parsed.GetValue(generate)) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
+            var rows = RowSet.Load(settings.DataOptions().AsHeldOut() with { Positions = PositionLimit.Of(session.Model.Spec) },
+                session.Model.Spec.VocabularySize, encoder, stop: CommandLine.Stop);
+            Output.Notes(rows.Notes);
+            if (parsed.GetValue(limit) is > 0 and var count && !generates) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;
             double loss = sums.Loss / Math.Max(1, sums.Targets);
+            if (!double.IsFinite(loss)) throw WeightCheck.Explain(session.Model, $"the loss is {loss}");
             JsonObject result = new()
             {
                 ["loss"] = loss, ["perplexity"] = Math.Exp(loss), ["token_accuracy"] = (double)sums.Hits / Math.Max(1, sums.Targets), ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,
             };
-            if (rows.Skipped > 0) result["skipped_rows"] = rows.Skipped;
-            if (parsed.GetValue(generate))
+            if (rows.Tally.Skipped > 0) result["skipped_rows"] = rows.Tally.Skipped;
+            if (rows.Tally.Cut > 0) result["truncated_rows"] = rows.Tally.Cut;
+            if (generates)
             {
                 var options = flags.Read(parsed, common, texts.EndIds, greedy: !flags.GivesTemperature(parsed));
                 var scores = GenerationScores.Run(session, rows, options, parsed.GetValue(limit), parsed.GetValue(predictions));

@@ -31,8 +31,9 @@ internal static class InspectVerb
 
     private static JsonObject Inspect(string target)
     {
-        if (File.Exists(Path.Combine(target, "adapter_config.json"))) return Adapter(target);
+        if (File.Exists(Path.Combine(target, StoredAdapter.ConfigName))) return Adapter(target);
         if (new RunFolder(target) is { Exists: true } run) return Run(run);
+        if (Found.At(target).Kind == FoundKind.GgufAdapter) return GgufAdapter(target);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
         if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
         return Model(ModelPlace.Of(target));
@@ -53,20 +54,20 @@ internal static class InspectVerb
 
     private static JsonObject Adapter(string folder)
     {
-        var config = LoraConfig.FromFile(Path.Combine(folder, "adapter_config.json"));
-        using var file = SafetensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
+        const string end = ".lora_A.weight";
+        using var adapter = StoredAdapter.Open(folder);
+        var config = adapter.Config;
         JsonArray layers = [];
         using var scope = NewDisposeScope();
-        foreach (string name in file.Names.Where(n => n.EndsWith("lora_A.weight", StringComparison.Ordinal)))
+        foreach (string name in adapter.Names.Where(n => n.EndsWith(end, StringComparison.Ordinal)))
         {
-            string b = name.Replace("lora_A.weight", "lora_B.weight", StringComparison.Ordinal), module = name[(name.StartsWith(Prefix, StringComparison.Ordinal) ? Prefix.Length : 0)..^".lora_A.weight".Length];
-            if (file.Shape(name) is not [long rank, ..] || !file.Names.Contains(b)) continue;
-            Tensor a = file.Get(name).to(ScalarType.Float32).flatten(1), up = file.Get(b).to(ScalarType.Float32).flatten(1);
+            string path = name[..^end.Length], b = path + ".lora_B.weight", module = path.StartsWith(Prefix, StringComparison.Ordinal) ? path[Prefix.Length..] : path;
+            if (adapter.Shape(name) is not [long rank, _, ..] || adapter.Shape(b) is not [_, long high, ..]) continue;
             double scale = config.ScaleOf(module);
             JsonObject layer = new() { ["module"] = module, ["rank"] = rank, ["scale"] = scale };
-            if (up.size(1) == rank)
+            if (high == rank)
             {
-                var values = SingularValues(a, up, scale);
+                var values = SingularValues(adapter.Get(name).to(ScalarType.Float32).flatten(1), adapter.Get(b).to(ScalarType.Float32).flatten(1), scale);
                 (layer["delta_norm"], layer["singular_values"]) = (Math.Sqrt(values.Sum(v => v * v)), new JsonArray([.. values.Select(v => (JsonNode)Math.Round(v, 6))]));
             }
             layers.Add(layer);
@@ -74,7 +75,18 @@ internal static class InspectVerb
         return new JsonObject
         {
             ["kind"] = "adapter", ["path"] = folder, ["peft_type"] = "LORA", ["r"] = config.Rank, ["lora_alpha"] = config.Alpha, ["use_rslora"] = config.UseRsLora, ["use_dora"] = config.UseDora,
-            ["base_model_name_or_path"] = config.BaseModel, ["parameters"] = file.Names.Sum(n => file.Shape(n)!.Aggregate(1L, (x, y) => x * y)), ["bytes"] = new FileInfo(file.Path).Length, ["layers"] = layers,
+            ["base_model_name_or_path"] = config.BaseModel, ["parameters"] = adapter.Names.Sum(n => adapter.Shape(n)!.Aggregate(1L, (x, y) => x * y)), ["bytes"] = adapter.Bytes, ["layers"] = layers,
+        };
+    }
+
+    private static JsonObject GgufAdapter(string path)
+    {
+        using var file = GgufFile.Open(path, lists: false);
+        return new JsonObject
+        {
+            ["kind"] = "gguf adapter", ["path"] = path, ["architecture"] = file.Metadata.GetValueOrDefault("general.architecture") as string, ["type"] = file.Metadata.GetValueOrDefault("adapter.type") as string,
+            ["lora_alpha"] = file.Metadata.GetValueOrDefault("adapter.lora.alpha") is float alpha ? alpha : null, ["bytes"] = new FileInfo(path).Length,
+            ["tensors"] = new JsonArray([.. file.Tensors.Select(t => (JsonNode)new JsonObject { ["name"] = t.Name, ["type"] = t.Type.Name, ["shape"] = new JsonArray([.. t.Shape.Select(s => (JsonNode)s)]) })]),
         };
     }
 

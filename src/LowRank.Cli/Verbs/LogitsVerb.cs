@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LowRank.Models;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
@@ -21,7 +22,9 @@ internal static class LogitsVerb
         verb.SetAction(parsed =>
         {
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
-            AtomicFile.RefuseExisting(place, parsed.GetValue(force));
+            if (common.Adapters(parsed).Count == 0) parsed.Refuse(parsed.Unused("Give an adapter to merge.", merged));
+            using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
+                [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);
             using var scope = NewDisposeScope();
             using var nothing = no_grad();
@@ -32,6 +35,7 @@ internal static class LogitsVerb
             using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session), session.Adapters.ToDictionary(a => a.Name, a => a.Strength)) : null;
             var device = session.Model.Device;
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
+            if (!logits.isfinite().all().item<bool>()) throw WeightCheck.Explain(session.Model, "the logits are not all numbers");
             SafetensorsWriter.Write(place, [("logits", logits)]);
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["shape"] = new JsonArray([.. logits.shape.Select(s => (JsonNode)s)]) });
             return 0;

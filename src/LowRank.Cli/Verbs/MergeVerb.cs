@@ -25,18 +25,18 @@ internal static class MergeVerb
             bool again = parsed.GetValue(requantize), overwrite = parsed.GetValue(force);
             var device = common.Prepare(parsed);
             var saved = MergeForms.SavedDType(common, parsed);
-            bool gguf = MergeForms.IsGguf(place), over = File.Exists(model) && MergeForms.IsGguf(model);
+            bool gguf = MergeForms.IsGguf(place), over = Found.At(model).Kind == FoundKind.GgufModel;
             var type = MergeForms.TypeAsked(parsed.GetValue(quantization), parsed.GetValue(common.Quantize), gguf);
             string? quantize = gguf ? QuantizeChoice.Keep : common.Quantization(parsed);
             if (gguf) MergeForms.CheckGguf(over, again || type is not null, saved, place);
             else if (again && over && quantize is null or QuantizeChoice.Keep or QuantizeChoice.None)
                 throw new BadInputException("a GGUF base is quantised again into a GGUF file, not a folder", place, "--output", "a file that ends in .gguf", "Or leave --requantize out: the folder then holds the expanded weights.");
-            if (gguf) GgufRewriter.RefuseSource(model, place); // first: --force would be no remedy
-            AtomicFile.RefuseExisting(place, overwrite);
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
+            using var held = OutputPlace.Claim(place, gguf ? OutputKind.File : OutputKind.Model, overwrite, Sources.Of(model, common.Adapters(parsed)));
             using var session = Session.Open(model, common.Adapters(parsed), ScalarType.Float32, device, quantize);
             var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
             if (again && !gguf) ModelWriter.CheckQuantized(session.Model);
+            WeightCheck.Require(session.Model);
             // Each merged weight goes straight into what is written, so that the report is of the written ones and nothing is rounded twice.
             var report = session.Host.Merge(gguf ? type is null ? MergeInto.SameKind : MergeInto.Kind(type.Name.ToLowerInvariant())
                 : again ? MergeInto.QuantizedFolder(saved) : saved is { } dtype ? MergeInto.DType(dtype) : MergeInto.Stored);

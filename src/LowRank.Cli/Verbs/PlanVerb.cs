@@ -14,21 +14,13 @@ internal static class PlanVerb
     public static Command Create()
     {
         var common = new CommonOptions();
-        Option<string> config = new("--config") { Description = "run.yaml" };
-        Option<string[]> set = new("--set") { Description = "key=value; repeatable", DefaultValueFactory = _ => [] };
-        Option<string> memory = new("--memory") { Description = "what the whole process may take, such as 1.5GB (the setting `memory`)" };
-        var verb = new Command("plan", "Memory, time and size of a run before it starts, and what to change to make it fit.") { config, set, memory };
+        var flags = new SettingsFlags();
+        var verb = new Command("plan", "Memory, time and size of a run before it starts, and what to change to make it fit.") { flags.Config, flags.Set, flags.Memory };
         common.AddTo(verb);
         verb.Options.Remove(common.Adapter);
         verb.SetAction(parsed =>
         {
-            JsonObject tree = parsed.GetValue(config) is { } file ? SettingsBinder.ReadYaml(file) : [];
-            if (parsed.GetValue(common.Model) is { } model) tree["model"] = model;
-            if (parsed.GetValue(common.Quantize) is { } quantize) tree["quantize"] = quantize;
-            if (parsed.GetResult(common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(common.Dtype);
-            if (parsed.GetValue(memory) is { } limit) tree["memory"] = limit;
-            foreach (string assignment in parsed.GetValue(set)!) SettingsBinder.Set(tree, assignment);
-            var settings = SettingsBinder.Bind(tree, needsData: false);
+            var settings = SettingsFlags.Bind(flags.Read(parsed, null, (common.Model, "model"), (common.Quantize, "quantize"), (common.Dtype, "dtype"), (common.Seed, "seed"), (flags.Memory, "memory")), needsData: false);
             var device = common.Prepare(parsed);
             var result = Make(settings, ModelPlace.Of(settings.Model), device);
             if (parsed.GetValue(common.Json)) Output.Json(result);
@@ -43,23 +35,49 @@ internal static class PlanVerb
         using var scope = NewDisposeScope();
         string? quantize = settings.QuantizeOn(device), kind = quantize is null or QuantizeChoice.Keep or QuantizeChoice.None ? null : quantize;
         using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device, kind is null ? quantize : QuantizeChoice.Keep); // mapped, not read; nothing is quantised for a plan
-        var host = AdapterHost.Attach(model);
-        var adapter = settings.InitAdapter is not null ? host.Load("plan", settings.InitAdapter)
-            : settings.Adapter is null ? null : host.Add("plan", LoraConfig.FromJson(settings.Adapter) with { Initialisation = LoraInitialisation.Default }, 0, model.Spec.ModelType);
-        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind,
-            DataBytes = RowSet.ForeseenBytes(settings.Data) + RowSet.ForeseenBytes(settings.EvalData) };
+        var host = AdapterHost.Attach(model, model.Spec.ModelType);
+        var adapter = settings.Adapter is null && settings.InitAdapter is null ? null
+            : RunAdapter.Make(host, model, settings, config => config with { Initialisation = LoraInitialisation.Default }, trained: false);
+        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) 
+        {
+            Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind,
+            DataBytes = RowSet.ForeseenBytes(settings.Data) + RowSet.ForeseenBytes(settings.EvalData),
+        };
         var plan = Planner.Make(model, adapter, request);
         long trained = adapter?.ParameterCount ?? model.ParameterCount, available = request.Limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 9 / 10;
         bool fits = plan.PeakBytes <= available;
+        var rows = Rows(settings, path, model.Spec);
+        int? steps = settings.MaxSteps > 0 ? settings.MaxSteps : rows is null ? null : RunLength.Of(settings, rows).TotalSteps;
+        double step = plan.StepSeconds * settings.GradientAccumulationSteps;
+        string[] notes =
+        [
+            .. RunNotices.Of(settings, steps), .. adapter is not null && RunNotices.Rank(adapter.Size) is { } rank ? [rank] : Array.Empty<string>(),
+            .. rows?.Notes ?? [], .. rows is null && Beyond(settings, model.Spec) is { } beyond ? [beyond] : Array.Empty<string>(),
+        ];
         return new JsonObject
         {
-            ["peak_bytes"] = plan.PeakBytes, ["step_seconds"] = plan.StepSeconds * settings.GradientAccumulationSteps, ["adapter_bytes"] = adapter is null ? 0 : trained * 4, ["trainable_parameters"] = trained, ["fits"] = fits,
+            ["peak_bytes"] = plan.PeakBytes, ["step_seconds"] = step, ["steps"] = steps, ["total_seconds"] = steps * step, ["adapter_bytes"] = adapter is null ? 0 : trained * 4, ["trainable_parameters"] = trained, ["fits"] = fits,
             ["advice"] = new JsonArray([.. (fits ? [] : PlanAdvice.For(model, adapter, request, plan, available)).Select(a => (JsonNode)a)]),
-            ["available_bytes"] = available, ["smallest_bytes"] = plan.SmallestBytes, ["path"] = plan.Path, ["slice_tokens"] = plan.SliceTokens, ["blocks"] = plan.Blocks, ["kept_blocks"] = plan.KeptBlocks,
+            ["notes"] = new JsonArray([.. notes.Select(n => (JsonNode)n)]), ["adapter"] = adapter is null ? null : RunAdapter.Describe(adapter), ["available_bytes"] = available, ["smallest_bytes"] = plan.SmallestBytes, ["path"] = plan.Path, ["slice_tokens"] = plan.SliceTokens, ["blocks"] = plan.Blocks, ["kept_blocks"] = plan.KeptBlocks,
             ["memory"] = new JsonObject(plan.Memory.Select(m => KeyValuePair.Create(m.Part, (JsonNode?)m.Bytes))),
             ["seconds"] = new JsonObject(plan.Time.Select(t => KeyValuePair.Create(t.Part, (JsonNode?)(t.Seconds * settings.GradientAccumulationSteps)))),
         };
     }
+
+    /// <summary>The rows of the run, which tell its steps and what is beyond the model's positions; null where no data are named.</summary>
+    private static RowSet? Rows(RunSettings settings, string path, DecoderSpec spec)
+    {
+        if (settings.Data.Count == 0) return null;
+        var encoder = TokenEncoders.Of(TokenEncoders.Texts(path, settings), settings.AssistantTurns);
+        RowSet Load(DataOptions options)
+            => RowSet.Load(options with { Positions = PositionLimit.Of(spec) }, spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
+        var rows = Load(settings.DataOptions());
+        return settings.EvalOptions() is { } held ? rows with { Notes = [.. rows.Notes, .. Load(held).Notes] } : rows;
+    }
+
+    private static string? Beyond(RunSettings settings, DecoderSpec spec)
+        => PositionLimit.Of(spec) is { Learned: true } positions && settings.MaxLength > positions.Most
+            ? $"max_length {settings.MaxLength} is beyond the model's {positions.Most} learned positions: longer rows are refused" : null;
 
     private static void Show(JsonObject result)
     {
@@ -67,11 +85,13 @@ internal static class PlanVerb
         foreach (var (name, value) in result)
             switch (value)
             {
+                case null: Line(name, name is "steps" or "total_seconds" ? "- (give max_steps, or data)" : "-"); break;
                 case JsonArray advice: foreach (var sentence in advice) Line(name, (string)sentence!); break;
                 case JsonObject parts:
                     foreach (var (part, amount) in parts) Line($"  {part}", name == "memory" ? Output.Bytes(amount) : string.Create(CultureInfo.InvariantCulture, $"{(double)amount!:0.0000} s"));
                     break;
-                default: Line(name, name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes(value) : name.EndsWith("seconds", StringComparison.Ordinal) ? string.Create(CultureInfo.InvariantCulture, $"{(double)value!:0.000} s") : value!.ToString()); break;
+                default: Line(name, name.EndsWith("bytes", StringComparison.Ordinal) ? Output.Bytes(value) : name == "total_seconds" ? TimeSpan.FromSeconds(Math.Min((double)value, 1e9)).ToString(@"d\.hh\:mm\:ss", CultureInfo.InvariantCulture)
+                    : name.EndsWith("seconds", StringComparison.Ordinal) ? string.Create(CultureInfo.InvariantCulture, $"{(double)value!:0.000} s") : value!.ToString()); break;
             }
     }
 }

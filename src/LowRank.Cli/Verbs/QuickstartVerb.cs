@@ -16,15 +16,15 @@ internal static class QuickstartVerb
         Option<bool> force = new("--force") { Description = "replace an existing folder" };
         var verb = new Command("quickstart", "The whole story on the embedded model: answers, fine-tune, adapted answers, strength, swap, merge.") { output, full, steps, force };
         common.AddTo(verb, model: false);
+        foreach (var unused in (Option[])[common.Dtype, common.Quantize]) verb.Options.Remove(unused); // its numbers are those of float32
         verb.SetAction(parsed =>
         {
             bool json = parsed.GetValue(common.Json);
             string folder = parsed.GetValue(output) ?? FreeName("quickstart");
-            AtomicFile.RefuseExisting(folder, parsed.GetValue(force));
             if (parsed.GetValue(steps) < 1) throw new BadInputException("a value out of range", $"{parsed.GetValue(steps)}", "--steps", "1 or more");
-            if (parsed.GetValue(force) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            using var held = OutputPlace.Claim(folder, OutputKind.Quickstart, parsed.GetValue(force), [new(ModelPlace.Assets, "the program's own model")]);
             var device = common.Prepare(parsed);
-            var story = new QuickstartStory(folder, device, parsed.GetValue(steps), parsed.GetValue(full), parsed.GetValue(common.Quiet), parsed.GetValue(common.Seed), text => Output.Line(json, text));
+            var story = new QuickstartStory(folder, parsed.GetValue(force), device, parsed.GetValue(steps), parsed.GetValue(full), parsed.GetValue(common.Quiet), parsed.GetValue(common.Seed), text => Output.Line(json, text));
             if (story.Tell() is not { } numbers) return 130;
             if (json) Output.Json(numbers);
             return 0;

@@ -24,13 +24,15 @@ internal static class RenderVerb
         {
             string? one = parsed.GetValue(messages), many = parsed.GetValue(cases), instead = parsed.GetValue(template), model = parsed.GetValue(common.Model);
             if (one is null == many is null) throw new BadInputException(one is null ? "an option is missing" : "two options exclude each other", place: "--messages, --cases", expected: "one of them");
+            if (many is not null) parsed.Refuse(parsed.Unused("Each case says it with add_generation_prompt.", prompt));
             if (one is not null && model is null && instead is null) throw new BadInputException("an option is missing", place: "--model", expected: "a model, or a template file with --template");
             string[] adapters = [.. common.Adapters(parsed).Select(a => a.Path)];
             if (model is null && adapters.Length > 0)
                 throw new BadInputException("an adapter is one of a model", adapters[0], "--adapter", "--model as well");
-            var job = model is null ? new RenderJob(null, instead is null ? null : Read(instead), instead ?? "")
+            var job = model is null ? new RenderJob(null, instead is null ? null : TextFile.Read(instead), instead ?? "")
                 : Job(ModelPlace.Of(model), adapters, instead, many is null, parsed.GetValue(common.Quiet));
-            var answers = one is not null ? [job.One(Read(one), one, parsed.GetValue(prompt))] : job.Cases(Read(many!), many!);
+            var answers = one is not null ? [job.One(TextFile.Read(one), one, parsed.GetValue(prompt))]
+                : job.Cases(TextFile.Read(many!), many!);
             if (parsed.GetValue(common.Json)) Output.Json(answers);
             else foreach (var answer in answers) Console.Out.WriteLine((string?)answer!["text"] ?? Error(answer["error"]!));
             return 0;
@@ -45,12 +47,6 @@ internal static class RenderVerb
         var texts = TextConventions.Of(model, adapters, template);
         if (!quiet) foreach (string notice in texts.Notices) Output.Line(true, notice);
         return new(texts);
-    }
-
-    private static string Read(string file)
-    {
-        if (!File.Exists(file)) throw new BadInputException("the file does not exist", place: file);
-        return File.ReadAllText(file);
     }
 
     private static string Error(JsonNode error) => $"error ({error["kind"]}): {error["message"]}";

@@ -17,8 +17,7 @@ internal static class TokenizeVerb
         verb.SetAction(parsed =>
         {
             string file = CommonOptions.Require(parsed, texts);
-            if (!File.Exists(file)) throw new BadInputException("the file does not exist", place: file);
-            var result = new TokenizeJob(Tokenizer.Of(ModelPlace.Of(common.RequireModel(parsed))), !parsed.GetValue(plain)).Run(File.ReadAllText(file), file);
+            var result = new TokenizeJob(Tokenizer.Of(ModelPlace.Of(common.RequireModel(parsed))), !parsed.GetValue(plain)).Run(TextFile.Read(file), file);
             if (parsed.GetValue(common.Json)) Output.Json(result);
             else foreach (var item in result) Console.Out.WriteLine(item!["ids"]?.ToJsonString() ?? item.ToJsonString());
             return 0;

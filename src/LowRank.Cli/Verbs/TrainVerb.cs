@@ -12,14 +12,13 @@ namespace LowRank.Cli.Verbs;
 internal sealed class TrainVerb
 {
     private readonly CommonOptions _common = new();
-    private readonly Option<string> _config = new("--config") { Description = "run.yaml: the settings (see `configs/`)" };
-    private readonly Option<string[]> _set = new("--set") { Description = "key=value, over the file; repeatable", DefaultValueFactory = _ => [] };
-    private readonly Option<string> _data = new("--data") { Description = "training rows: a file (.jsonl .json .csv .tsv .txt .parquet .arrow, also .gz or .zst) or a folder of them" };
-    private readonly Option<string> _evalData = new("--eval-data") { Description = "held-out rows" };
+    private readonly SettingsFlags _settings = new();
+    private readonly Option<string[]> _data = new("--data") { Description = "training rows: a file (.jsonl .json .csv .tsv .txt .parquet .arrow, also .gz or .zst) or a folder of them; repeatable", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _evalData = new("--eval-data") { Description = "held-out rows; repeatable", DefaultValueFactory = _ => [] };
     private readonly Option<string> _initAdapter = new("--init-adapter") { Description = "an adapter folder to start from" };
     private readonly Option<string> _output = new("--output") { Description = "the run folder" };
-    private readonly Option<string> _memory = new("--memory") { Description = "the most the whole process is to take, such as 1.5GB: slices, recomputation and micro-batches are chosen by it" };
     private readonly Option<bool> _resume = new("--resume") { Description = "continue the run in --output" };
+    private readonly Option<int?> _step = new("--step") { Description = "with --resume: go on from the checkpoint of this step (0: from the start), not from the newest; later ones go" };
     private readonly Option<bool> _force = new("--force") { Description = "replace an existing run" };
 
     public static Command Create()
@@ -27,7 +26,7 @@ internal sealed class TrainVerb
         var options = new TrainVerb();
         var verb = new Command("train", "Fine-tunes an adapter, or all weights with `adapter: null`.")
         {
-            options._config, options._set, options._data, options._evalData, options._initAdapter, options._output, options._memory, options._resume, options._force,
+            options._settings.Config, options._settings.Set, options._data, options._evalData, options._initAdapter, options._output, options._settings.Memory, options._resume, options._step, options._force,
         };
         options._common.AddTo(verb);
         verb.Options.Remove(options._common.Adapter);
@@ -40,10 +39,12 @@ internal sealed class TrainVerb
         var folder = new RunFolder(CommonOptions.Require(parsed, _output));
         bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force), json = parsed.GetValue(_common.Json);
         if (resume && force) throw new BadInputException("--resume goes on with a run, --force replaces it", place: "lowrank train", remedy: "Give one of them.");
+        if (parsed.GetValue(_step) is { } asked && (!resume || asked < 0))
+            throw new BadInputException(resume ? "a value out of range" : "--step says where a resumed run goes on", $"{asked}", "--step", resume ? "0 or more" : "--resume beside it");
         var saved = resume && folder.Exists ? folder.ReadSettings() : null;
         var settings = Settings(parsed, saved);
         if (resume && saved is null && settings.Model.Length == 0) throw new BadInputException("there is no run to go on with", place: folder.Path, expected: "run.yaml", remedy: "Give the arguments of a new run as well.");
-        if (saved is null && !resume) AtomicFile.RefuseExisting(folder.Path, force);
+        using var held = folder.Hold(force, goOn: saved is not null, [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_settings.Config), "the settings file")]);
         var device = _common.Prepare(parsed);
         var texts = TokenEncoders.Texts(ModelPlace.Of(settings.Model), settings);
         if (saved is not null)
@@ -53,46 +54,26 @@ internal sealed class TrainVerb
         }
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same
 
-        using var run = TrainingRun.Prepare(settings, folder, device, texts);
-        if (saved is not null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
+        int from = saved is null ? 0 : folder.StepToGoOnFrom(parsed.GetValue(_step)); // before anything is loaded
+        using var run = TrainingRun.Prepare(settings, folder, device, texts, parsed.GetValue(_step));
+        if (saved is not null && parsed.GetValue(_step) is null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
         if (saved is null) run.Begin(force);
-        else
-        {
-            folder.RemoveLeftovers();
-            run.NoteBegun(); // where the start was killed before
-        }
+        else Output.Line(true, from > 0 ? $"Goes on after step {from}." : folder.Steps.Count == 0 ? "There is no checkpoint yet: begins again at step 1." : "Begins again at step 1.");
         run.SaveBase();
         if (!parsed.GetValue(_common.Quiet)) foreach (string line in (string[])[run.Describe(), .. run.Notices]) Output.Line(true, line);
         var outcome = run.Go(parsed.GetValue(_common.Quiet), CommandLine.Stop);
+        if (outcome.Finished && outcome.Step < run.Trainer.TotalSteps) Output.Line(true, $"Stopped early after step {outcome.Step} of {run.Trainer.TotalSteps}: the evaluation loss had not fallen for {settings.EarlyStoppingPatience} evaluations.");
         if (outcome.Finished) return Report(run, folder, outcome.Result!, json);
         Output.Line(true, $"Stopped after step {outcome.Step}; everything so far is kept. Continue with: lowrank train --output {folder.Path} --resume");
         if (json) Output.Json(new JsonObject { ["step"] = outcome.Step, ["stopped"] = true, ["output"] = folder.Path });
         return 130;
     }
 
-    /// <summary>The settings asked for: those of the run that goes on, the file's, the options', the assignments', later ones winning. All mistakes at once.</summary>
+    /// <summary>The settings asked for: those of the run that goes on, the file's, the options', the assignments', later ones winning.</summary>
     private RunSettings Settings(ParseResult parsed, JsonObject? saved)
     {
-        JsonObject tree = saved is null ? [] : (JsonObject)saved.DeepClone();
-        List<BadInputException> errors = [];
-        if (parsed.GetValue(_config) is { } file)
-            foreach (var (key, value) in SettingsBinder.ReadYaml(file)) tree[key] = value?.DeepClone();
-        foreach (var (option, key) in ((Option<string>, string)[])[(_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter"), (_memory, "memory")])
-            if (parsed.GetValue(option) is { } value) tree[key] = value;
-        if (parsed.GetResult(_common.Dtype) is { Implicit: false }) tree["dtype"] = parsed.GetValue(_common.Dtype);
-        if (parsed.GetValue(_common.Quantize) is { } quantize) tree["quantize"] = quantize;
-        if (parsed.GetResult(_common.Seed) is { Implicit: false }) tree["seed"] = parsed.GetValue(_common.Seed);
-        foreach (string assignment in parsed.GetValue(_set)!)
-            try { SettingsBinder.Set(tree, assignment); }
-            catch (BadInputException e) { errors.Add(e); }
-        if (parsed.GetValue(_resume) && saved is null && tree.Count == 0) return new RunSettings();
-        try
-        {
-            var settings = SettingsBinder.Bind(tree);
-            if (errors.Count == 0) return settings;
-        }
-        catch (BadInputException e) { errors.Add(e); }
-        throw BadInputException.All("the settings cannot be used", errors);
+        var read = _settings.Read(parsed, saved, (_common.Model, "model"), (_data, "data"), (_evalData, "eval_data"), (_initAdapter, "init_adapter"), (_settings.Memory, "memory"), (_common.Dtype, "dtype"), (_common.Quantize, "quantize"), (_common.Seed, "seed"));
+        return parsed.GetValue(_resume) && saved is null && read.Tree.Count == 0 ? new RunSettings() : SettingsFlags.Bind(read);
     }
 
     private static int Report(TrainingRun run, RunFolder folder, string result, bool json)

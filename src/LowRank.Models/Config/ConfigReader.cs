@@ -8,12 +8,13 @@ namespace LowRank.Models;
 /// Reads a config.json strictly: each key is used by the family, known to change nothing, or refused by name. Mistakes are gathered and
 /// thrown together by <see cref="Finish"/>; until then reads return something harmless.
 /// </summary>
-internal sealed class ConfigReader(JsonObject json, string place, List<BadInputException>? errors = null)
+internal sealed class ConfigReader(JsonObject json, string place, List<BadInputException>? errors = null, ModelBounds? bounds = null)
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
     public List<BadInputException> Errors { get; } = errors ?? [];
     public string Place => place;
+    private ModelBounds Bounds => bounds ?? ModelBounds.None;
 
     /// <summary>Whether the key is there and not null. Counts as use.</summary>
     public bool Has(string key)
@@ -35,6 +36,40 @@ internal sealed class ConfigReader(JsonObject json, string place, List<BadInputE
         Wrong(key, value.ToString(), "at least 1");
         return 1;
     }
+
+    /// <summary>A size of tensors.</summary>
+    public int Size(string key, int fallback) => Within(key, fallback, Bounds.Size, "the largest size of any tensor");
+
+    /// <summary>A number of layers.</summary>
+    public int Layers(string key, int fallback) => Within(key, fallback, Bounds.Layers, "the layers that there are weights of");
+
+    /// <summary>A number of experts.</summary>
+    public int Experts(string key, int fallback) => Within(key, fallback, Bounds.Experts, "the experts that there are weights of");
+
+    /// <summary>Checks a size that is a product of two others.</summary>
+    public void CheckProduct(string key, int a, int b)
+    {
+        if ((long)a * b > Bounds.Size) Wrong(key, $"{a} x {b} = {(long)a * b}", $"at most {Bounds.Size}, the largest size of any tensor");
+    }
+
+    private int Within(string key, int fallback, long most, string what)
+    {
+        int value = Count(key, fallback);
+        if (value <= most || !Has(key)) return value;
+        Wrong(key, $"{value}", $"at most {most}, {what}");
+        return 1;
+    }
+
+    /// <summary>The one of two spellings that the file has; where it has both they must say the same.</summary>
+    public string OneOf(string key, string other)
+    {
+        if (Has(key) && Has(other) && !JsonNode.DeepEquals(json[key], json[other])) Contradiction(key, Short(json[key]), $"'{other}'", Short(json[other]));
+        return Has(key) || !Has(other) ? key : other;
+    }
+
+    /// <summary>Refuses two values for one thing.</summary>
+    public void Contradiction(string key, string value, string otherPlace, string otherValue)
+        => Errors.Add(new BadInputException($"'{key}' contradicts {otherPlace}", $"{value} and {otherValue}", place, "one value", "Remove the wrong one."));
 
     public int? OptionalInt(string key) => Has(key) ? Int(key, 0) : null;
     public double? OptionalNumber(string key) => Has(key) ? Number(key, 0) : null;
@@ -71,9 +106,31 @@ internal sealed class ConfigReader(JsonObject json, string place, List<BadInputE
     public ConfigReader? Object(string key)
     {
         if (!Has(key)) return null;
-        if (json[key] is JsonObject o) return new(o, $"{place}: {key}", Errors);
+        if (json[key] is JsonObject o) return new(o, $"{place}: {key}", Errors, bounds);
         Wrong(key, json[key]!.ToJsonString(), "an object");
         return null;
+    }
+
+    /// <summary>The same; null too where it is empty, as Python's `or` has it.</summary>
+    public ConfigReader? Filled(string key) => json[key] is JsonObject { Count: 0 } && Has(key) ? null : Object(key);
+
+    /// <summary>An object of this one's keys with those of another one over them.</summary>
+    public ConfigReader Under(ConfigReader? over)
+    {
+        if (over is null) return this;
+        var merged = (JsonObject)json.DeepClone();
+        foreach (var (key, value) in over.Json) merged[key] = value?.DeepClone();
+        return new(merged, over.Place, Errors, bounds);
+    }
+
+    private JsonObject Json => json;
+
+    /// <summary>A number that may stand here or in an object below (null: there is none), which Transformers asks first; where it stands in both they must agree.</summary>
+    public double? Agreed(string key, ConfigReader? below, string keyBelow)
+    {
+        double? here = OptionalNumber(key), there = below?.OptionalNumber(keyBelow);
+        if (here is not null && there is not null && here != there) Contradiction(key, $"{here}", $"'{keyBelow}' in {below!.Place}", $"{there}");
+        return there ?? here;
     }
 
     public Activation ActivationOf(string key, string fallback)

@@ -7,13 +7,15 @@ internal static class LayerReader
     /// <param name="c">The config.</param>
     /// <param name="count">Layers.</param>
     /// <param name="rule">The family's rule by layer number, from 0.</param>
-    public static bool[] Sliding(ConfigReader c, int count, Func<int, bool> rule)
+    /// <param name="off">Whether the file switches windows off, so that no layer may have one.</param>
+    public static bool[] Sliding(ConfigReader c, int count, Func<int, bool> rule, bool off = false)
     {
         string[]? types = c.Texts("layer_types");
         if (types is null) return [.. Enumerable.Range(0, count).Select(rule)];
         if (types.Length != count) c.Wrong("layer_types", $"{types.Length} entries", $"{count}, one a layer");
         foreach (string type in types.Distinct())
             if (type is not ("sliding_attention" or "full_attention")) c.Wrong("layer_types", type, "sliding_attention or full_attention");
+        if (off && types.Contains("sliding_attention")) c.Contradiction("layer_types", "sliding_attention", "'use_sliding_window'", "false");
         return [.. Enumerable.Range(0, count).Select(i => i < types.Length && types[i] == "sliding_attention")];
     }
 

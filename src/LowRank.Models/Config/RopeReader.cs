@@ -2,7 +2,10 @@ using LowRank.Tensors;
 
 namespace LowRank.Models;
 
-/// <summary>Rotary settings out of both spellings: `rope_parameters` (today's), or `rope_theta`, `rope_scaling` and `partial_rotary_factor` beside it.</summary>
+/// <summary>
+/// Rotary settings out of both spellings: `rope_parameters` (today's), or `rope_theta`, `rope_scaling` and `partial_rotary_factor` beside it. Where a file has both, `rope_scaling` counts, as in
+/// Transformers; what the other says must not contradict it.
+/// </summary>
 internal static class RopeReader
 {
     /// <summary>Reads the one rope of a family.</summary>
@@ -10,30 +13,43 @@ internal static class RopeReader
     /// <param name="headSize">Width of a head.</param>
     /// <param name="maxPositions">`max_position_embeddings`.</param>
     /// <param name="theta">The family's default base.</param>
-    /// <param name="partial">The family's default rotated share of a head.</param>
+    /// <param name="partial">The family's default rotated share of a head; null: it always rotates whole heads.</param>
     /// <param name="thetaKey">Old name of the base.</param>
     /// <param name="partialKey">Old name of the share.</param>
-    public static RopeSpec Read(ConfigReader config, int headSize, int maxPositions, double theta, double partial = 1, string thetaKey = "rope_theta", string partialKey = "partial_rotary_factor")
+    public static RopeSpec Read(ConfigReader config, int headSize, int maxPositions, double theta, double? partial = null, string thetaKey = "rope_theta", string partialKey = "partial_rotary_factor")
     {
-        theta = config.Number(thetaKey, theta);
-        partial = config.Number(partialKey, partial);
-        // Both together occur in files written across versions; today's wins, as in Transformers.
-        var old = config.Object("rope_scaling");
-        var parameters = config.Object("rope_parameters") ?? old;
-        return Of(parameters, config, headSize, maxPositions, theta, partial);
+        var family = new RopeFamily(config, headSize, maxPositions, theta, partial, thetaKey, partialKey);
+        return Both(family, config.Filled("rope_parameters"), config.Filled("rope_scaling"));
     }
 
-    /// <summary>Reads one rope from its object (null: the default kind) with these fallbacks.</summary>
-    public static RopeSpec Of(ConfigReader? parameters, ConfigReader config, int headSize, int maxPositions, double theta, double partial = 1)
+    /// <summary>One rope from what both spellings say (null: nothing).</summary>
+    public static RopeSpec Both(RopeFamily family, ConfigReader? parameters, ConfigReader? scaling)
     {
-        theta = parameters?.Number("rope_theta", theta) ?? theta;
-        partial = parameters?.Number("partial_rotary_factor", partial) ?? partial;
-        var rope = new RopeSpec { Theta = theta, Size = (int)(headSize * partial), TrainedPositions = maxPositions };
+        var rope = Of(family, scaling ?? parameters);
+        if (scaling is null || parameters is null) return rope;
+        var other = Of(family with { Theta = rope.Theta, Partial = family.Partial is null ? null : (double)rope.Size / family.HeadSize }, parameters);
+        bool bare = other.Kind == RopeKind.Default && other.Theta == rope.Theta && other.Size == rope.Size; // it says nothing that the other does not say too
+        if (!bare && !other.SameAs(rope)) parameters.Contradiction("rope_parameters", Words(other), "'rope_scaling'", Words(rope));
+        return rope;
+    }
+
+    /// <summary>Reads one rope from its object (null: the default kind).</summary>
+    public static RopeSpec Of(RopeFamily family, ConfigReader? parameters)
+    {
+        var (config, headSize, maxPositions, theta, share, thetaKey, partialKey) = family;
+        theta = config.Agreed(thetaKey, parameters, "rope_theta") ?? theta;
+        double? partial = config.Agreed(partialKey, parameters, "partial_rotary_factor");
+        if (share is null && partial is not null and not 1)
+        {
+            config.Wrong("partial_rotary_factor", $"{partial}", "1, or nothing: this family rotates whole heads");
+            partial = 1;
+        }
+        var rope = new RopeSpec { Theta = theta, Size = (int)(headSize * (partial ?? share ?? 1)), TrainedPositions = maxPositions };
         if (theta <= 0) config.Wrong("rope_theta", $"{theta}", "more than 0");
         if (rope.Size < 1 || rope.Rotated > headSize) config.Wrong("partial_rotary_factor", $"{partial}", $"a share of the {headSize} dimensions of a head");
         if (parameters is null) return rope;
         string type = parameters.Text("rope_type", parameters.Text("type", "default"));
-        parameters.Has("type");
+        if (parameters.Has("type") && parameters.Text("type", type) is var old && Long(old) != Long(type)) parameters.Contradiction("rope_type", type, "'type'", old);
         rope = type switch
         {
             "default" => rope,
@@ -47,6 +63,11 @@ internal static class RopeReader
         parameters.RefuseUnknown(k => k is "original_max_position_embeddings" or "finetuned"); // of no effect for the kinds that did not read it
         return rope;
     }
+
+    private static string Long(string type) => type == "su" ? "longrope" : type;
+
+    private static string Words(RopeSpec rope)
+        => $"{rope.Kind.ToString().ToLowerInvariant()}, theta {rope.Theta}{(rope.Kind == RopeKind.Default ? "" : $", factor {rope.Factor}, trained on {rope.TrainedPositions}")}";
 
     private static double Factor(ConfigReader p)
     {
@@ -79,8 +100,7 @@ internal static class RopeReader
 
     private static RopeSpec LongRope(RopeSpec rope, ConfigReader p, ConfigReader config, int maxPositions)
     {
-        int trained = config.OptionalInt("original_max_position_embeddings") ?? p.OptionalInt("original_max_position_embeddings") ?? maxPositions;
-        p.Has("original_max_position_embeddings");
+        int trained = (int?)config.Agreed("original_max_position_embeddings", p, "original_max_position_embeddings") ?? maxPositions;
         double factor = config.Has("original_max_position_embeddings") || !p.Has("factor") ? (double)maxPositions / trained : p.Number("factor", 1);
         p.Has("factor");
         double attention = p.OptionalNumber("attention_factor") ?? (factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(trained)));
@@ -96,7 +116,7 @@ internal static class RopeReader
         double[]? values = p.Numbers(key);
         if (values?.Length == count) return [.. values.Select(v => (float)v)];
         p.Wrong(key, values is null ? "nothing" : $"{values.Length} numbers", $"{count} numbers");
-        return [.. Enumerable.Repeat(1f, count)];
+        return [];
     }
 
     private static RopeSpec Unknown(RopeSpec rope, ConfigReader p, string type)
@@ -105,3 +125,14 @@ internal static class RopeReader
         return rope;
     }
 }
+
+/// <summary>What a family gives to the reading of a rope.</summary>
+/// <param name="Config">The whole config.</param>
+/// <param name="HeadSize">Width of a head.</param>
+/// <param name="MaxPositions">`max_position_embeddings`.</param>
+/// <param name="Theta">The default base.</param>
+/// <param name="Partial">The default rotated share of a head; null: the family always rotates whole heads.</param>
+/// <param name="ThetaKey">Where the base stands outside of the rope's object.</param>
+/// <param name="PartialKey">Where the share stands there.</param>
+internal sealed record RopeFamily(
+    ConfigReader Config, int HeadSize, int MaxPositions, double Theta, double? Partial = null, string ThetaKey = "rope_theta", string PartialKey = "partial_rotary_factor");

@@ -32,14 +32,17 @@ public static class FamilyTable
     /// <param name="config">Its content.</param>
     /// <param name="place">Where it stands, for messages.</param>
     /// <exception cref="BadInputException">All its mistakes: unknown keys, values that are not computed, an unknown family.</exception>
-    public static DecoderSpec Describe(JsonObject config, string place)
+    public static DecoderSpec Describe(JsonObject config, string place) => Describe(config, place, null);
+
+    /// <summary>The same, its numbers held against what the weights have.</summary>
+    internal static DecoderSpec Describe(JsonObject config, string place, ModelBounds? bounds)
     {
         string? type = config["model_type"] is JsonValue v && v.TryGetValue(out string? s) ? s : null;
         var row = Rows.FirstOrDefault(r => r.ModelType == type);
         if (row.Read is null)
             throw new BadInputException("the model's family is not known", type ?? "no model_type", place, "model_type: " + string.Join(", ", ModelTypes),
                 type is null ? null : NearNames.Sentence(type, ModelTypes));
-        var reader = new ConfigReader(config, place);
+        var reader = new ConfigReader(config, place, bounds: bounds);
         if (reader.Has("quantization_config"))
             reader.Wrong("quantization_config", (config["quantization_config"] as JsonObject)?["quant_method"]?.ToString() ?? "an object", QuantizationConfig.Known + ", or none",
                 "Take the model's original repository (quantize: nf4 quantises it on loading), or dequantise it where it was made.");

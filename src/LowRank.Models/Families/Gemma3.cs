@@ -14,8 +14,7 @@ internal static class Gemma3
     public static DecoderSpec Read(ConfigReader c)
     {
         var spec = Gemma2.Sandwich(c, Defaults.Read(c, "gemma3_text"), scoreCap: null, logitCap: null);
-        int pattern = c.Has("sliding_window_pattern") ? c.Count("sliding_window_pattern", 6) : c.Count("_sliding_window_pattern", 6);
-        c.Has("_sliding_window_pattern");
+        int pattern = c.Count(c.OneOf("sliding_window_pattern", "_sliding_window_pattern"), 6);
         int? window = LayerReader.Window(c, 4096);
         bool[] sliding = LayerReader.Sliding(c, spec.Layers.Count, i => (i + 1) % pattern != 0);
         return spec with
@@ -26,19 +25,13 @@ internal static class Gemma3
         };
     }
 
-    // Today one object per kind of layer; formerly rope_theta (with rope_scaling) and rope_local_base_freq.
+    // Today one object per kind of layer; formerly rope_theta (with rope_scaling) and rope_local_base_freq. Where a file has both, Transformers lays rope_scaling over the full layers' object.
     private static RopeSpec[] Ropes(ConfigReader c, DecoderSpec spec)
     {
-        int size = spec.Attention.HeadSize;
-        double theta = c.Number("rope_theta", Theta), local = c.Number("rope_local_base_freq", LocalTheta);
-        var both = c.Object("rope_parameters");
-        var full = both?.Object("full_attention") ?? c.Object("rope_scaling");
-        c.Has("rope_scaling");
-        RopeSpec[] ropes =
-        [
-            RopeReader.Of(full, c, size, spec.MaxPositions, theta),
-            RopeReader.Of(both?.Object("sliding_attention"), c, size, spec.MaxPositions, local),
-        ];
+        RopeFamily full = new(c, spec.Attention.HeadSize, spec.MaxPositions, Theta), sliding = full with { Theta = LocalTheta, ThetaKey = "rope_local_base_freq" };
+        var both = c.Filled("rope_parameters");
+        ConfigReader? parameters = both?.Filled("full_attention"), scaling = c.Filled("rope_scaling");
+        RopeSpec[] ropes = [RopeReader.Both(full, parameters, parameters is null ? scaling : scaling is null ? null : parameters.Under(scaling)), RopeReader.Of(sliding, both?.Filled("sliding_attention"))];
         both?.RefuseUnknown(_ => false);
         return ropes;
     }

@@ -11,7 +11,7 @@ internal static class Mixtral
     public static DecoderSpec Read(ConfigReader c)
     {
         var spec = Defaults.Read(c, "mixtral");
-        int experts = c.Has("num_local_experts") ? c.Count("num_local_experts", 8) : c.Count("num_experts", 8);
+        int experts = c.Experts(c.OneOf("num_local_experts", "num_experts"), 8);
         int perToken = c.Count("num_experts_per_tok", 2);
         if (perToken > experts) c.Wrong("num_experts_per_tok", $"{perToken}", $"at most the {experts} experts");
         int? window = LayerReader.Window(c, null);

@@ -19,7 +19,7 @@ internal static class Phi3
             Layers = [.. spec.Layers.Select(l => l with { Window = window })],
             Attention = spec.Attention with { Layout = QkvLayout.Concatenated },
             FeedForward = spec.FeedForward with { FusedGateUp = true },
-            Ropes = [RopeReader.Read(c, spec.Attention.HeadSize, spec.MaxPositions, Defaults.Theta)],
+            Ropes = [RopeReader.Read(c, spec.Attention.HeadSize, spec.MaxPositions, Defaults.Theta, partial: 1)],
         };
     }
 }

@@ -24,7 +24,7 @@ internal static class Qwen2
         bool on = c.Flag("use_sliding_window", false);
         int? window = LayerReader.Window(c, 4096);
         int from = c.Int("max_window_layers", 28);
-        bool[] sliding = LayerReader.Sliding(c, spec.Layers.Count, i => i >= from);
+        bool[] sliding = LayerReader.Sliding(c, spec.Layers.Count, i => i >= from, off: !on);
         return on ? spec with { Layers = [.. spec.Layers.Select((l, i) => l with { Window = sliding[i] ? window : null })] } : spec;
     }
 }

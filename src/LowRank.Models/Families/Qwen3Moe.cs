@@ -12,8 +12,7 @@ internal static class Qwen3Moe
     {
         var spec = Defaults.Read(c, "qwen3_moe");
         bool bias = c.Flag("attention_bias", false);
-        int experts = c.Has("num_local_experts") ? c.Count("num_local_experts", 128) : c.Count("num_experts", 128);
-        c.Has("num_experts");
+        int experts = c.Experts(c.OneOf("num_experts", "num_local_experts"), 128);
         int perToken = c.Count("num_experts_per_tok", 8), step = c.Count("decoder_sparse_step", 1);
         if (perToken > experts) c.Wrong("num_experts_per_tok", $"{perToken}", $"at most the {experts} experts");
         double[] dense = c.Numbers("mlp_only_layers") ?? [];
@@ -24,7 +23,7 @@ internal static class Qwen3Moe
         {
             Layers = [.. spec.Layers.Select((l, i) => l with { Window = on ? window : null, HasExperts = !dense.Contains(i) && (i + 1) % step == 0 })],
             Attention = spec.Attention with { QkNorm = QkNorm.PerHead, QkvBias = bias, OutputBias = bias },
-            Experts = new(experts, perToken, c.Flag("norm_topk_prob", false), spec.FeedForward with { Size = c.Count("moe_intermediate_size", 768) }),
+            Experts = new(experts, perToken, c.Flag("norm_topk_prob", false), spec.FeedForward with { Size = c.Size("moe_intermediate_size", 768) }),
             Ropes = [RopeReader.Read(c, spec.Attention.HeadSize, spec.MaxPositions, Defaults.Theta)],
         };
     }

@@ -18,7 +18,7 @@ internal static class SmolLM3
         bool windows = c.Flag("use_sliding_window", false);
         int? window = LayerReader.Window(c, null);
         c.Has("max_window_layers");
-        bool[] sliding = LayerReader.Sliding(c, count, i => windows && window is not null && !Rotated(i));
+        bool[] sliding = LayerReader.Sliding(c, count, i => windows && window is not null && !Rotated(i), off: !windows);
         bool bias = c.Flag("attention_bias", false);
         return spec with
         {

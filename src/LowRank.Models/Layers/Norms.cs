@@ -15,7 +15,7 @@ public sealed class RmsNorm : StoredModule, IFunctional
     internal RmsNorm(string name, Parameter weight, NormSpec spec, ScalarType computeDType) : base(name)
     {
         (_spec, _computeDType) = (spec, computeDType);
-        _weight = Keep("weight", weight, InFloat32 ? ScalarType.Float32 : computeDType);
+        _weight = Keep("weight", weight, ComputeDType);
         (_epsilon, _perElement) = (Scalars.Of(spec.Epsilon), Scalars.Of(1.0 / weight.size(0)));
     }
 
@@ -33,6 +33,9 @@ public sealed class RmsNorm : StoredModule, IFunctional
     /// <summary>ε.</summary>
     public double Epsilon => _spec.Epsilon;
 
+    /// <inheritdoc/>
+    public ScalarType ComputeDType => InFloat32 ? ScalarType.Float32 : _computeDType;
+
     private bool InFloat32 => _spec.WeightInFloat32 || _spec.UnitOffset;
 
     /// <inheritdoc/>
@@ -40,7 +43,7 @@ public sealed class RmsNorm : StoredModule, IFunctional
 
     /// <inheritdoc/>
     public Tensor Compute(Tensor input, Func<string, Tensor?> parameter)
-        => Normalise(input, (parameter("weight") ?? Weight).to(InFloat32 ? ScalarType.Float32 : _computeDType));
+        => Normalise(input, (parameter("weight") ?? Weight).to(ComputeDType));
 
     private Tensor Normalise(Tensor x, Tensor weight)
     {
@@ -72,6 +75,8 @@ public sealed class LayerNorm : StoredModule, IFunctional
     public Parameter Bias => _bias.Parameter;
     /// <summary>ε.</summary>
     public double Epsilon => _epsilon;
+    /// <inheritdoc/>
+    public ScalarType ComputeDType => _computeDType;
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor x) => nn.functional.layer_norm(x, _shape, _weight.Compute(), _bias.Compute(), _epsilon);

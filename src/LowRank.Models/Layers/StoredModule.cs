@@ -24,6 +24,9 @@ public abstract class StoredModule : nn.Module<Tensor, Tensor>
         return weight;
     }
 
+    /// <summary>Puts another parameter of the same shape in place of a plain one and returns the one that was there.</summary>
+    public Parameter Replace(string name, Parameter value) => _weights.First(w => w.Name == name).Weight.Replace(value)!;
+
     /// <summary>The weights by their local names.</summary>
     internal IReadOnlyList<(string Name, StoredWeight Weight)> StoredWeights => _weights;
 

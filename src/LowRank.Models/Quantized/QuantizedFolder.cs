@@ -10,8 +10,6 @@ namespace LowRank.Models;
 /// </summary>
 internal sealed class QuantizedFolder : IWeightSource
 {
-    private static readonly string[] Companions = ["SCB", "weight_format", "qweight", "qzeros", "scales", "g_idx", "weight_scale", "weight_scale_inv", "input_scale"];
-
     private readonly IWeightSource _files;
     private readonly Dictionary<string, QuantizedWeight> _weights = new(StringComparer.Ordinal);
     private readonly List<string> _names = [];
@@ -26,10 +24,10 @@ internal sealed class QuantizedFolder : IWeightSource
             if (weight is null || read(files, weight) is not { } blocks) continue;
             _weights.Add(weight, blocks);
             _names.Add(weight);
-            string stem = weight[..^"weight".Length];
-            hidden.UnionWith(Companions.Select(c => stem + c));
+            hidden.UnionWith(Companions(blocks).Select(c => weight[..^"weight".Length] + c));
         }
-        _names.AddRange(files.Names.Where(n => !_weights.ContainsKey(n) && !hidden.Contains(n) && !IsState(n)));
+        // What no form uses stays in sight, and is refused as a tensor that the model does not have.
+        _names.AddRange(files.Names.Where(n => !_weights.ContainsKey(n) && !hidden.Contains(n)));
     }
 
     /// <inheritdoc/>
@@ -71,10 +69,12 @@ internal sealed class QuantizedFolder : IWeightSource
         _files.Dispose();
     }
 
-    // X.weight.absmax, X.weight.quant_state.bitsandbytes__nf4, ...
-    private bool IsState(string name)
+    // What a form has beside X.weight, by its name behind "X.". The scale of an fp8 layer's inputs is for products in fp8, which are not made here.
+    private static string[] Companions(QuantizedWeight weight) => weight switch
     {
-        int at = name.LastIndexOf(".weight.", StringComparison.Ordinal);
-        return at >= 0 && _weights.ContainsKey(name[..(at + ".weight".Length)]);
-    }
+        Bnb4Weight four => ["weight.absmax", "weight.quant_map", .. four.Nested ? (string[])["weight.nested_absmax", "weight.nested_quant_map"] : [], $"weight.quant_state.bitsandbytes__{four.Kind[..3]}"],
+        Int8Weight => ["SCB", "weight_format"],
+        Fp8Weight fp8 => [fp8.ScaleName, "input_scale"],
+        _ => ["qweight", "qzeros", "scales", "g_idx"],
+    };
 }

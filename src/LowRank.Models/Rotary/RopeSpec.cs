@@ -53,4 +53,8 @@ public sealed record RopeSpec
 
     /// <summary>Whether the frequencies depend on the sequence's length.</summary>
     public bool DependsOnLength => Kind is RopeKind.Dynamic or RopeKind.LongRope;
+
+    /// <summary>Whether another one turns alike, its lists compared by what they hold.</summary>
+    internal bool SameAs(RopeSpec other)
+        => other with { ShortFactors = ShortFactors, LongFactors = LongFactors } == this && ShortFactors.SequenceEqual(other.ShortFactors) && LongFactors.SequenceEqual(other.LongFactors);
 }

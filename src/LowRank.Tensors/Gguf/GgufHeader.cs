@@ -17,7 +17,7 @@ internal static class GgufHeader
     public static (int Version, OrderedDictionary<string, object> Metadata, List<GgufTensor> Tensors, GgufPairs Pairs, long Alignment) Read(MappedFile file, bool lists = true)
     {
         var cursor = new GgufCursor(file);
-        int version = Version(cursor);
+        int version = Version(cursor, file);
         int tensorCount = cursor.Count("tensor list", LeastTensor), pairCount = cursor.Count("key list", LeastPair);
 
         OrderedDictionary<string, object> metadata = new(StringComparer.Ordinal);
@@ -44,9 +44,10 @@ internal static class GgufHeader
         return (version, metadata, Place(cursor, tensors, alignment, file.Length), pairs, alignment);
     }
 
-    private static int Version(GgufCursor cursor)
+    private static int Version(GgufCursor cursor, MappedFile file)
     {
         uint magic = cursor.Read<uint>("magic number");
+        if (magic != 0x46554747) StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, 1024)), binary: true);
         if (magic != 0x46554747) throw cursor.Bad("this is no GGUF file", $"first bytes 0x{magic:x8}", "the letters GGUF", "Older ggml files are converted by llama.cpp.");
         uint version = cursor.Read<uint>("version");
         if ((version & 0xffff) == 0 && version != 0)

@@ -36,7 +36,7 @@ public static class GgufRewriter
     /// <exception cref="BadInputException">It is.</exception>
     public static void RefuseSource(string source, string path)
     {
-        if (string.Equals(Real(source), Real(path), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase))
+        if (RealPath.Same(RealPath.Of(source), RealPath.Of(path)))
             throw new BadInputException("the output is the file that is read", path, remedy: "Choose another place: the old file is needed while the new one is written.");
     }
 
@@ -112,6 +112,4 @@ public static class GgufRewriter
         writer.Write((ulong)bytes.Length);
         writer.Write(bytes);
     }
-
-    private static string Real(string path) => Path.GetFullPath(File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path);
 }

@@ -18,12 +18,14 @@ public sealed unsafe class Fp8Weight : QuantizedWeight
 
     /// <summary>`fp8`.</summary>
     public override string Kind => "fp8";
+    /// <summary>What its scales are called behind the layer's name: weight_scale or weight_scale_inv.</summary>
+    public string ScaleName { get; private init; } = "weight_scale";
     /// <inheritdoc/>
     public override long Bytes => _codes.Length + _scales.Length * sizeof(float);
 
     /// <summary>Whether a checkpoint holds the parameter (`X.weight`) in this form.</summary>
     public static bool IsIn(IWeightSource source, string name)
-        => source.Shape(name) is { Length: 2 } && source.DType(name) is "F8_E4M3" or "F8_E5M2" && ScaleName(source, name) is not null;
+        => source.Shape(name) is { Length: 2 } && source.DType(name) is "F8_E4M3" or "F8_E5M2" && Scales(source, name) is not null;
 
     /// <summary>Reads `X.weight` with `X.weight_scale` or `X.weight_scale_inv`; a view of the source, valid while it is open.</summary>
     /// <param name="source">The checkpoint.</param>
@@ -35,7 +37,7 @@ public sealed unsafe class Fp8Weight : QuantizedWeight
     {
         if (source.Shape(name) is not [var rows, var columns] || source.DType(name) is not ("F8_E4M3" or "F8_E5M2"))
             throw Companions.Misfit(source, name, source.Shape(name) is { } other ? $"{source.DType(name)} {Companions.Shape(other)}" : "nothing", "an F8_E4M3 or F8_E5M2 matrix");
-        string scaleName = ScaleName(source, name) ?? throw new BadInputException("a part of a quantised weight is missing", name + "_scale", source.Path);
+        string scaleName = Scales(source, name) ?? throw new BadInputException("a part of a quantised weight is missing", name + "_scale", source.Path);
         long[] shape = source.Shape(scaleName)!;
         long[] grid = [(rows + blockRows - 1) / blockRows, (columns + blockColumns - 1) / blockColumns];
         // A row's scale comes as [rows] or [rows, 1]; where that is a grid's shape too, both mean the same unless the rows are blocks of their own.
@@ -44,7 +46,10 @@ public sealed unsafe class Fp8Weight : QuantizedWeight
             : shape.SequenceEqual(grid) ? (blockRows, blockColumns)
             : throw Companions.Misfit(source, scaleName, Companions.Shape(shape), $"one number, [{rows}, 1], or {Companions.Shape(grid)} for blocks of {blockRows} x {blockColumns}");
         float[] scales = Companions.Numbers(source, scaleName);
-        return new Fp8Weight(rows, columns, Companions.Raw(source, name, rows * columns), source.DType(name) == "F8_E4M3" ? E4M3 : E5M2, scales, Math.Max(1, height), Math.Max(1, width));
+        return new Fp8Weight(rows, columns, Companions.Raw(source, name, rows * columns), source.DType(name) == "F8_E4M3" ? E4M3 : E5M2, scales, Math.Max(1, height), Math.Max(1, width))
+        {
+            ScaleName = scaleName[(name.Length - "weight".Length)..],
+        };
     }
 
     /// <inheritdoc/>
@@ -71,7 +76,7 @@ public sealed unsafe class Fp8Weight : QuantizedWeight
         base.Dispose();
     }
 
-    private static string? ScaleName(IWeightSource source, string name)
+    private static string? Scales(IWeightSource source, string name)
         => new[] { name + "_scale_inv", name + "_scale" }.FirstOrDefault(n => source.Shape(n) is not null);
 
     /// <summary>Sign, four bits of exponent (bias 7), three of mantissa; all ones are NaN, and there is no infinity.</summary>

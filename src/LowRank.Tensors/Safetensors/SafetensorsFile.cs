@@ -53,6 +53,20 @@ public sealed unsafe class SafetensorsFile : IWeightSource
     /// <summary>A tensor's bytes as they lie in the file (at most 2 GiB).</summary>
     public ReadOnlySpan<byte> Bytes(string name) => _file.Span(_header.DataStart + Entry(name).Begin, checked((int)ByteLength(name)));
 
+    /// <summary>Whether another file holds the same bytes under a name that both have.</summary>
+    internal bool SameBytes(SafetensorsFile other, string name)
+    {
+        const int portion = 1 << 24;
+        long length = ByteLength(name), mine = _header.DataStart + Entry(name).Begin, theirs = other._header.DataStart + other.Entry(name).Begin;
+        if (other.ByteLength(name) != length) return false;
+        for (long at = 0; at < length; at += portion)
+        {
+            int many = (int)Math.Min(portion, length - at);
+            if (!_file.Span(mine + at, many).SequenceEqual(other._file.Span(theirs + at, many))) return false;
+        }
+        return true;
+    }
+
     /// <summary>Unmaps the file: its tensors must not be used any more.</summary>
     public void Dispose() => _file.Dispose();
 

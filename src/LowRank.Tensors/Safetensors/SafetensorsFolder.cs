@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
 namespace LowRank.Tensors;
@@ -11,14 +11,16 @@ public sealed class SafetensorsFolder : IWeightSource
 
     private SafetensorsFolder(string path) => Path = path;
 
-    /// <summary>Opens all shards and checks that each holds exactly the tensors that the index says.</summary>
-    /// <exception cref="BadInputException">Files are missing, malformed, or disagree with the index.</exception>
-    public static SafetensorsFolder Open(string folder)
+    /// <summary>Opens the one file, or all shards that the index names.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The file that holds all weights where there are no shards; their index has `.index.json` behind it.</param>
+    /// <exception cref="BadInputException">Files are missing or malformed, or hold different values under one name.</exception>
+    public static SafetensorsFolder Open(string folder, string name = "model.safetensors")
     {
         var result = new SafetensorsFolder(folder);
         try
         {
-            string single = System.IO.Path.Combine(folder, "model.safetensors"), index = single + ".index.json";
+            string single = System.IO.Path.Combine(folder, name), index = single + ".index.json";
             if (File.Exists(single)) result.Add(SafetensorsFile.Open(single));
             else if (File.Exists(index)) result.AddShards(folder, index);
             else throw Missing(folder);
@@ -48,43 +50,61 @@ public sealed class SafetensorsFolder : IWeightSource
     private SafetensorsFile FileOf(string name)
         => _fileOf.GetValueOrDefault(name) ?? throw new BadInputException("the model has no such tensor", name, Path, remedy: NearNames.Sentence(name, Names));
 
+    // A tensor that two shards hold alike is no contradiction.
     private void Add(SafetensorsFile file)
     {
         _files.Add(file);
         foreach (string name in file.Names)
-            if (!_fileOf.TryAdd(name, file)) throw new BadInputException("two shards hold the same tensor", name, file.Path, remedy: "Download the model again.");
+            if (!_fileOf.TryAdd(name, file) && !Same(_fileOf[name], file, name))
+                throw new BadInputException("two shards hold the same tensor with different values", name, $"{_fileOf[name].Path}, {System.IO.Path.GetFileName(file.Path)}",
+                    "one of them", "One of the files belongs to another version of the model: download both again.");
     }
 
+    private static bool Same(SafetensorsFile one, SafetensorsFile other, string name)
+    {
+        if (one.DType(name) != other.DType(name) || !one.Shape(name)!.AsSpan().SequenceEqual(other.Shape(name))) return false;
+        bool same = one.SameBytes(other, name);
+        one.Release(name);
+        other.Release(name);
+        return same;
+    }
+
+    // As in Transformers the index only says which files there are: what they hold counts, and what a model needs and no file holds is missed when it is looked for.
     private void AddShards(string folder, string index)
     {
-        Dictionary<string, string> map = [];
-        try
+        if (JsonFile.ReadObject(index)["weight_map"] is not JsonObject map || map.Any(m => m.Value is not JsonValue value || !value.TryGetValue(out string? _)))
+            throw new BadInputException("the index is not what the format demands", place: index, expected: "{\"weight_map\": {tensor: file}}", remedy: "Download it again.");
+        string root = System.IO.Path.GetFullPath(folder);
+        HashSet<string> shards = new(StringComparer.Ordinal);
+        foreach (var (_, value) in map)
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(index));
-            foreach (var entry in json.RootElement.GetProperty("weight_map").EnumerateObject())
-                if (!map.TryAdd(entry.Name, entry.Value.GetString() ?? throw new InvalidOperationException($"null is no file name ({entry.Name})"))) throw new BadInputException("the index names a tensor twice", entry.Name, index);
+            string name = value!.GetValue<string>(), full = System.IO.Path.GetFullPath(System.IO.Path.Combine(root, name));
+            if (System.IO.Path.GetDirectoryName(full) != root.TrimEnd(System.IO.Path.DirectorySeparatorChar)) throw new BadInputException("the index names a file outside its folder", name, index);
+            shards.Add(System.IO.Path.GetFileName(full));
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException("the index is not what the format demands: " + e.Message, place: index, expected: "{\"weight_map\": {tensor: file}}");
-        }
-        foreach (string shard in map.Values.Distinct())
-        {
-            if (shard != System.IO.Path.GetFileName(shard)) throw new BadInputException("the index names a file outside its folder", shard, index);
-            Add(SafetensorsFile.Open(System.IO.Path.Combine(folder, shard)));
-        }
-        string[] missing = [.. map.Where(m => !(_fileOf.TryGetValue(m.Key, out var f) && System.IO.Path.GetFileName(f.Path) == m.Value)).Select(m => $"{m.Key} (in {m.Value})")];
-        string[] unexpected = [.. _fileOf.Keys.Where(n => !map.ContainsKey(n))];
-        if (missing.Length + unexpected.Length > 0)
-            throw new BadInputException($"the shards disagree with the index; missing: {string.Join(", ", missing.DefaultIfEmpty("none"))}; not in the index: {string.Join(", ", unexpected.DefaultIfEmpty("none"))}", place: index, remedy: "Download the model again.");
+        string[] absent = [.. shards.Where(s => !File.Exists(System.IO.Path.Combine(folder, s)))];
+        if (absent.Length > 0)
+            throw new BadInputException("the index names files that are not there", string.Join(", ", absent), index, remedy: "The model is incomplete: download what is missing.");
+        foreach (string shard in shards) Add(SafetensorsFile.Open(System.IO.Path.Combine(folder, shard)));
     }
 
+    // Transformers takes no other names either: so what is there is named, and what makes it a model.
     private static BadInputException Missing(string folder)
     {
         if (!Directory.Exists(folder)) return new("the model folder does not exist", place: folder);
-        string? pickle = Directory.EnumerateFiles(folder).FirstOrDefault(f => System.IO.Path.GetExtension(f) is ".bin" or ".pt" or ".pth");
+        string[] files = [.. Directory.EnumerateFiles(folder).Select(f => System.IO.Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+        string[] weights = [.. files.Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal))], gguf = [.. files.Where(f => f.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))];
+        string? pickle = files.FirstOrDefault(f => System.IO.Path.GetExtension(f) is ".bin" or ".pt" or ".pth");
+        if (weights.Any(f => f.StartsWith("model-", StringComparison.Ordinal)))
+            return new("the model's shards are there without their index", Names(weights), folder, "model.safetensors.index.json", "Download model.safetensors.index.json of the same repository.");
+        if (weights.Length > 0)
+            return new("the weights have a name that Transformers does not look for", Names(weights), folder, "model.safetensors or model.safetensors.index.json",
+                "Rename the file to model.safetensors if its tensors have Hugging Face's names (`lowrank inspect FILE` lists them), else take the model's Hugging Face files.");
+        if (gguf.Length > 0) return new("the folder's weights are GGUF files", Names(gguf), folder, "model.safetensors", "Give one of these files as the model.");
         return pickle is null
             ? new("the folder holds no weights", place: folder, expected: "model.safetensors or model.safetensors.index.json")
-            : new("the weights are a pickle file, which can run code when it is read; only safetensors are read", System.IO.Path.GetFileName(pickle), folder, remedy: SafetensorsHeader.PickleRemedy);
+            : new("the weights are a pickle file, which can run code when it is read; only safetensors are read", pickle, folder, remedy: SafetensorsHeader.PickleRemedy);
+
+        static string Names(string[] files) => string.Join(", ", files.Take(5)) + (files.Length > 5 ? $" and {files.Length - 5} more" : "");
     }
 }

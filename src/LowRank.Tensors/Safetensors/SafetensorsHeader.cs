@@ -32,6 +32,7 @@ public sealed class SafetensorsHeader
         BadInputException Bad(string problem, string? value = null, string? expected = null, string? remedy = null)
             => new(problem, value, file.Path, expected, remedy);
 
+        if (file.Length < 9 || file.Span(8, 1)[0] != (byte)'{') StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, 1024)), binary: true);
         if (file.Length < 8) throw Bad("the file is too short for a safetensors header", $"{file.Length} bytes", "at least 8 bytes", "It may be an unfinished download.");
         ulong length = BitConverter.ToUInt64(file.Span(0, 8));
         // A header of 384, 640, ... bytes begins with the same two bytes as a pickle does: only the brace behind the length tells.
@@ -68,6 +69,7 @@ public sealed class SafetensorsHeader
             string name = reader.GetString()!;
             if (!seen.Add(name)) throw bad("the header names a tensor twice", name, null, null);
             reader.Read();
+            if (name == "__metadata__" && reader.TokenType == JsonTokenType.Null) continue; // as the reference library
             if (reader.TokenType != JsonTokenType.StartObject) throw bad("an entry is not an object", name, null, null);
             if (name == "__metadata__")
                 while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)

@@ -83,13 +83,23 @@ public sealed class ChatEncoder
         return new([.. encoding.Ids], GenerationMask.Of(encoding, rendered.Generation), rendered.Text);
     }
 
-    /// <summary>The conversation checked, and written as this template can read it: text parts joined, arguments of tool calls as objects where it needs that.</summary>
+    /// <summary>
+    /// The conversation checked, and written as this template can read it: other names of roles and calls as OpenAI has them, text parts
+    /// joined, arguments of tool calls as objects where it needs that.
+    /// </summary>
     /// <exception cref="BadInputException">A message is no message, or has a part that is not text.</exception>
-    public ChatRequest Prepare(ChatRequest request) => request with { Messages = ChatMessages.Prepare(request.Messages, _probe) };
+    public ChatRequest Prepare(ChatRequest request)
+        => request with { Messages = ChatMessages.Prepare(request.Messages, _probe, TemplateFor(request)) };
+
+    /// <summary>Refuses tools, documents, variables and keys of messages that the template passes over: Transformers drops them without a
+    /// word. Training and `generate` ask this of every conversation.</summary>
+    /// <exception cref="BadInputException">Names all of them.</exception>
+    public void RefuseUnread(ChatRequest request) => UnreadKeys.Refuse(this, TemplateFor(request), request);
 
     /// <summary>
     /// A conversation to train on, and which of its tokens are targets: with <paramref name="assistantOnly"/> those of the assistant's turns with their end tokens,
-    /// by {% generation %} where the template has it, else by the prefix rule; otherwise all.
+    /// by {% generation %} where the template has it, else by the prefix rule; otherwise all. Turns with weight 0 are none (<see
+    /// cref="TurnWeight"/>).
     /// </summary>
     /// <param name="request">The conversation.</param>
     /// <param name="assistantOnly">Whether only the assistant's turns are targets.</param>
@@ -99,27 +109,52 @@ public sealed class ChatEncoder
     {
         // One clock for all renderings of a row.
         var whole = Prepare(request) with { AddGenerationPrompt = false, ContinueFinalMessage = false, Now = request.Now ?? DateTime.Now };
+        bool[] counted = TurnWeight.Counted(request.Messages!.Value, assistantOnly);
+        RefuseDoubledEnds(whole);
         var rendered = Render(whole);
         var encoding = _tokenizer.EncodeWithOffsets(rendered.Text, addSpecialTokens: false);
-        int[] mask = new int[encoding.Ids.Count];
-        if (!assistantOnly) Array.Fill(mask, 1);
-        else
+        int[] mask;
+        if (assistantOnly)
         {
-            if (TemplateFor(whole).MarksGeneration) mask = GenerationMask.WithEndTokens(encoding, Spans(rendered, turns), _tokenizer);
-            else foreach (var (from, to) in new PrefixRule(this, _tokenizer, whole, rendered.Text, encoding).Turns(turns)) Array.Fill(mask, 1, from, to - from);
-            if (!mask.Contains(1)) throw new BadInputException("the conversation has no assistant turn to train on", place: "messages", expected: "a message with the role assistant", remedy: "Leave the row out, or train on all tokens (assistant_only_loss: false).");
+            mask = MaskOf(whole, rendered, encoding, turns, i => counted[i]);
+            if (!mask.Contains(1))
+                throw new BadInputException("the conversation has no assistant turn to train on", place: "messages",
+                expected: "a message with the role assistant, and a weight other than 0",
+                remedy: "Leave the row out, or train on all tokens (train_on_inputs: true).");
         }
+        else mask = counted.All(c => c) ? [.. Enumerable.Repeat(1, encoding.Ids.Count)]
+            : [.. MaskOf(whole, rendered, encoding, AssistantTurns.All, i => !counted[i]).Select(m => 1 - m)];
         return new([.. encoding.Ids], mask, rendered.Text);
     }
 
-    // Blocks that touch each other are one turn: some templates write the text's end token in a block of its own.
-    private static IReadOnlyList<(int Start, int End)> Spans(RenderedChat rendered, AssistantTurns turns)
+    /// <summary>1 for the tokens of some of the assistant's turns.</summary>
+    private int[] MaskOf(ChatRequest whole, RenderedChat rendered, Encoding encoding, AssistantTurns turns, Func<int, bool> wanted)
     {
-        var blocks = rendered.Generation;
-        if (turns == AssistantTurns.All || blocks.Count == 0) return blocks;
-        int first = blocks.Count - 1;
-        while (first > 0 && blocks[first - 1].End == blocks[first].Start) first--;
-        return [.. blocks.Skip(first)];
+        if (TemplateFor(whole).MarksGeneration)
+        {
+            var blocks = TurnBlocks.Of(this, whole, rendered, wanted);
+            return GenerationMask.WithEndTokens(encoding, turns == AssistantTurns.Last && rendered.Generation.Count > 0
+                ? [.. blocks.Intersect(TurnBlocks.Runs(rendered.Generation)[^1])] : blocks, _tokenizer);
+        }
+        int[] mask = new int[encoding.Ids.Count];
+        foreach (var (from, to) in new PrefixRule(this, _tokenizer, whole, rendered.Text, encoding).Turns(turns, wanted)) Array.Fill(mask,
+            1, from, to - from);
+        return mask;
+    }
+
+    // The template writes the end of a turn: a content that has it already would be learnt to end twice.
+    private void RefuseDoubledEnds(ChatRequest whole)
+    {
+        int i = 0;
+        foreach (var message in whole.Messages!.Value.EnumerateArray())
+        {
+            if (ChatMessages.RoleOf(message) == "assistant" && message.TryGetProperty("content", out var content)
+                && content.ValueKind == JsonValueKind.String
+                && EndIds.Select(_tokenizer.TokenOf).FirstOrDefault(end => end is { Length: > 0 }
+                    && content.GetString()!.AsSpan().TrimEnd().EndsWith(end)) is { } end)
+                throw new BadInputException($"messages[{i}]: the content ends with a token that ends turns, and the chat template writes the end itself", end, remedy: "Take it away at the end of the content; a conversation that is rendered already belongs into \"text\".");
+            i++;
+        }
     }
 
     private ChatTemplate TemplateFor(ChatRequest request)

@@ -1,22 +1,22 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text.Templates;
 
 namespace LowRank.Text.Chat;
 
 /// <summary>Checks a list of messages in OpenAI's form, and rewrites what a template cannot read.</summary>
 internal static class ChatMessages
 {
-    private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool", "function"];
-    private static readonly Dictionary<string, string> OtherNames = new(StringComparer.Ordinal) { ["human"] = "user", ["gpt"] = "assistant", ["bot"] = "assistant" };
-
     /// <summary>A message's role; null where it has none.</summary>
-    public static string? RoleOf(JsonElement message)
-        => message.ValueKind == JsonValueKind.Object && message.TryGetProperty("role", out var role) && role.ValueKind == JsonValueKind.String ? role.GetString() : null;
+    public static string? RoleOf(JsonElement message, string key = "role")
+        => message.ValueKind == JsonValueKind.Object && message.TryGetProperty(key, out var role) && role.ValueKind == JsonValueKind.String
+            ? role.GetString() : null;
 
-    /// <summary>The messages, checked and readable by the template.</summary>
+    /// <summary>The messages, checked, in OpenAI's form and readable by the template; weights are the trainer's and are taken
+    /// out.</summary>
     /// <exception cref="BadInputException">Says which message is wrong, and how.</exception>
-    public static JsonElement Prepare(JsonElement? messages, TemplateProbe template)
+    public static JsonElement Prepare(JsonElement? messages, TemplateProbe probe, ChatTemplate template)
     {
         if (messages is not { ValueKind: JsonValueKind.Array } list) throw new BadInputException("the messages are no list", messages?.ValueKind.ToString(), "messages", "a list of {\"role\", \"content\"}");
         if (list.GetArrayLength() == 0) throw new BadInputException("the conversation has no messages", place: "messages", expected: "at least one {\"role\", \"content\"}");
@@ -25,21 +25,42 @@ internal static class ChatMessages
         foreach (var element in list.EnumerateArray())
         {
             var message = new Node(element, $"messages[{prepared.Count}]");
+            var formed = Formed(message, template);
+            message = message with { Element = formed ?? element };
             Check(message);
-            var rewritten = Rewritten(message, template);
+            var rewritten = Rewritten(message, probe) ?? formed;
             prepared.Add(rewritten ?? element);
             changed |= rewritten is not null;
         }
         return changed ? JsonSerializer.SerializeToElement(prepared) : list;
     }
 
+    // In OpenAI's form and without weights; null where it is so already.
+    private static JsonElement? Formed(Node message, ChatTemplate template)
+    {
+        List<string> names = [.. message.Fields().Select(f => f.Name)]; // every name has to be text
+        string? role = message["role"].Element.ValueKind == JsonValueKind.String ? message["role"].String() : null;
+        bool renamed = role is not null && Roles.IsOtherToolName(role) && !template.KnowsRole(role);
+        if (role is not null && Roles.Meant(role) == role && !names.Any(n => n == "function_call" || TurnWeight.Names.Contains(n))
+            && message["tool_calls"].Element.ValueKind != JsonValueKind.String) return null;
+        JsonObject copy = JsonObject.Create(message.Element.Clone())!;
+        try
+        {
+            foreach (string weight in TurnWeight.Names) copy.Remove(weight);
+            MessageForm.Apply(copy, message.Place);
+        }
+        catch (ArgumentException e) { throw new BadInputException("a message has a key twice", place: message.Place, inner: e); }
+        if (renamed) copy["role"] = "tool";
+        try { return JsonSerializer.SerializeToElement(copy); }
+        catch (InvalidOperationException e)
+        {
+            throw new BadInputException("a message is not Unicode text (a lone surrogate)", place: message.Place, inner: e);
+        }
+    }
+
     private static void Check(Node message)
     {
-        foreach (var _ in message.Fields()) { } // every name has to be text
         string role = message.Required("role").String();
-        string? meant = Roles.Contains(role) ? null : OtherNames.GetValueOrDefault(role) ?? Roles.FirstOrDefault(r => r.Equals(role.Trim(), StringComparison.OrdinalIgnoreCase));
-        if (meant is not null || (!Roles.Contains(role) && NearNames.Sentence(role, Roles) is not null))
-            throw new BadInputException("there is no such role", role, message.Place, string.Join(", ", Roles), meant is null ? NearNames.Sentence(role, Roles) : $"Write it as {meant}.");
         if (!message["tool_calls"].IsNull) foreach (var call in message["tool_calls"].Items()) CheckCall(call);
         var content = message["content"];
         if (content.IsNull)

@@ -10,18 +10,20 @@ namespace LowRank.Text.Chat;
 /// </summary>
 internal sealed class PrefixRule(ChatEncoder encoder, Tokenizer tokenizer, ChatRequest whole, string text, Encoding encoding)
 {
-    private const string Remedy = "Use a template that marks the assistant's turns with {% generation %}, train on the last assistant turn only (assistant_turns: last), or on all tokens (assistant_only_loss: false).";
+    private const string Remedy = "Use a template that marks the assistant's turns with {% generation %}, train on the last assistant turn only (assistant_turns: last), or on all tokens (train_on_inputs: true).";
 
     private readonly JsonElement[] _messages = [.. whole.Messages!.Value.EnumerateArray()];
     private readonly int[] _unitOf = UnitsOf(text);
 
     /// <summary>The runs [From, To) of tokens.</summary>
+    /// <param name="turns">Which of the assistant's turns.</param>
+    /// <param name="wanted">Which messages of those.</param>
     /// <exception cref="BadInputException">A turn is not where the rule would have it; says why and what to do.</exception>
-    public IEnumerable<(int From, int To)> Turns(AssistantTurns turns)
+    public IEnumerable<(int From, int To)> Turns(AssistantTurns turns, Func<int, bool> wanted)
     {
         int[] places = [.. Enumerable.Range(0, _messages.Length).Where(i => ChatMessages.RoleOf(_messages[i]) == "assistant")];
         if (turns == AssistantTurns.Last && places.Length > 0) places = places[^1..];
-        return places.Select(Turn);
+        return places.Where(wanted).Select(Turn);
     }
 
     private (int From, int To) Turn(int number)

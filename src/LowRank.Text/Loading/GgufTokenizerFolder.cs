@@ -20,7 +20,7 @@ public static class GgufTokenizerFolder
     /// <returns>Null, or why the tokenizer could not be written so that it gives the same ids; all else is written then.</returns>
     public static string? Write(string model, string folder)
     {
-        if (!File.Exists(model) || !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) return null;
+        if (Found.At(model).Kind != FoundKind.GgufModel) return null;
         using var file = GgufFile.Open(model);
         return Write(file.Metadata, folder);
     }
@@ -45,9 +45,11 @@ public static class GgufTokenizerFolder
             var written = Tokenizer.FromFolder(folder);
             if (Probes(tokenizer).FirstOrDefault(t => Ids(tokenizer, t) != Ids(written, t)) is not { } text) return null;
             refusal = $"as tokenizer.json it would cut '{text.ReplaceLineEndings("\\n")}' otherwise";
+#pragma warning disable RS0030 // both were written here, just now
             File.Delete(Path.Combine(folder, "tokenizer_config.json"));
         }
         File.Delete(path);
+#pragma warning restore RS0030
         return refusal;
     }
 

@@ -69,8 +69,8 @@ internal static class ModelReader
             if (!used.Add(id)) throw new BadInputException("the vocabulary gives one id to two tokens", $"{id}", $"{node.Place}: {token}");
             limit = Math.Max(limit, id);
         }
-        // Checked before any array of that size is made; what added tokens may fill is looked at later.
-        if (limit > 4L * vocabulary.Count + 65536) throw new BadInputException("the vocabulary has holes: its ids reach far beyond its tokens", $"{limit}", node.Place, $"about {vocabulary.Count}");
+        // Checked before any array of that size is made; some ids without a token are usual.
+        if (limit > 4L * vocabulary.Count + 65536) throw new BadInputException("the vocabulary's ids reach far beyond its tokens", $"{limit}", node.Place, $"about {vocabulary.Count}");
         return vocabulary;
     }
 

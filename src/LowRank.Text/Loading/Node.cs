@@ -15,7 +15,11 @@ internal readonly record struct Node(JsonElement Element, string Place)
             using var stream = File.OpenRead(path);
             return new Node(JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 }).RootElement, path);
         }
-        catch (JsonException e) { throw new BadInputException($"the file is not JSON: {e.Message}", place: path, inner: e); }
+        catch (JsonException e)
+        {
+            if (StandIn.At(path) is var (what, value)) throw new BadInputException(what, value, path, remedy: StandIn.Again);
+            throw new BadInputException($"the file is not JSON: {e.Message}", place: path, inner: e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException($"the file cannot be read: {e.Message}", place: path, inner: e); }
     }
 
@@ -54,11 +58,17 @@ internal readonly record struct Node(JsonElement Element, string Place)
         return Expect(JsonValueKind.Array, "a list").Element.EnumerateArray().Select((e, i) => new Node(e, $"{place}[{i}]"));
     }
 
-    /// <summary>The fields of an object.</summary>
+    /// <summary>The fields of an object; of a name that stands twice the last one, as in Python.</summary>
     public IEnumerable<(string Name, Node Value)> Fields()
     {
         string place = Place;
-        return Expect(JsonValueKind.Object, "an object").Element.EnumerateObject().Select(p => (Name: Guard(place, () => p.Name), p.Value)).Select(p => (p.Name, new Node(p.Value, $"{place}: {p.Name}")));
+        var fields = new OrderedDictionary<string, Node>(StringComparer.Ordinal);
+        foreach (var property in Expect(JsonValueKind.Object, "an object").Element.EnumerateObject())
+        {
+            string name = Guard(place, () => property.Name);
+            fields[name] = new Node(property.Value, $"{place}: {name}");
+        }
+        return fields.Select(f => (f.Key, f.Value));
     }
 
     /// <summary>Its text.</summary>

@@ -50,7 +50,9 @@ internal static class SentencePieceFile
             var file = new FileInfo(path);
             if (!file.Exists) throw new BadInputException("the file does not exist", place: path);
             if (file.Length > LargestFile) throw new BadInputException("the file is too large for a SentencePiece model", $"{file.Length} bytes", path, $"at most {LargestFile}");
-            return File.ReadAllBytes(path);
+            var bytes = File.ReadAllBytes(path);
+            StandIn.Refuse(path, bytes, binary: true);
+            return bytes;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException($"the file cannot be read: {e.Message}", place: path, inner: e); }
     }

@@ -32,7 +32,10 @@ internal static class TemplateFiles
     {
         AtomicFile.WriteText(Path.Combine(folder, Single), choice.Template.Source);
         string more = Path.Combine(folder, More);
-        if (Directory.Exists(more)) Directory.Delete(more, recursive: true);
+        string[] others = Directory.Exists(more) ? Directory.GetFiles(more, "*.jinja") : [];
+#pragma warning disable RS0030 // copies, in a folder that is being made
+        foreach (string other in others) File.Delete(other);
+#pragma warning restore RS0030
         if (choice.WithTools is { } tools) AtomicFile.WriteText(Path.Combine(more, TemplateChoice.Tools + ".jinja"), tools.Source);
     }
 
@@ -70,7 +73,9 @@ internal static class TemplateFiles
         {
             if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
             if (new FileInfo(path).Length > MostBytes) throw new BadInputException("the chat template is too large", $"{new FileInfo(path).Length} bytes", path, $"at most {MostBytes}");
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+            var bytes = File.ReadAllBytes(path);
+            StandIn.Refuse(path, bytes);
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
         }
         catch (ArgumentException e) { throw new BadInputException("the chat template is not UTF-8", place: path, inner: e); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new BadInputException($"the file cannot be read: {e.Message}", place: path, inner: e); }

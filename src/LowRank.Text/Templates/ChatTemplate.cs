@@ -16,6 +16,20 @@ public sealed class ChatTemplate
     /// <summary>Whether the template marks the assistant's parts with {% generation %}.</summary>
     public bool MarksGeneration => _tree.MarksGeneration;
 
+    /// <summary>Whether a word stands anywhere in its source: a key that does not is hardly read.</summary>
+    internal bool Mentions(string word)
+    {
+        string text = _tree.Source.Text;
+        static bool Inside(char c) => char.IsLetterOrDigit(c) || c == '_';
+        for (int at = 0; word.Length > 0 && (at = text.IndexOf(word, at, StringComparison.Ordinal)) >= 0; at++)
+            if ((at == 0 || !Inside(text[at - 1])) && (at + word.Length == text.Length || !Inside(text[at + word.Length]))) return true;
+        return false;
+    }
+
+    /// <summary>Whether a role stands in its source as a text: it has a place of its own for it.</summary>
+    internal bool KnowsRole(string role) => _tree.Source.Text.Contains($"'{role}'", StringComparison.Ordinal)
+        || _tree.Source.Text.Contains($"\"{role}\"", StringComparison.Ordinal);
+
     /// <summary>Compiles a template.</summary>
     /// <exception cref="TemplateException">It does not compile.</exception>
     public static ChatTemplate Parse(string source, string name = "chat template") => new(Parser.Parse(new Source(source, name)));

@@ -30,19 +30,49 @@ public sealed class RenderJob
     public RenderJob(TextConventions texts)
         => (_tokenizer, _specialTokens, _choice) = (texts.Tokenizer, texts.SpecialTokens, new(texts.Choice));
 
-    /// <summary>Renders one conversation: a JSON list of messages, or an object `{messages, tools?, …}`.</summary>
+    private static readonly string[] OwnKeys = ["template", "now", "add_generation_prompt", "continue_final_message"];
+
+    /// <summary>Renders one conversation as training and `generate` read it: a JSON list of messages, or an object `{messages, system?,
+    /// tools?, …}`.</summary>
     /// <exception cref="BadInputException">The input is malformed, or the template refuses it or fails.</exception>
     public JsonObject One(string json, string place, bool addGenerationPrompt)
     {
         using var document = Parse(json, place);
         var root = new Node(document.RootElement, place);
-        var request = root.Element.ValueKind == JsonValueKind.Array ? new ChatRequest { Messages = root.Element } : Request(root, null, []);
-        if (request.Messages is null) throw new BadInputException("there are no messages", place: place, expected: "a list of messages, or an object with messages");
-        foreach (var message in new Node(request.Messages.Value, place).Items())
-            if (message.Element.ValueKind != JsonValueKind.Object) throw message.Wrong("a message: an object with role and content");
-        if (root.Element.ValueKind == JsonValueKind.Array) request = request with { Variables = Special() };
+        var request = Guarded(() => Conversation(root), place);
         try { return Answer(TemplateOf(root, request), request with { AddGenerationPrompt = request.AddGenerationPrompt || addGenerationPrompt }); }
         catch (TemplateException e) { throw new BadInputException($"the template fails ({Kind(e)}): {e.Message}", place: place, inner: e); }
+    }
+
+    private ChatRequest Conversation(Node root)
+    {
+        if (root.Element.ValueKind == JsonValueKind.Array)
+            return ConversationParts.Request(MessageReader.Read(root.Element, "messages"), _ => null) with { Variables = Special() };
+        List<string> names = [.. root.Fields().Where(f => !f.Value.IsNull).Select(f => f.Name)];
+        string[] lists = [.. names.Intersect(["messages", "conversations"])];
+        if (lists.Length != 1)
+            throw new BadInputException(lists.Length == 0 ? "there are no messages" : "there are two lists of messages", place: root.Place,
+            expected: "a list of messages, or an object with messages");
+        string[] known = [.. lists, .. ConversationParts.Keys, .. OwnKeys];
+        if (names.FirstOrDefault(n => !known.Contains(n) && !KnownKeys.IsHarmless(n)) is { } unknown)
+            throw new BadInputException("a key that nothing is made of", unknown, root.Place, string.Join(", ", known),
+                NearNames.Sentence(unknown, known, within: 2));
+        JsonElement? Field(string key) => root[key].IsNull ? null : root[key].Element;
+        var request = ConversationParts.Request(ConversationParts.WithSystem(MessageReader.Read(root[lists[0]].Element, lists[0]), Field),
+            Field);
+        var variables = Special();
+        foreach (var (name, value) in request.Variables) variables[name] = value;
+        return request with { Variables = variables, Now = Now(root), AddGenerationPrompt = root["add_generation_prompt"].Bool(false),
+            ContinueFinalMessage = root["continue_final_message"].Bool(false) };
+    }
+
+    private static T Guarded<T>(Func<T> read, string place)
+    {
+        try { return read(); }
+        catch (BadInputException e) when (e.Place is null)
+        {
+            throw new BadInputException(e.Problem, e.Value, place, e.Expected, e.Remedy, e);
+        }
     }
 
     /// <summary>Renders every case of `{now?, variables?, cases: […]}`, in order; one that fails answers `{error: {kind, message}}`.</summary>
@@ -68,7 +98,7 @@ public sealed class RenderJob
 
     private static JsonDocument Parse(string json, string place)
     {
-        try { return JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 500 }); }
+        try { return Guarded(() => StrictJson.Parse(json, depth: 500), place); }
         catch (JsonException e) { throw new BadInputException($"the input is not JSON: {e.Message}", place: place, inner: e); }
     }
 

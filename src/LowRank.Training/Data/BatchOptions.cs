@@ -20,6 +20,6 @@ public sealed record BatchOptions(int BatchSize, bool Shuffle, ulong Seed)
     {
         PaddingFree = settings.PaddingFree,
         PackedLength = settings.Packing ? settings.MaxLength : null,
-        LengthGroup = settings.GroupByLength ? checked(settings.BatchSize * settings.GradientAccumulationSteps) : 0,
+        LengthGroup = settings.GroupByLength ? (int)Math.Min((long)settings.BatchSize * settings.GradientAccumulationSteps, int.MaxValue) : 0,
     };
 }

@@ -8,7 +8,11 @@ namespace LowRank.Training;
 /// <summary>A file or folder of rows, and how often an epoch goes over it.</summary>
 /// <param name="Path">The file or folder.</param>
 /// <param name="Weight">1: every row once an epoch; 2: twice; 0.5: each epoch another half.</param>
-public sealed record DataSource(string Path, double Weight = 1);
+public sealed record DataSource(string Path, double Weight = 1)
+{
+    /// <summary>Whether its rows are held out: of a folder with several splits the one beside training's is meant.</summary>
+    public bool HeldOut { get; init; }
+}
 
 /// <summary>Where rows come from: one path, or several with weights. In settings: a text, or a list of texts and of {path, weight}.</summary>
 public sealed class DataSources : IReadOnlyList<DataSource>
@@ -28,6 +32,13 @@ public sealed class DataSources : IReadOnlyList<DataSource>
     /// <inheritdoc/>
     public IEnumerator<DataSource> GetEnumerator() => _sources.GetEnumerator();
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The same sources as held-out rows.</summary>
+    public DataSources AsHeldOut() => new([.. _sources.Select(s => s with { HeldOut = true })]);
+
+    /// <summary>What is to be said about the folders among them: which files were taken and which were left out.</summary>
+    public IReadOnlyList<string> Notes => [.. _sources.Where(s => Directory.Exists(s.Path)).SelectMany(s => DataFolder.List(s.Path,
+        s.HeldOut).Notes)];
 
     /// <summary>Whether a source has another weight than 1.</summary>
     public bool Weighted => _sources.Any(s => s.Weight != 1);
@@ -50,7 +61,8 @@ public sealed class DataSources : IReadOnlyList<DataSource>
     {
         if (node is JsonValue value) return new DataSource(value.TryGetValue(out string? path) ? path : value.ToJsonString());
         if (node is not JsonObject entry || entry["path"] is not JsonValue place || !place.TryGetValue(out string? file) || entry.Any(p => p.Key is not ("path" or "weight")))
-            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}");
+            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}",
+                (node as JsonObject)?.Select(p => p.Key).Where(k => k is not ("path" or "weight")).Select(k => NearNames.Sentence(k, ["path", "weight"])).FirstOrDefault());
         if (entry["weight"] is not { } weight) return new DataSource(file);
         if (!double.TryParse(weight.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0 && number <= 1000))
             throw new BadInputException("a value out of range", weight.ToJsonString(), key + ": weight", "above 0, at most 1000");

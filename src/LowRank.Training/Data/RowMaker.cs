@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LowRank.Tensors;
+using LowRank.Text;
+using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
@@ -14,7 +16,12 @@ namespace LowRank.Training;
 /// <param name="Hash">Of its tokens before it was cut: equal rows have equal hashes.</param>
 /// <param name="Fault">The kind of error.</param>
 /// <param name="Error">The error.</param>
-internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault, BadInputException? Error);
+internal sealed record RowOutcome(RawRow Raw, Row? Row, string? Format, int FullLength, ulong Hash, RowFault Fault,
+    BadInputException? Error)
+{
+    /// <summary>Its keys that changed nothing.</summary>
+    public IReadOnlyList<string> Unused { get; init; } = [];
+}
 
 /// <summary>Makes rows out of what files hold: parse, format, tokens, checks, cut. Rows are independent, so that all cores work on them.</summary>
 internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int vocabularySize)
@@ -61,29 +68,44 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         try
         {
             using var document = Parse(raw.Json, context);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw context.Error("a row is not an object", RowContext.Kind(document.RootElement), "{…}");
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw context.Error("a row is not an object", MessageReader.Kind(document.RootElement), "{…}");
             var fields = new RowFields(document.RootElement, context);
             var kind = RowFormats.Of(fields, context);
             format = kind.Name;
+            RowKeys.RefuseWeightless(fields, kind, context);
             var row = kind.Make(fields, context) with { Place = context.Place };
+            var unused = RowKeys.RefuseUnused(fields, kind, context);
             length = row.InputIds.Length;
             if (options.Survey) hash = HashOf(row);
-            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None, null);
+            return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None,
+                null) { Unused = unused };
         }
-        catch (BadInputException e) { return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, e); }
+        catch (BadInputException e)
+        {
+            // what is read elsewhere does not know where the row stands, nor what was left out of its file
+            string? remedy = raw.File?.LeftOut is { Count: > 0 } left ? $"Left out of the file: {string.Join("; ", left.Select(c => $"{c.Key} ({c.Value})"))}" : null;
+            var error = e.Place is null || remedy is not null ? new BadInputException(e.Problem, e.Value, e.Place ?? context.Place, e.Expected, remedy ?? e.Remedy, e) : e;
+            return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, error);
+        }
     }
 
-    /// <summary>Of its tokens: equal rows have equal hashes.</summary>
-    public static ulong HashOf(Row row)
+    /// <summary>Of a row's tokens.</summary>
+    internal static ulong HashOf(Row row)
     {
         Span<byte> hash = stackalloc byte[32];
         SHA256.HashData(MemoryMarshal.AsBytes(row.InputIds.AsSpan()), hash);
         return BinaryPrimitives.ReadUInt64LittleEndian(hash);
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
+    /// <summary>A row's JSON.</summary>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> text, RowContext context)
     {
-        try { return JsonDocument.Parse(text); }
-        catch (JsonException e) { throw context.Error($"a line is not JSON (at byte {e.BytePositionInLine + 1})", expected: "one object", inner: e); }
+        try { return StrictJson.Parse(text); }
+        catch (JsonException e)
+        {
+            var (problem, value, remedy) = JsonFaults.Of(text.Span, e);
+            throw context.Error(problem, value, remedy: remedy, inner: e);
+        }
     }
 }

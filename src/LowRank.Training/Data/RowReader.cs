@@ -22,7 +22,8 @@ public static class RowReader
     public static bool IsDataFile(string path) => DataFile.IsKnown(path);
 
     /// <summary>The usable rows of one or several sources, with the number of the source that each is of.</summary>
-    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, Action<BadInputException>? skipped = null, CancellationToken stop = default)
+    internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        RowTally? tally = null, CancellationToken stop = default, List<string>? notes = null)
     {
         var maker = new RowMaker(options, encoder, vocabularySize);
         var errors = new RowErrors(MostErrors);
@@ -30,21 +31,24 @@ public static class RowReader
         for (int source = 0; source < options.Sources.Count && errors.Count < MostErrors; source++)
         {
             bool any = false;
-            foreach (var outcome in maker.Make(DataFile.Of(options.Sources[source].Path).SelectMany(f => f.Rows()), stop))
+            var files = DataFile.Of(options.Sources[source]);
+            foreach (var outcome in maker.Make(files.SelectMany(f => f.Rows()), stop))
             {
                 if (outcome.Row is { } row)
                 {
                     any = true;
+                    tally?.Add(outcome);
                     if (errors.Count == 0) yield return (source, row);
                 }
                 else if (options.SkipBadRows && outcome.Raw.File is not null)
                 {
                     firstSkipped ??= outcome.Error;
-                    skipped?.Invoke(outcome.Error!);
+                    if (tally is not null) tally.Skipped++;
                 }
                 else errors.Add(outcome.Error!);
                 if (errors.Count == MostErrors) break;
             }
+            notes?.AddRange(DataFile.LeftOutNotes(files));
             if (!any && errors.Count == 0)
                 errors.Add(firstSkipped is null
                     ? new BadInputException("the data file has no rows", place: options.Sources[source].Path, expected: "at least one row")
@@ -68,11 +72,12 @@ public static class RowReader
         foreach (var source in sources)
         {
             all.Append(System.Globalization.CultureInfo.InvariantCulture, $"weight {source.Weight:R}\n");
-            foreach (var file in DataFile.Of(source.Path)) all.Append(Fingerprint(file.Path)).Append('\n');
+            foreach (var file in DataFile.Of(source)) all.Append(Fingerprint(file.Path)).Append('\n');
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all.ToString())));
     }
 
     /// <summary>Bytes of all files.</summary>
-    internal static long Bytes(DataSources sources) => sources.SelectMany(s => DataFile.Of(s.Path)).Sum(f => new FileInfo(f.Path) is { Exists: true } info ? info.Length : 0);
+    internal static long Bytes(DataSources sources) => sources.SelectMany(s => DataFile.Of(s)).Sum(f
+        => new FileInfo(f.Path) is { Exists: true } info ? info.Length : 0);
 }

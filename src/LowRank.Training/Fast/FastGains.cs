@@ -68,7 +68,7 @@ internal sealed unsafe class FastGains : IDisposable
                 float sum = squares[at];
                 for (int j = 0; j < part.TrueRank; j++)
                     sum += part.Scale * part.B[(long)row * part.TrueRank + j] * (2 * cross[i * _rank + _rankAt[p] + j] + part.Scale * quadratic[i * r + j]);
-                gains[at] = part.Magnitude[row] / MathF.Sqrt(sum);
+                gains[at] = sum <= 0 ? 0 : part.Magnitude[row] / MathF.Sqrt(sum); // zeros have no direction
             }
         });
         _hasSquares = true;
@@ -99,7 +99,9 @@ internal sealed unsafe class FastGains : IDisposable
                     for (int c = 0; c < count; c++) sums[c] += products[(long)block * _out + at + c];
             float* bias = part.Bias is null ? null : (float*)part.Bias.Start + from;
             if (bias is not null) _k.AddColumns(above, _out, n, count, plain);
-            for (int c = 0; c < count; c++) part.GradientMagnitude[from + c] += (sums[c] - (bias is null ? 0 : bias[c] * plain[c])) / part.Magnitude[from + c];
+            for (int c = 0; c < count; c++)
+                if (part.Magnitude[from + c] is not 0 and var magnitude) // at 0 y tells nothing; it is 0 where the row is
+                    part.GradientMagnitude[from + c] += (sums[c] - (bias is null ? 0 : bias[c] * plain[c])) / magnitude;
         });
     }
 

@@ -124,7 +124,7 @@ public sealed class Begun
 
     // In order, with the weights: both decide what is learnt when.
     private static IEnumerable<Part> Rows(DataSources sources)
-        => sources.SelectMany((source, i) => DataFile.Of(source.Path).Select((file, j)
+        => sources.SelectMany((source, i) => DataFile.Of(source).Select((file, j)
             => new Part(string.Create(CultureInfo.InvariantCulture, $"{i}.{j}, weight {source.Weight:R}"), file.Path)));
 
     private sealed record Part(string Name, string Place)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace LowRank.Training;
@@ -14,22 +16,25 @@ internal static class OptimizerFactory
         Dictionary<string, object?> options = new(s.OptimArgs.ToOptions() ?? new Dictionary<string, object?>());
         if (s.Optim.StartsWith("adamw", StringComparison.Ordinal))
         {
-            options.TryAdd("betas", new[] { s.AdamBeta1, s.AdamBeta2 });
-            options.TryAdd("eps", s.AdamEpsilon);
+            options["betas"] = options.GetValueOrDefault("betas") ?? new[] { s.AdamBeta1, s.AdamBeta2 };
+            options["eps"] = options.GetValueOrDefault("eps") ?? s.AdamEpsilon;
         }
         return OptimizerTable.Create(s.Optim, groups, options);
     }
 
-    /// <summary>A settings section as plain values.</summary>
-    public static IReadOnlyDictionary<string, object?>? ToOptions(this JsonObject? section)
-        => section?.ToDictionary(p => p.Key, p => p.Value is JsonValue v
-            ? v.GetValueKind() switch
-            {
-                System.Text.Json.JsonValueKind.Number => double.Parse(v.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture),
-                System.Text.Json.JsonValueKind.True => true,
-                System.Text.Json.JsonValueKind.False => false,
-                System.Text.Json.JsonValueKind.Null => null,
-                _ => (object?)v.GetValue<string>(),
-            }
-            : null);
+    /// <summary>A settings section as plain values: lists stay lists, and what is neither number, text, switch nor list stays JSON, which no option takes.</summary>
+    public static IReadOnlyDictionary<string, object?>? ToOptions(this JsonObject? section) => section?.ToDictionary(p => p.Key, p => Plain(p.Value));
+
+    private static object? Plain(JsonNode? node) => node switch
+    {
+        JsonArray list => list.Select(Plain).ToArray(),
+        JsonValue value => value.GetValueKind() switch
+        {
+            JsonValueKind.Number => double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture),
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => value.GetValue<string>(),
+        },
+        _ => node,
+    };
 }

@@ -13,8 +13,12 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     private const long TimesOfFile = 6, MostHeld = 256 << 20; // ids and labels of four bytes, texts of two a letter
     private const string NoTokenizer = "rows of ids only";
 
-    /// <summary>Rows that were unusable and left out, as bad_rows: skip asks.</summary>
-    public long Skipped { get; init; }
+    /// <summary>What became of the rows while they were read.</summary>
+    public RowTally Tally { get; init; } = new();
+
+    /// <summary>What a person should know of them: which files of a folder were taken, what was left out, which rows are beyond the model's
+    /// positions.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>About what the rows take of memory; rows of large data lie on disk.</summary>
     public long HeldBytes { get; init; }
@@ -46,26 +50,23 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? identity = encoder is null ? NoTokenizer : encoder.Identity;
         bool keep = identity is not null && (options.Cache == DataCache.On || (options.Cache == DataCache.Auto && RowReader.Bytes(options.Sources) > LargeBytes));
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
-        var (rows, counts, skipped) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Skipped) : Read(options, vocabularySize, encoder, key, stop);
+        List<string> notes = [.. options.Sources.Notes];
+        var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally)
+            : Read(options, vocabularySize, encoder, key, notes, stop);
+        if (options.Positions?.Note(rows) is { } beyond) notes.Add(beyond);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Skipped = skipped, HeldBytes = (rows as MemoryRows)?.Bytes ?? 0 };
+        return new RowSet(options.Sources.ToString(), list, fingerprint)
+        {
+            Tally = tally, Notes = notes, HeldBytes = (rows as MemoryRows)?.Bytes ?? 0,
+        };
     }
 
-    private static (IRowList, IReadOnlyList<int>, long) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder, string? key, CancellationToken stop)
+    private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
+        string? key, List<string> notes, CancellationToken stop)
     {
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
-        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, _ => collector.Skip(), stop)) collector.Add(source, row);
+        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop, notes)) collector.Add(source, row);
         return collector.Finish(key);
-    }
-
-    /// <summary>How many of other rows are, token for token, among these; and whether that is counted, or reckoned from a part.</summary>
-    /// <param name="held">The other rows.</param>
-    public (long Rows, bool Exact) Shared(RowSet held)
-    {
-        var hashes = new HashCounts();
-        foreach (var row in held.Rows) hashes.Add(RowMaker.HashOf(row));
-        foreach (var row in Rows) hashes.Meet(RowMaker.HashOf(row));
-        return (hashes.Met, hashes.Exact);
     }
 
     /// <summary>All rows in batches for evaluation: like lengths together, about as many tokens in each, no padding.</summary>

@@ -38,39 +38,37 @@ public sealed class RunFolder
     /// <summary>The settings of the run that was begun here.</summary>
     public JsonObject ReadSettings() => SettingsBinder.ReadYaml(At(Settings));
 
-    /// <summary>Starts a new run: makes the folder and writes run.yaml. An existing folder is refused, or an earlier run in it removed where <paramref name="force"/>.</summary>
-    public void Begin(RunSettings settings, bool force)
+    /// <summary>Takes the folder for this process until the result is disposed of; within a process it is shared.</summary>
+    /// <param name="force">Whether an earlier run may be replaced.</param>
+    /// <param name="goOn">Whether the run in it goes on.</param>
+    /// <param name="sources">What is read: the run is not written over it, nor into it.</param>
+    /// <exception cref="BadInputException">Another process has it, it may not be written, or the run in it left no marker.</exception>
+    public OutputPlace Hold(bool force = false, bool goOn = true, IEnumerable<OutputSource>? sources = null)
     {
-        try
-        {
-            if (Directory.Exists(Path) && !Exists) // a start that was killed before run.yaml was whole
-                foreach (string leftover in Directory.EnumerateFiles(Path, Settings + ".tmp-*")) File.Delete(leftover);
-            AtomicFile.RefuseExisting(Path, force);
-            if (Exists) Directory.Delete(Path, recursive: true);
-            Directory.CreateDirectory(Path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException("the output folder cannot be made: " + e.Message, place: Path, inner: e);
-        }
-        AtomicFile.WriteText(At(Settings), SettingsBinder.ToYaml(SettingsBinder.ToTree(settings)));
+        if (goOn && Exists && FolderMarker.KindOf(Path) != OutputKind.Run.Name)
+            throw new BadInputException("the run cannot go on: it was begun by an earlier version, which left no marker in it", place: Path, expected: FolderMarker.FileName, remedy: "Begin a new run in another folder.");
+        return OutputPlace.Claim(Path, OutputKind.Run, force, sources, goOn);
     }
 
-    /// <summary>Deletes what a killed process had not finished writing.</summary>
-    public void RemoveLeftovers()
+    /// <summary>Starts a new run: makes the folder with run.yaml in it.</summary>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="force">Whether an earlier run in an existing folder is replaced; else that is refused.</param>
+    /// <param name="begun">What it is begun with, for `begun.json`; null: that is not compared when it goes on.</param>
+    public void Begin(RunSettings settings, bool force, Begun? begun = null) => AtomicFile.WriteFolder(Path, folder =>
     {
-        foreach (string place in (string[])[Path, At(Checkpoints)])
-            if (Directory.Exists(place))
-                foreach (string entry in Directory.EnumerateFileSystemEntries(place).Where(e => System.IO.Path.GetExtension(e) is { } end && (end.StartsWith(".tmp-", StringComparison.Ordinal) || end.StartsWith(".old-", StringComparison.Ordinal))).ToList())
-                    if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
-                    else File.Delete(entry);
-    }
+        begun?.Save(folder);
+        AtomicFile.WriteText(System.IO.Path.Combine(folder, Settings), SettingsBinder.ToYaml(SettingsBinder.ToTree(settings)));
+    }, force, OutputKind.Run);
 
     /// <summary>Adds a line to the log.</summary>
     /// <exception cref="BadInputException">It cannot be written, as on a full disk; what was written before stays.</exception>
     public void Append(JsonObject line)
     {
-        try { File.AppendAllText(LogFile, line.ToJsonString() + "\n"); }
+        try
+        {
+            if (!File.Exists(LogFile)) AtomicFile.WriteText(LogFile, "", grows: true);
+            File.AppendAllText(LogFile, line.ToJsonString() + "\n");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BadInputException("the log cannot be written: " + e.Message, place: LogFile, remedy: "Free some space and go on with --resume; the newest checkpoint is untouched.", inner: e);
@@ -92,21 +90,62 @@ public sealed class RunFolder
     public void TruncateLog(int step)
     {
         if (!File.Exists(LogFile)) return;
-        AtomicFile.WriteText(LogFile, string.Concat(ReadLog().Where(l => (int)l["step"]! <= step).Select(l => l.ToJsonString() + "\n")));
+        string kept = string.Concat(ReadLog().Where(l => (int)l["step"]! <= step).Select(l => l.ToJsonString() + "\n"));
+        if (kept != File.ReadAllText(LogFile)) AtomicFile.WriteText(LogFile, kept, grows: true);
+    }
+
+    /// <summary>Notes in the marker how the log ends, when a process is done with it.</summary>
+    public void NoteLog()
+    {
+        if (File.Exists(LogFile)) AtomicFile.Note(LogFile, grows: true);
     }
 
     /// <summary>Steps that have a checkpoint, ascending.</summary>
     public IReadOnlyList<int> Steps => !Directory.Exists(At(Checkpoints)) ? [] :
         [.. Directory.EnumerateDirectories(At(Checkpoints), "step-*").Select(d => int.TryParse(System.IO.Path.GetFileName(d)[5..], NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : -1).Where(n => n >= 0).Order()];
 
-    /// <summary>Writes the checkpoint of a step, whole or not at all.</summary>
+    /// <summary>Writes the checkpoint of a step, whole or not at all; one that is there already with the same state stays.</summary>
     public void SaveCheckpoint(int step, ITrainable trainable, Optimizer optimizer, JsonObject state)
-        => AtomicFile.WriteFolder(Checkpoint(step), folder =>
+    {
+        if (Steps.Contains(step) && Problem(step) is null && SameState(ReadState(step), state)) return;
+        AtomicFile.WriteFolder(Checkpoint(step), folder =>
         {
             trainable.Save(folder);
             SafetensorsWriter.Write(System.IO.Path.Combine(folder, OptimizerFile), optimizer.State());
             AtomicFile.WriteText(System.IO.Path.Combine(folder, State), state.ToJsonString());
-        }, replace: true);
+        }, replace: true, OutputKind.Checkpoint);
+    }
+
+    /// <summary>The step whose checkpoint a resumed run begins with; 0: the start.</summary>
+    /// <param name="asked">The step that was asked for; null: the newest.</param>
+    /// <exception cref="BadInputException">There is no such checkpoint, or it is damaged; a whole one is named.</exception>
+    public int StepToGoOnFrom(int? asked)
+    {
+        var steps = Steps;
+        if (asked == 0 || (asked is null && steps.Count == 0)) return 0;
+        if (asked is { } wanted && !steps.Contains(wanted))
+            throw new BadInputException("there is no checkpoint of this step", asked.ToString(), Path, steps.Count == 0 ? "0, for there is none yet" : $"0 (the start), {string.Join(", ", steps)}");
+        int step = asked ?? steps[^1];
+        if (Problem(step) is not { } problem) return step;
+        int whole = steps.Where(s => s != step).OrderDescending().FirstOrDefault(s => Problem(s) is null);
+        throw new BadInputException($"the {(step == steps[^1] ? "newest " : "")}checkpoint is damaged: {problem}", place: Checkpoint(step), remedy: whole > 0
+            ? $"Step {whole} is whole: `--resume --step {whole}` goes on after it."
+            : "No other checkpoint is whole: `--resume --step 0` begins again at step 1.");
+    }
+
+    /// <summary>Takes the checkpoints after a step away, for the run goes on from there: whole ones are deleted, damaged ones set aside. Returns where those are now.</summary>
+    public IReadOnlyList<string> DropAfter(int step)
+    {
+        List<string> aside = [];
+        foreach (int later in Steps.Where(s => s > step))
+        {
+            if (Problem(later) is null && AtomicFile.DeleteFolder(Checkpoint(later))) continue;
+            string place = Enumerable.Range(1, int.MaxValue).Select(i => At(System.IO.Path.Combine("set-aside", StepName(later) + (i == 1 ? "" : $"-{i}")))).First(p => !Directory.Exists(p));
+            AtomicFile.MoveFolder(Checkpoint(later), place);
+            aside.Add(place);
+        }
+        return aside;
+    }
 
     /// <summary>Puts the weights of a checkpoint into <paramref name="trainable"/>.</summary>
     public void LoadWeights(int step, ITrainable trainable)
@@ -124,17 +163,46 @@ public sealed class RunFolder
         using var scope = NewDisposeScope();
         using (var file = SafetensorsFile.Open(System.IO.Path.Combine(Checkpoint(step), OptimizerFile)))
             optimizer.Restore(file.Names.ToDictionary(n => n, file.Get));
-        return JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Checkpoint(step), State)))!.AsObject();
+        return ReadState(step);
     }
 
-    /// <summary>Deletes the oldest checkpoints beyond a number, never the best one.</summary>
+    /// <summary>Whether a checkpoint was written because of the time that had passed.</summary>
+    public bool IsTimed(int step) => ReadState(step)[Timed] is not null;
+
+    /// <summary>Deletes all checkpoints but the newest ones and, besides, the best one.</summary>
+    /// <param name="keep">How many of the newest stay; null: all.</param>
+    /// <param name="best">The best one's step; null: there is none.</param>
     public void Prune(int? keep, int? best)
     {
         if (keep is null) return;
-        foreach (int step in Steps.Where(s => s != best).SkipLast(keep.Value)) Directory.Delete(Checkpoint(step), recursive: true);
+        foreach (int step in Steps.SkipLast(keep.Value).Where(s => s != best)) Drop(step);
     }
 
-    private string Checkpoint(int step) => System.IO.Path.Combine(Path, Checkpoints, string.Create(CultureInfo.InvariantCulture, $"step-{step}"));
+    /// <summary>Deletes a checkpoint, if it holds nothing but what was written into it.</summary>
+    public void Drop(int step) => AtomicFile.DeleteFolder(Checkpoint(step));
+
+    /// <summary>The key of a checkpoint's state that says that it was written because of the time.</summary>
+    internal const string Timed = "timed";
+
+    // What is wrong with a checkpoint; null: it is whole.
+    private string? Problem(int step)
+    {
+        var state = FolderMarker.Check(Checkpoint(step));
+        return !state.Marked ? $"{FolderMarker.FileName} is missing" : state.Missing.Count > 0 ? $"{state.Missing[0]} is missing" : state.Changed.Count > 0 ? $"{state.Changed[0]} is not as it was written" : null;
+    }
+
+    private JsonObject ReadState(int step) => JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Checkpoint(step), State)))!.AsObject();
+
+    private static bool SameState(JsonObject a, JsonObject b)
+    {
+        return JsonNode.DeepEquals(Plain(a), Plain(b));
+
+        static JsonNode Plain(JsonObject state) => new JsonObject(state.Where(p => p.Key != Timed).Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone())));
+    }
+
+    private static string StepName(int step) => string.Create(CultureInfo.InvariantCulture, $"step-{step}");
+
+    private string Checkpoint(int step) => System.IO.Path.Combine(Path, Checkpoints, StepName(step));
 
     private string At(string name) => System.IO.Path.Combine(Path, name);
 }

@@ -34,6 +34,8 @@ public sealed class Trainer
     private int? _sliceTokens;
     private (int Step, double Loss)? _best;
     private int _evaluationsWithoutGain;
+    private int? _timed; // the last checkpoint that was written because of the time
+    private long _savedAt;
 
     /// <summary>
     /// Prepares a run; <paramref name="evalData"/> may be null; without <paramref name="allowFast"/> everything goes through automatic differentiation. Steps are computed as <paramref name="plan"/> says;
@@ -48,8 +50,7 @@ public sealed class Trainer
         CheckAdapter(settings, trainable.Adapter);
         (_settings, _model, _trainable, _data, _evalData, _folder) = (settings, model, trainable, data, evalData, folder);
         _batches = new Batcher(MemoryRows.Of(data.Rows), BatchOptions.Of(settings));
-        StepsPerEpoch = (_batches.BatchesPerEpoch + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
-        TotalSteps = settings.MaxSteps > 0 ? settings.MaxSteps : (int)Math.Ceiling(settings.NumTrainEpochs * StepsPerEpoch);
+        (StepsPerEpoch, TotalSteps) = RunLength.Of(settings, _batches.BatchesPerEpoch);
         int warmup = settings.WarmupSteps > 0 ? settings.WarmupSteps : (int)Math.Ceiling(settings.WarmupRatio * TotalSteps);
         _schedule = Schedule.Create(settings.LrSchedulerType, settings.LearningRate, warmup, TotalSteps, settings.LrSchedulerKwargs.ToOptions());
         _optimizer = OptimizerFactory.Create(settings, trainable.Tensors);
@@ -77,6 +78,10 @@ public sealed class Trainer
     public RunPlan? Plan { get; }
     /// <summary>What the run is expected to take: the plan it follows, or one without a limit.</summary>
     public RunPlan Foreseen => Plan ?? Foresee(null, null);
+    /// <summary>The step whose checkpoint a resumed run goes on from; 0: the start; null: the newest.</summary>
+    public int? FromStep { get; init; }
+    /// <summary>Called where something about the folder should be known.</summary>
+    public Action<string>? OnNotice { get; init; }
     /// <summary>Called after each step.</summary>
     public Action<StepLog>? OnStep { get; init; }
     /// <summary>Called after each evaluation.</summary>
@@ -89,7 +94,9 @@ public sealed class Trainer
         ObjectDisposedException.ThrowIf(_model.IsDisposed, _model);
         if (!_folder.Exists) throw new InvalidOperationException($"no run was begun in {_folder.Path}: call RunFolder.Begin before Trainer.Run");
         RequireActing();
+        using var held = _folder.Hold();
         int step = Resume();
+        _savedAt = Stopwatch.GetTimestamp();
         StepLog? last = null;
         _trainable.SetTraining(true);
         if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
@@ -107,10 +114,12 @@ public sealed class Trainer
             bool evaluate = _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0;
             if (evaluate) Evaluate(step, stop);
             if ((_settings.SaveSteps > 0 && step % _settings.SaveSteps == 0 && step < TotalSteps) || (evaluate && _settings.LoadBestModelAtEnd && _best?.Step == step)) Save(step);
+            else if (_settings.SaveMinutes > 0 && step < TotalSteps && Stopwatch.GetElapsedTime(_savedAt).TotalMinutes >= _settings.SaveMinutes) Save(step, timed: true);
         }
         if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
         if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
         _trainable.SetTraining(false);
+        _folder.NoteLog();
         return new(true, step, save ? _trainable.SaveResult(_folder.Path) : null, last);
     }
 
@@ -133,17 +142,24 @@ public sealed class Trainer
             sums += forwardBackward.Run(batches[i], 1.0 / targets, epoch * _batches.BatchesPerEpoch + first + i);
         part = StepClock.Start();
         double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
-        double rate = _schedule.Rate(step);
+        double rate = _schedule.Rate(step), loss = sums.Loss / targets;
+        if (!double.IsFinite(loss) || !double.IsFinite(norm)) throw NoNumbers(step, loss, norm, rate); // before the weights are changed
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
         GC.Collect(0); // its youngest objects else grow to as much as a cache, of which servers have hundreds of megabytes
-        double loss = sums.Loss / targets;
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
-            throw new InvalidOperationException($"step {step + 1}: the loss is {loss}, the gradient norm {norm}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
         return new(step + 1, loss, norm, rate, batches.Sum(b => (long)b.Tokens), targets, Stopwatch.GetElapsedTime(start).TotalSeconds, Processor.PeakMemory, (double)(step + 1) / StepsPerEpoch);
     }
     // ------------------------------------------------------------------------------------------------------------------------------------
+
+    // A base that is damaged from the start is no matter of the learning rate.
+    private Exception NoNumbers(int step, double loss, double norm, double rate)
+    {
+        string found = $"step {step + 1}: the loss is {loss}, the gradient norm {norm}";
+        try { WeightCheck.Require(_model); }
+        catch (BadInputException e) { return new BadInputException($"{found}; {e.Problem}", e.Value, e.Place, e.Expected, e.Remedy, e); }
+        return new InvalidOperationException($"{found}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
+    }
 
     private void Evaluate(int step, CancellationToken stop)
     {
@@ -184,7 +200,7 @@ public sealed class Trainer
     {
         var rows = MemoryRows.Of(_data.Rows);
         int longest = _settings.Packing ? _settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
-        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest) 
+        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest)
         {
             Limit = limit, Runtime = runtime, AllowFast = _allowFast, DataBytes = runtime is null ? _data.HeldBytes + (_evalData?.HeldBytes ?? 0) : 0,
         });
@@ -201,20 +217,27 @@ public sealed class Trainer
     private TrainOutcome Stopped(int step, StepLog? last)
     {
         Save(step);
+        _folder.NoteLog();
         _trainable.SetTraining(false);
         return new(false, step, null, last);
     }
 
-    private void Save(int step)
+    private void Save(int step, bool timed = false)
     {
-        _folder.SaveCheckpoint(step, _trainable, _optimizer, new JsonObject
+        JsonObject state = new()
         {
             ["step"] = step, ["schedule"] = _schedule.State(), ["data_sha256"] = _data.Fingerprint,
             ["eval_sha256"] = _evalData?.Fingerprint,
             ["best_step"] = _best?.Step, ["best_loss"] = _best?.Loss, ["evaluations_without_gain"] = _evaluationsWithoutGain,
             ["slice_tokens"] = _sliceTokens, // the order of sums goes by it: a resumed run keeps it, whatever else is in memory then
-        });
-        _folder.Prune(_settings.SaveTotalLimit, _settings.LoadBestModelAtEnd ? _best?.Step : null);
+        };
+        if (timed) state[RunFolder.Timed] = true;
+        _folder.SaveCheckpoint(step, _trainable, _optimizer, state);
+        int? best = _settings.LoadBestModelAtEnd ? _best?.Step : null;
+        if (_timed is { } before && before != step && before != best) _folder.Drop(before);
+        _timed = timed ? step : null;
+        _savedAt = Stopwatch.GetTimestamp();
+        _folder.Prune(_settings.SaveTotalLimit, best);
     }
 
     // Begun compares all that a run was begun with; this holds also where the loop is used without it, and for the rows at hand.
@@ -234,9 +257,10 @@ public sealed class Trainer
 
     private int Resume()
     {
-        if (_folder.Steps is not [.., var step])
+        int step = _folder.StepToGoOnFrom(FromStep);
+        if (step == 0)
         {
-            _folder.TruncateLog(0);
+            Drop(0);
             return 0;
         }
         var state = _folder.LoadCheckpoint(step, _trainable, _optimizer);
@@ -245,7 +269,15 @@ public sealed class Trainer
         if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
         _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;
         _sliceTokens = (int?)state["slice_tokens"];
-        _folder.TruncateLog(step);
+        if (_folder.IsTimed(step)) _timed = step;
+        Drop(step);
         return step;
+    }
+
+    // What came after the step that the run goes on from.
+    private void Drop(int step)
+    {
+        foreach (string place in _folder.DropAfter(step)) OnNotice?.Invoke($"A damaged checkpoint was set aside: {place}");
+        _folder.TruncateLog(step);
     }
 }

@@ -59,6 +59,7 @@ public static partial class OptimizerTable
     {
         double momentum = options.Number("momentum", 0, 0), dampening = options.Number("dampening", 0);
         bool nesterov = options.Flag("nesterov", false);
+        if (momentum == 0) options.RefuseUnused("dampening", "Give momentum as well.");
         return () => new SgdOptimizer(groups, momentum, dampening, nesterov);
     }
 
@@ -69,6 +70,7 @@ public static partial class OptimizerTable
         var read = new AdafactorOptions(square, scale, options.Number("clip_threshold", defaults.ClipThreshold, double.Epsilon),
             options.Number("decay_rate", defaults.DecayRate, -10, 0), options.Optional("beta1", 0, 1),
             options.Flag("scale_parameter", false), options.Flag("relative_step", false), options.Flag("warmup_init", false));
+        if (!read.ScaleParameter && scale != defaults.ScaleEpsilon) options.RefuseUnused("eps", "Its second number is the least scale of a parameter: set scale_parameter: true as well.");
         return () => new AdafactorOptimizer(groups, read);
     }
 

@@ -168,7 +168,11 @@ public static class Planner
     }
 
     private static long OptimizerBytes(RunSettings settings, long trained)
-        => trained * (settings.Optim.StartsWith("adamw", StringComparison.Ordinal) ? 8 : settings.Optim.StartsWith("lion", StringComparison.Ordinal) || settings.OptimArgs?["momentum"] is not null ? 4 : 0);
+        => trained * OptimizerBytesOfNumber(settings);
+
+    /// <summary>Bytes that the optimiser keeps for each trained number.</summary>
+    internal static int OptimizerBytesOfNumber(RunSettings settings)
+        => settings.Optim.StartsWith("adamw", StringComparison.Ordinal) ? 8 : settings.Optim.StartsWith("lion", StringComparison.Ordinal) || settings.OptimArgs?["momentum"] is not null ? 4 : 0;
 
     private static StepCosts.Work WorkOf(CausalLM model, Adapter? adapter, PlanRequest request, int sliceTokens, int blocks, int kept, bool expands)
     {

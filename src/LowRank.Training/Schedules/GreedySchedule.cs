@@ -24,6 +24,7 @@ internal sealed class GreedySchedule : MetricSchedule
         _warmup = options.Integer("warmup", 0);
         bool smooth = options.Flag("smooth", false);
         int window = options.Integer("window_size", 50, 1);
+        if (!smooth) options.RefuseUnused("window_size", "Set smooth: true as well.");
         _window = smooth ? window : 1;
         _untilReset = _resetAfter = options.Integer("reset_start", 500);
         options.Flag("verbose", false); // accepted so that recipes carry over; the run's log holds every rate

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
@@ -59,13 +60,19 @@ internal sealed class OptionReader(string place, IReadOnlyDictionary<string, obj
         object?[] parts = value switch
         {
             string text => text.Trim(' ', '(', ')', '[', ']').Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-            IEnumerable list => [.. list.Cast<object?>()],
+            IEnumerable list and not JsonNode => [.. list.Cast<object?>()],
             _ => [],
         };
         double?[] numbers = [.. parts.Select(AsNumber)];
         if (numbers.Length == 2 && numbers.All(n => n >= minimum && n <= maximum)) return (numbers[0]!.Value, numbers[1]!.Value);
         Wrong(name, value, "two numbers" + Bounds(minimum, maximum));
         return fallback;
+    }
+
+    /// <summary>Refuses an option that another one leaves without effect.</summary>
+    public void RefuseUnused(string name, string why)
+    {
+        if (Has(name)) Refuse(new BadInputException("an option has no effect", Show(_options[name]), $"{place}.{name}", remedy: why));
     }
 
     public void Refuse(BadInputException error) => _errors.Add(error);
@@ -86,7 +93,15 @@ internal sealed class OptionReader(string place, IReadOnlyDictionary<string, obj
     }
 
     private void Wrong(string name, object? value, string expected)
-        => _errors.Add(new BadInputException("an option has a wrong value", Convert.ToString(value, CultureInfo.InvariantCulture), $"{place}.{name}", expected));
+        => _errors.Add(new BadInputException("an option has a wrong value", Show(value), $"{place}.{name}", expected));
+
+    private static string? Show(object? value) => value switch
+    {
+        JsonNode node => node.ToJsonString(),
+        IEnumerable list and not string => "[" + string.Join(", ", list.Cast<object?>().Select(Show)) + "]",
+        bool flag => flag ? "true" : "false",
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
+    };
 
     private static bool IsNull(object? value) => value is null or "" or "null" or "None";
 

@@ -67,6 +67,7 @@ internal static class RateFormulas
         string[] shapes = ["linear", "cosine", "1-sqrt"];
         string rise = options.Choice("warmup_type", "linear", shapes), fall = options.Choice("decay_type", "cosine", shapes);
         double minimum = options.Number("min_lr_ratio", 0, 0), cycles = options.Number("num_cycles", 0.5);
+        if (fall != "cosine") options.RefuseUnused("num_cycles", "Only decay_type: cosine has cycles.");
         if (!options.Has("num_decay_steps"))
             options.Refuse(new BadInputException("warmup_stable_decay needs to know how long it decays", place: "lr_scheduler_kwargs.num_decay_steps", expected: "a number of steps"));
         int decay = options.Integer("num_decay_steps", 0);

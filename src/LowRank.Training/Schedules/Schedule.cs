@@ -28,6 +28,9 @@ public abstract class Schedule
     /// <summary>The names that <see cref="Create"/> knows.</summary>
     public static IReadOnlyCollection<string> Names => Table.Keys;
 
+    /// <summary>Whether a schedule begins with a rising rate where warm-up steps are asked for.</summary>
+    internal static bool HasWarmup(string name) => name is not ("constant" or "reduce_lr_on_plateau" or "greedy");
+
     /// <summary>Makes a schedule.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="learningRate">The peak rate, at least 0.</param>

@@ -9,11 +9,15 @@ public static class DataRules
 {
     private const string DateFormat = "yyyy-MM-dd";
 
+    /// <summary>The settings that say how rows are read; an evaluation knows them too.</summary>
+    public static IReadOnlyList<string> Keys { get; } = ["columns", "ignore_columns", "data_format", "max_length", "truncation_side", "train_on_inputs", "assistant_turns", "bad_rows", "chat_template", "chat_date", "data_cache"];
+
     /// <summary>How the training rows are read.</summary>
     public static DataOptions DataOptions(this RunSettings settings) => Options(settings, settings.Data);
 
     /// <summary>How the held-out rows are read; null where there are none.</summary>
-    public static DataOptions? EvalOptions(this RunSettings settings) => settings.EvalData is { } sources ? Options(settings, sources) : null;
+    public static DataOptions? EvalOptions(this RunSettings settings) => settings.EvalData is { } sources ? Options(settings,
+        sources).AsHeldOut() : null;
 
     /// <summary>A day as the setting chat_date has it.</summary>
     public static string DateText(DateTime day) => day.ToString(DateFormat, CultureInfo.InvariantCulture);
@@ -21,10 +25,11 @@ public static class DataRules
     private static DataOptions Options(RunSettings settings, DataSources sources) => new(sources)
     {
         Columns = (settings.Columns ?? []).ToDictionary(p => p.Key, p => p.Value!.GetValue<string>()),
+        Ignored = (settings.IgnoreColumns ?? []).Select(c => c!.GetValue<string>()).ToHashSet(),
         Format = settings.DataFormat,
         MaxLength = settings.MaxLength,
         TruncateLeft = settings.TruncationSide == "left",
-        AssistantOnlyLoss = settings.AssistantOnlyLoss,
+        TrainOnInputs = settings.TrainOnInputs,
         SkipBadRows = settings.BadRows == "skip",
         Date = settings.ChatDate is { } date ? DateTime.ParseExact(date, DateFormat, CultureInfo.InvariantCulture) : null,
         Cache = Enum.Parse<DataCache>(settings.DataCache, ignoreCase: true),
@@ -33,11 +38,15 @@ public static class DataRules
     /// <summary>Each broken rule.</summary>
     internal static IEnumerable<BadInputException> Check(RunSettings settings)
     {
-        foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData)])
+        foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData?.AsHeldOut())])
             foreach (var source in sources ?? "")
                 if (Wrong(source, key) is { } error) yield return error;
         foreach (var (key, value) in settings.Columns ?? [])
-            if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
+            if (!RowFormats.Columns.Contains(key)) yield return new("there is no such column of a format", key, "columns", string.Join(", ", RowFormats.Columns), NearNames.Sentence(key, RowFormats.Columns));
+            else if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");
+        foreach (var (i, column) in (settings.IgnoreColumns ?? []).Index())
+            if (column is not JsonValue text || !text.TryGetValue(out string? _))
+                yield return new("a value of the wrong kind", column?.ToJsonString() ?? "null", $"ignore_columns[{i}]", "a column's name");
         if (settings.DataFormat is { } format && !RowFormats.Names.Contains(format))
             yield return new("an unknown data format", format, "data_format", string.Join(", ", RowFormats.Names), NearNames.Sentence(format, RowFormats.Names));
         foreach (var (key, value, choices) in ((string, string, string[])[])[("truncation_side", settings.TruncationSide, ["right", "left"]), ("assistant_turns", settings.AssistantTurns, ["all", "last"]), ("bad_rows", settings.BadRows, ["error", "skip"]), ("data_cache", settings.DataCache, ["auto", "on", "off"])])
@@ -48,7 +57,7 @@ public static class DataRules
     private static BadInputException? Wrong(DataSource source, string key)
     {
         if (!File.Exists(source.Path) && !Directory.Exists(source.Path)) return new("the file does not exist", source.Path, key);
-        try { DataFile.Of(source.Path); }
+        try { DataFile.Of(source); }
         catch (BadInputException e) { return new(e.Problem, e.Value, $"{key}: {source.Path}", e.Expected, e.Remedy, e); }
         return null;
     }

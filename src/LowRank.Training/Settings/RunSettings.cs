@@ -17,12 +17,15 @@ public sealed record RunSettings
     public DataSources? EvalData { get; init; }
     /// <summary>A format's keys -> the data's own names for them, as in `{prompt: question, completion: answer}`; null: the same.</summary>
     public JsonObject? Columns { get; init; }
+    /// <summary>Keys of rows and of their messages that are known to be of no use, as in `[solution, reward]`; others that nothing is made
+    /// of are errors. Null: none.</summary>
+    public JsonArray? IgnoreColumns { get; init; }
     /// <summary>The rows' format; null: by each row's keys.</summary>
     public string? DataFormat { get; init; }
     /// <summary>Which end of a row goes where it is longer than <see cref="MaxLength"/>: right or left.</summary>
     public string TruncationSide { get; init; } = "right";
-    /// <summary>Whether only what the assistant says is learnt of chat rows.</summary>
-    public bool AssistantOnlyLoss { get; init; } = true;
+    /// <summary>Whether prompts, and what others than the assistant say, are learnt as well: of rows of every format but those of token ids, whose labels say it.</summary>
+    public bool TrainOnInputs { get; init; }
     /// <summary>Which of the assistant's turns those are: all or last.</summary>
     public string AssistantTurns { get; init; } = "all";
     /// <summary>What is done with rows that cannot be used: error, or skip (they are counted).</summary>
@@ -35,8 +38,8 @@ public sealed record RunSettings
     public string DataCache { get; init; } = "auto";
     /// <summary>An adapter folder to start from; its own configuration holds.</summary>
     public string? InitAdapter { get; init; }
-    /// <summary>The keys of PEFT's adapter_config.json; null: full fine-tuning of all weights.</summary>
-    public JsonObject? Adapter { get; init; } = new() { ["peft_type"] = "LORA", ["r"] = 16, ["lora_alpha"] = 32, ["target_modules"] = "all-linear" };
+    /// <summary>The keys of PEFT's adapter_config.json (<see cref="AdapterSection"/>): what is left out has this program's defaults, however the section is given. Null: full fine-tuning of all weights.</summary>
+    public JsonObject? Adapter { get; init => field = value is null ? null : AdapterSection.Complete(value); } = AdapterSection.Defaults;
 
     /// <summary>The schedule's highest rate.</summary>
     [Range(0, 1e3)] public double LearningRate { get; init; } = 2e-4;
@@ -102,9 +105,11 @@ public sealed record RunSettings
 
     /// <summary>Steps between evaluations; 0: none.</summary>
     [Range(0, int.MaxValue)] public int EvalSteps { get; init; }
-    /// <summary>Steps between checkpoints; 0: only when stopped by Ctrl-C.</summary>
+    /// <summary>Steps between checkpoints; 0: they go by <see cref="SaveMinutes"/> only.</summary>
     [Range(0, int.MaxValue)] public int SaveSteps { get; init; }
-    /// <summary>Checkpoints kept, the best not counted; null: all.</summary>
+    /// <summary>Minutes after which a checkpoint is written where none was, the one before it of this kind going; 0: never. Results stay the same.</summary>
+    [Range(0.0, 1e6)] public double SaveMinutes { get; init; } = 10;
+    /// <summary>How many of the newest checkpoints are kept, and the best besides; null: all.</summary>
     [Range(1, int.MaxValue)] public int? SaveTotalLimit { get; init; }
     /// <summary>Whether the weights with the lowest evaluation loss are the result, not the last ones.</summary>
     public bool LoadBestModelAtEnd { get; init; }
@@ -120,42 +125,6 @@ public sealed record RunSettings
     /// <summary>Bytes of <see cref="Memory"/>.</summary>
     public long? MemoryLimit() => Memory is null ? null : Tensors.ByteSize.Parse(Memory, "memory");
 
-    /// <summary>Rules that tie several settings together; each broken one is an error. All files are looked at before any work.</summary>
-    internal IEnumerable<Tensors.BadInputException> Check()
-    {
-        Tensors.BadInputException Bad(string key, object? value, string problem, string? expected = null, string? remedy = null) => new(problem, value?.ToString(), key, expected, remedy);
-
-        foreach (var error in DataRules.Check(this)) yield return error;
-        if (InitAdapter is not null && !Directory.Exists(InitAdapter)) yield return Bad("init_adapter", InitAdapter, "the adapter folder does not exist");
-        if (Packing && GroupByLength) yield return Bad("group_by_length", true, "packed sequences are equally full already", "false", "Set one of packing and group_by_length.");
-        if (Dtype is not ("auto" or "float32" or "bfloat16")) yield return Bad("dtype", Dtype, "an unknown dtype", "auto, float32 or bfloat16");
-        if (SaveDtype is not (null or "float32" or "bfloat16")) yield return Bad("save_dtype", SaveDtype, "an unknown dtype", "float32, bfloat16, or null for the stored one");
-        if (Quantize is not (null or Models.QuantizeChoice.None) && Adapter is null && InitAdapter is null) yield return Bad("quantize", Quantize, "weights that are trained cannot be quantised", "null or none", "Train an adapter, or leave it out.");
-        foreach (var error in CheckParts()) yield return error;
-        if (EvalData is null && EvalSteps > 0) yield return Bad("eval_steps", EvalSteps, "there is nothing to evaluate on", remedy: "Give eval_data as well.");
-        if (EvalSteps == 0 && (LoadBestModelAtEnd || EarlyStoppingPatience is not null))
-            yield return Bad("eval_steps", 0, "keeping the best weights and stopping early need evaluations", "above 0");
-        if (MaxSteps == 0) yield return Bad("max_steps", 0, "there would be nothing to do", "above 0, or -1 to go by num_train_epochs");
-        if (MaxSteps < 0 && NumTrainEpochs <= 0) yield return Bad("num_train_epochs", NumTrainEpochs, "there would be nothing to do", "above 0");
-        if (LrSchedulerType == "reduce_lr_on_plateau" && EvalSteps == 0) yield return Bad("lr_scheduler_type", LrSchedulerType, "this schedule follows the evaluation loss", remedy: "Give eval_data and eval_steps.");
-        if (Adapter is null && InitAdapter is null && LoraplusLrRatio is not null) yield return Bad("loraplus_lr_ratio", LoraplusLrRatio, "LoRA+ needs an adapter");
-    }
-
-    /// <summary>What the adapter, schedule and optimiser themselves object to.</summary>
-    private List<Tensors.BadInputException> CheckParts()
-    {
-        List<Tensors.BadInputException> errors = [];
-        void Try(Action part)
-        {
-            try { part(); }
-            catch (Tensors.BadInputException e) { errors.Add(e); }
-        }
-        if (Quantize is not null) Try(() => Models.QuantizeChoice.Check(Quantize, "quantize"));
-        Try(() => MemoryLimit());
-        if (Adapter is not null && InitAdapter is null) Try(() => LoraConfig.FromJson(Adapter));
-        Try(() => Schedule.Create(LrSchedulerType, LearningRate, 0, 1, LrSchedulerKwargs.ToOptions()));
-        using var scope = TorchSharp.torch.NewDisposeScope();
-        Try(() => OptimizerFactory.Create(this, [new TrainedTensor("check", TorchSharp.torch.zeros(1))]).Dispose());
-        return errors;
-    }
+    /// <summary>The adapter to make; null where none is, or one is read.</summary>
+    public LoraConfig? NewAdapter() => Adapter is null || InitAdapter is not null ? null : AdapterSection.Read(Adapter);
 }

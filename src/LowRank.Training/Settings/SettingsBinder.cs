@@ -5,36 +5,19 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
 
 namespace LowRank.Training;
 
 /// <summary>Binds a settings record from YAML and overrides, later ones winning; all mistakes are reported at once, before any work.</summary>
 public static class SettingsBinder
 {
-    /// <summary>Reads a YAML file into a tree; relative paths in it stay as they are written (relative to the working folder).</summary>
-    public static JsonObject ReadYaml(string path)
-    {
-        if (!File.Exists(path)) throw new BadInputException("the settings file does not exist", place: path);
-        try
-        {
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(File.ReadAllText(path)));
-            return yaml.Documents.Count == 0 ? []
-                : ToJson(yaml.Documents[0].RootNode) as JsonObject ?? throw new BadInputException("the settings file is not a list of `key: value` lines", place: path);
-        }
-        catch (YamlException e)
-        {
-            throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: $"{path}:{e.Start.Line}", inner: e);
-        }
-        catch (Exception e) when (e is InvalidOperationException or InvalidCastException) // the parser's, for some malformed flows, and keys that are no plain words
-        {
-            throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: path, expected: "`key: value` lines", inner: e);
-        }
-    }
+    /// <summary>The names of all settings.</summary>
+    public static IEnumerable<string> Names => Properties.Keys;
 
-    /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML. A section that the tree does not have yet begins with its defaults.</summary>
+    /// <summary>Reads a YAML file into a tree; relative paths in it stay as they are written (relative to the working folder).</summary>
+    public static JsonObject ReadYaml(string path) => YamlText.File(path);
+
+    /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML.</summary>
     public static void Set(JsonObject tree, string assignment)
     {
         int at = assignment.IndexOf('=');
@@ -42,16 +25,10 @@ public static class SettingsBinder
         string[] path = assignment[..at].Split('.');
         foreach (string part in path[..^1])
         {
-            if (tree[part] is not JsonObject) tree[part] = part == path[0] && ToTree(new RunSettings())[part] is JsonObject defaults ? defaults.DeepClone() : new JsonObject();
+            if (tree[part] is not JsonObject) tree[part] = new JsonObject();
             tree = (JsonObject)tree[part]!;
         }
-        try
-        {
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(assignment[(at + 1)..]));
-            tree[path[^1]] = yaml.Documents.Count == 0 ? null : ToJson(yaml.Documents[0].RootNode);
-        }
-        catch (Exception e) when (e is YamlException or InvalidOperationException or InvalidCastException) { tree[path[^1]] = assignment[(at + 1)..]; }
+        tree[path[^1]] = YamlText.Value(assignment[(at + 1)..]);
     }
 
     /// <summary>Binds a tree to <see cref="RunSettings"/>; without <paramref name="needsData"/> (for a plan) `data` may be left out, without <paramref name="needsModel"/> (for a look at data) `model`.</summary>
@@ -60,17 +37,18 @@ public static class SettingsBinder
     {
         var settings = new RunSettings();
         List<BadInputException> errors = [];
-        var properties = typeof(RunSettings).GetProperties().ToDictionary(p => SnakeCase(p.Name));
+        tree = SettingNames.Renamed(tree, errors);
         foreach (var (key, node) in tree)
         {
-            if (!properties.TryGetValue(key, out var property))
-                errors.Add(new BadInputException("there is no such setting", key, remedy: NearNames.Sentence(key, properties.Keys)));
+            if (!Properties.TryGetValue(key, out var property))
+                errors.Add(new BadInputException("there is no such setting", key, remedy: SettingNames.Hint(key, Properties.Where(p => Fits(node, p.Value)).Select(p => p.Key))));
             else if (Convert(node, property, key, errors) is (true, var value)) property.SetValue(settings, value);
         }
-        foreach (var (key, property) in properties)
+        foreach (var (key, property) in Properties)
             if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 } && (needsData || key != "data") && (needsModel || key != "model"))
                 errors.Add(new BadInputException("a setting is missing", place: key, remedy: $"Give --{key} or `{key}:` in run.yaml."));
-        errors.AddRange(settings.Check());
+        if (InitialAdapter.Section(settings, tree, errors) is { } own) settings = settings with { Adapter = own };
+        errors.AddRange(SettingsRules.Check(settings));
         return errors.Count == 0 ? settings : throw BadInputException.All("the settings cannot be used", errors);
     }
 
@@ -79,7 +57,7 @@ public static class SettingsBinder
     public static void Check(RunSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        List<BadInputException> errors = [.. typeof(RunSettings).GetProperties().Select(p => OutOfRange(p, SnakeCase(p.Name), p.GetValue(settings))).OfType<BadInputException>(), .. settings.Check()];
+        List<BadInputException> errors = [.. Properties.Select(p => OutOfRange(p.Value, p.Key, p.Value.GetValue(settings))).OfType<BadInputException>(), .. SettingsRules.Check(settings)];
         if (errors.Count > 0) throw BadInputException.All("the settings cannot be used", errors);
     }
 
@@ -94,11 +72,12 @@ public static class SettingsBinder
     public static JsonObject ToTree(RunSettings settings)
     {
         JsonObject tree = [];
-        foreach (var property in typeof(RunSettings).GetProperties())
-            tree[SnakeCase(property.Name)] = property.GetValue(settings) switch
+        foreach (var (key, property) in Properties)
+            tree[key] = property.GetValue(settings) switch
             {
                 null => null,
                 JsonObject o => o.DeepClone(),
+                JsonArray list => list.DeepClone(),
                 DataSources sources => sources.ToJson(),
                 bool b => b, int i => i, long l => l, double d => d,
                 var other => other.ToString(),
@@ -128,7 +107,12 @@ public static class SettingsBinder
         }
     }
 
+    /// <summary>The settings by their names in files.</summary>
+    internal static IReadOnlyDictionary<string, PropertyInfo> Properties { get; } = typeof(RunSettings).GetProperties().ToDictionary(p => SnakeCase(p.Name));
+
     private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static bool Fits(JsonNode? node, PropertyInfo property) => node is null || Convert(node, property, "", []).Item1;
 
     private static (bool, object?) Convert(JsonNode? node, PropertyInfo property, string key, List<BadInputException> errors)
     {
@@ -141,6 +125,8 @@ public static class SettingsBinder
         }
         object? value = null;
         if (type == typeof(JsonObject)) value = node.DeepClone() as JsonObject;
+        else if (type == typeof(JsonArray)) value = node is JsonArray ? node.DeepClone() : node is JsonValue
+            ? new JsonArray(node.DeepClone()) : null;
         else if (type == typeof(DataSources))
             try { value = DataSources.FromJson(node, key); }
             catch (BadInputException e)
@@ -168,26 +154,8 @@ public static class SettingsBinder
     }
 
     private static string Kind(Type type)
-        => type == typeof(JsonObject) ? "a section of `key: value` lines" : type == typeof(bool) ? "true or false" : type == typeof(string) ? "a text" : type == typeof(double) ? "a number" : "a whole number";
-
-    private static JsonNode? ToJson(YamlNode node) => node switch
-    {
-        YamlMappingNode map => new JsonObject(map.Children.Select(c => KeyValuePair.Create(((YamlScalarNode)c.Key).Value ?? "", ToJson(c.Value)))),
-        YamlSequenceNode list => new JsonArray([.. list.Children.Select(ToJson)]),
-        YamlScalarNode { Style: ScalarStyle.Plain } plain => Scalar(plain.Value ?? ""),
-        YamlScalarNode quoted => JsonValue.Create(quoted.Value ?? ""),
-        _ => throw new BadInputException("aliases are not supported in settings"),
-    };
-
-    private static JsonNode? Scalar(string text) => text switch
-    {
-        "" or "null" or "~" or "Null" or "NULL" => null,
-        "true" or "True" or "TRUE" => true,
-        "false" or "False" or "FALSE" => false,
-        _ when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long l) => l,
-        _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double d) && double.IsFinite(d) => d,
-        _ => text,
-    };
+        => type == typeof(JsonObject) ? "a section of `key: value` lines" : type == typeof(JsonArray) ? "a list" : type == typeof(bool)
+            ? "true or false" : type == typeof(string) ? "a text" : type == typeof(double) ? "a number" : "a whole number";
 
     /// <summary>LearningRate -> learning_rate.</summary>
     internal static string SnakeCase(string name)

@@ -6,14 +6,19 @@ using LowRank.Tensors;
 namespace LowRank;
 
 /// <summary>Takes typed values out of a configuration object and gathers every mistake instead of stopping at the first.</summary>
-internal sealed class ConfigReader(JsonObject json, string place)
+/// <param name="json">The object.</param>
+/// <param name="place">Where it stands.</param>
+/// <param name="trained">Whether it lies beside finished weights: what only says how they began is then passed over, as PEFT does.</param>
+internal sealed class ConfigReader(JsonObject json, string place, bool trained)
 {
+    private const string OfOldVersions = "merge_weights"; // whether PEFT merged when it went from training to evaluation
+
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
 
     public List<BadInputException> Errors { get; } = [];
 
-    public int Whole(string key, int otherwise) => Take(key) is { } node ? AsWhole(key, node) : otherwise;
-    public double Number(string key, double otherwise) => Take(key) is { } node ? AsNumber(key, node) : otherwise;
+    public int Whole(string key, int otherwise) => Has(key) ? AsWhole(key, Take(key)) : otherwise;
+    public double Number(string key, double otherwise) => Has(key) ? AsNumber(key, Take(key)) : otherwise;
     public bool Flag(string key) => Take(key) is { } node && (node.GetValueKind() is JsonValueKind.True || (node.GetValueKind() != JsonValueKind.False && Bad(key, node, "true or false", false)));
     public string? Text(string key) => Take(key) is { } node ? AsText(key, node) : null;
 
@@ -48,10 +53,12 @@ internal sealed class ConfigReader(JsonObject json, string place)
             : node.GetValueKind() == JsonValueKind.String ? [node.GetValue<string>()]
             : List(key, node, AsText, "a name or a list of names")?.Select(s => s ?? "").ToList();
 
-    /// <summary>A whole number or a list of them.</summary>
-    public IReadOnlyList<int>? Wholes(string key)
-        => Take(key) is not { } node ? null
-            : node is JsonArray ? List(key, node, AsWhole, "") : [AsWhole(key, node)];
+    /// <summary>The same, where nothing in it means the same as null.</summary>
+    public IReadOnlyList<string>? StringsOrNone(string key) => Strings(key) is { } all && all.Any(s => s.Length > 0) ? all : null;
+
+    /// <summary>A whole number or a list of them; an empty one means the same as null.</summary>
+    public IReadOnlyList<int>? WholesOrNone(string key)
+        => Take(key) switch { null or JsonArray { Count: 0 } => null, JsonArray list => List(key, list, AsWhole, ""), var one => [AsWhole(key, one)] };
 
     public IReadOnlyList<KeyValuePair<string, T>> Patterns<T>(string key, Func<JsonNode?, T> value)
     {
@@ -80,6 +87,7 @@ internal sealed class ConfigReader(JsonObject json, string place)
             case "gaussian": return LoraInitialisation.Gaussian;
             case "orthogonal": return LoraInitialisation.Orthogonal;
             case "loftq": return LoraInitialisation.LoftQ;
+            case "eva" when trained: return LoraInitialisation.Default; // it only chose A's first values
         }
         string known = text.Split('_')[0];
         return known is "pissa" or "olora" or "eva" or "corda" or "lora" or "mini" or "kasa"
@@ -87,13 +95,16 @@ internal sealed class ConfigReader(JsonObject json, string place)
             : Bad(key, node, "true, false, \"gaussian\", \"orthogonal\" or \"loftq\"", LoraInitialisation.Default);
     }
 
+    /// <summary>Leaves keys that say nothing here.</summary>
+    public void PassOver(params string[] keys) => _taken.UnionWith(keys);
+
     /// <summary>An object with these keys and no others; null where it is absent or empty.</summary>
     public JsonObject? Section(string key, params string[] keys)
     {
         if (Take(key) is not { } node) return null;
         if (node is not JsonObject section) return Bad<JsonObject?>(key, node, "an object", null);
         foreach (var (name, _) in section.Where(p => !keys.Contains(p.Key)))
-            Errors.Add(new BadInputException("there is no such setting", name, $"{place}: {key}", string.Join(", ", keys)));
+            Errors.Add(new BadInputException("there is no such setting", name, $"{place}: {key}", string.Join(", ", keys), NearNames.Sentence(name, keys)));
         return section.Count == 0 ? null : section;
     }
 
@@ -102,16 +113,29 @@ internal sealed class ConfigReader(JsonObject json, string place)
     {
         if (Take("peft_type") is { } type && (type.GetValueKind() != JsonValueKind.String || !type.GetValue<string>().Equals("LORA", StringComparison.OrdinalIgnoreCase)))
             Errors.Add(new BadInputException("this adapter method cannot be done yet", Show(type), $"{place}: peft_type", string.Join(", ", AdapterMethods.Names) + " (peft_type LORA, use_dora)"));
-        foreach (var (key, what) in LoraConfigRules.NotYet)
+        if (trained) PassOver(LoraConfigRules.OfTheBeginning); // not without its init_lora_weights, and that one has been looked at
+        foreach (var (key, what) in LoraConfigRules.NotYet.Where(k => !_taken.Contains(k.Key)))
             if (json[key] is { } node && !IsEmpty(node))
                 Errors.Add(new BadInputException($"{what} cannot be done yet", Show(node), $"{place}: {key}", "null", "Leave the key out."));
         _taken.Add("inference_mode");
         _taken.Add("runtime_config"); // PEFT never writes it
     }
 
-    /// <summary>The keys that nobody asked for.</summary>
+    /// <summary>The keys that nobody asked for. Beside finished weights one that is not known, and says something, may change what they compute: it is refused.</summary>
     public Dictionary<string, JsonNode?> Rest()
-        => json.Where(p => !_taken.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value?.DeepClone(), StringComparer.Ordinal);
+    {
+        var rest = json.Where(p => !_taken.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value?.DeepClone(), StringComparer.Ordinal);
+        foreach (var (key, node) in rest.Where(p => trained && p.Value is { } value && !IsEmpty(value) && p.Key != OfOldVersions && !AdapterSection.Keys.Contains(p.Key)))
+            Errors.Add(new BadInputException($"this key is not known (PEFT {LoraConfig.FormatVersion} has none of this name)", Show(node), $"{place}: {key}",
+                remedy: $"{AdapterSection.Hint(key)} If it changes nothing of what the adapter computes, take it out of the file.".Trim()));
+        return rest;
+    }
+
+    private bool Has(string key)
+    {
+        _taken.Add(key);
+        return json.ContainsKey(key);
+    }
 
     private JsonNode? Take(string key)
     {
@@ -129,7 +153,7 @@ internal sealed class ConfigReader(JsonObject json, string place)
         => node?.GetValueKind() == JsonValueKind.Number && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double d) ? d : null;
 
     private static bool IsEmpty(JsonNode node)
-        => node.GetValueKind() is JsonValueKind.False || node is JsonObject { Count: 0 } || node is JsonArray { Count: 0 };
+        => node.GetValueKind() is JsonValueKind.False || node is JsonObject { Count: 0 } or JsonArray { Count: 0 } || (node is JsonValue value && value.TryGetValue(out string? text) && text.Length == 0);
 
     private T Bad<T>(string key, JsonNode? node, string expected, T otherwise)
         => Add(new BadInputException("a setting has the wrong kind of value", Show(node), $"{place}: {key}", expected), otherwise);

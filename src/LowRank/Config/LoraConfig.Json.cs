@@ -12,26 +12,25 @@ public sealed partial record LoraConfig
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 2, NewLine = "\n", Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Reads `adapter_config.json` of a folder.</summary>
+    /// <summary>Reads `adapter_config.json`, which lies beside finished weights: what only says how those began is passed over, as PEFT does.</summary>
     /// <exception cref="BadInputException">It is absent, no JSON, or says what cannot be; all mistakes at once.</exception>
     public static LoraConfig FromFile(string path)
     {
         if (!File.Exists(path)) throw new BadInputException("the adapter's configuration is missing", place: path, expected: "adapter_config.json as PEFT writes it");
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path)) is JsonObject json ? FromJson(json, path) : throw new BadInputException("the configuration is not a JSON object", place: path);
-        }
-        catch (JsonException e) { throw new BadInputException("the configuration is not valid JSON: " + e.Message, place: path, inner: e); }
+        var json = JsonFile.ReadObject(path);
+        return NotAnAdapter.Mlx(path, json) is { } other ? throw other : Read(json, path, trained: true);
     }
 
     /// <summary>Reads a configuration with PEFT's keys; absent keys have PEFT's defaults.</summary>
     /// <param name="json">The object.</param>
     /// <param name="place">Where it stands, for messages.</param>
     /// <exception cref="BadInputException">All mistakes at once, each with its key, value and remedy.</exception>
-    public static LoraConfig FromJson(JsonObject json, string place = "adapter")
+    public static LoraConfig FromJson(JsonObject json, string place = "adapter") => Read(json, place, trained: false);
+
+    private static LoraConfig Read(JsonObject json, string place, bool trained)
     {
         ArgumentNullException.ThrowIfNull(json);
-        var read = new ConfigReader(json, place);
+        var read = new ConfigReader(json, place, trained);
         LoraConfig config = new()
         {
             Rank = read.Whole("r", 8),
@@ -39,8 +38,8 @@ public sealed partial record LoraConfig
             Dropout = read.Number("lora_dropout", 0),
             TargetModules = read.Selector("target_modules"),
             ExcludeModules = read.Selector("exclude_modules"),
-            LayersToTransform = read.Wholes("layers_to_transform"),
-            LayersPattern = read.Strings("layers_pattern"),
+            LayersToTransform = read.WholesOrNone("layers_to_transform"),
+            LayersPattern = read.StringsOrNone("layers_pattern"),
             RankPattern = read.Patterns("rank_pattern", v => read.AsWhole("rank_pattern", v)),
             AlphaPattern = read.Patterns("alpha_pattern", v => read.AsNumber("alpha_pattern", v)),
             UseRsLora = read.Flag("use_rslora"),
@@ -56,7 +55,8 @@ public sealed partial record LoraConfig
             BaseModel = read.Text("base_model_name_or_path"),
             Revision = read.Text("revision"),
         };
-        if (read.Section("loftq_config", "loftq_bits", "loftq_iter") is { } loftq)
+        if (trained && config.Initialisation != LoraInitialisation.LoftQ) read.PassOver("loftq_config");
+        else if (read.Section("loftq_config", "loftq_bits", "loftq_iter") is { } loftq)
         {
             config = config with { LoftqBits = loftq["loftq_bits"] is { } bits ? read.AsWhole("loftq_config", bits) : 4, LoftqIterations = loftq["loftq_iter"] is { } times ? read.AsWhole("loftq_config", times) : 1 };
             if (config.Initialisation != LoraInitialisation.LoftQ) read.Errors.Add(new BadInputException("this says nothing without init_lora_weights: loftq", loftq.ToJsonString(), $"{place}: loftq_config", remedy: "Leave it out, or set init_lora_weights: loftq."));

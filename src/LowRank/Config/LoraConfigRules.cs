@@ -13,6 +13,9 @@ internal static class LoraConfigRules
         ("layer_replication", "layer replication"), ("target_parameters", "adapting bare parameters"), ("alora_invocation_tokens", "activated LoRA"), ("use_qalora", "QALoRA"),
     ];
 
+    /// <summary>Keys of <see cref="NotYet"/> that matter only while an adapter is begun, and only with the init_lora_weights of their name.</summary>
+    public static readonly string[] OfTheBeginning = ["eva_config", "corda_config", "lora_ga_config"];
+
     /// <summary>All mistakes of a configuration; none if it can be used.</summary>
     public static IEnumerable<BadInputException> Check(LoraConfig c, string place)
     {
@@ -22,6 +25,9 @@ internal static class LoraConfigRules
         if (c.Rank <= 0) yield return Bad("r", "the rank must be positive", c.Rank, "a whole number from 1");
         if (!double.IsFinite(c.Alpha)) yield return Bad("lora_alpha", "alpha must be a number", c.Alpha);
         if (c.Dropout is not (>= 0 and < 1)) yield return Bad("lora_dropout", "the dropout must be a share", c.Dropout, "0 or more and less than 1");
+        foreach (var (key, list) in new[] { ("target_modules", c.TargetModules?.Names), ("exclude_modules", c.ExcludeModules?.Names) })
+            if (list is not null && list.Any(n => n.Equals("all-linear", StringComparison.OrdinalIgnoreCase)))
+                yield return Bad(key, "all-linear is no module's name: it stands alone", $"[{string.Join(", ", list)}]", "\"all-linear\", or a list of module names", $"Write {key}: all-linear, without a list.");
         if (c.TargetModules is { Names.Count: 0 }) yield return Bad("target_modules", "the list of targets is empty", null, null, "Name modules, or say all-linear.");
         foreach (var (key, rank) in c.RankPattern)
         {

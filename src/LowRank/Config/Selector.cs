@@ -1,13 +1,11 @@
-using System.Text.RegularExpressions;
-
 namespace LowRank;
 
 /// <summary>Which modules are meant: a list of names (whole, or ends of dotted paths), or a regular expression over whole paths, or every linear layer.</summary>
 public sealed record Selector
 {
-    private readonly Regex? _regex;
+    private readonly PythonRegex? _regex;
 
-    private Selector(IReadOnlyList<string>? names, string? pattern, Regex? regex) => (Names, Pattern, _regex) = (names, pattern, regex);
+    private Selector(IReadOnlyList<string>? names, string? pattern, PythonRegex? regex) => (Names, Pattern, _regex) = (names, pattern, regex);
 
     /// <summary>The names; null where a pattern is given.</summary>
     public IReadOnlyList<string>? Names { get; }

@@ -10,12 +10,14 @@ public sealed partial class AdapterHost
     /// <param name="config">Its configuration.</param>
     /// <param name="seed">What its numbers are drawn from.</param>
     /// <param name="modelType">For the usual targets; null: unknown.</param>
-    /// <param name="filled">Whether all numbers are read from a file afterwards: then no initialisation is worked out that would change the base.</param>
-    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, bool filled = false)
+    /// <param name="file">The file that all numbers are read from afterwards: then no initialisation is worked out that would change the base. Null: there is none.</param>
+    private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, StoredAdapter? file = null)
     {
         ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType);
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: file is null);
+        if (file is null) AdapterSize.Check(targets, resolved);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
+        if (file is not null) AdapterFit.CheckTargets(file, targets, resolved);
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);
         var tokens = Tokens(resolved, targets);
@@ -24,7 +26,7 @@ public sealed partial class AdapterHost
         try
         {
             layers.AddRange(saved.Select(m => SavedModule.Create(m.Name, m.Module)));
-            var start = filled && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
+            var start = file is not null && resolved.Initialisation == LoraInitialisation.LoftQ ? resolved with { Initialisation = LoraInitialisation.Default } : resolved;
             if (start.Initialisation == LoraInitialisation.LoftQ) LoftQ.Check(targets, start);
             foreach (var target in targets) layers.Add(method.Create(target, start, random));
             foreach (var (table, head) in ties)
@@ -78,7 +80,7 @@ public sealed partial class AdapterHost
         {
             var tables = name.Length == 0
                 ? [TiedPairs.InputEmbedding(_modules)]
-                : _modules.Where(m => Selector.Of(name).Matches(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)).OfType<EmbeddingTable>().ToList();
+                : _modules.Where(m => HasEnd(m.Name, name)).Select(m => LayerKinds.Of(m.Name, m.Module)).OfType<EmbeddingTable>().ToList();
             if (tables.Count == 0) throw new BadInputException("no embedding has this name", name, "trainable_token_indices", remedy: NearNames.Sentence(name, _modules.Where(m => LayerKinds.Of(m.Name, m.Module) is { IsEmbedding: true }).Select(m => m.Name)));
             foreach (var table in tables)
             {
@@ -90,13 +92,16 @@ public sealed partial class AdapterHost
         return result;
     }
 
+    // PEFT finds whole modules by any end of their path, not only a dotted one: "norm" is input_layernorm too.
+    private static bool HasEnd(string path, string end) => end.Length > 0 && (Adapter.KeyPrefix + path).EndsWith(end, StringComparison.Ordinal);
+
     /// <summary>The modules trained as copies.</summary>
     private List<(string Name, nn.Module Module)> Saved(LoraConfig config, List<BaseLayer> targets, List<(EmbeddingTable Table, IReadOnlyList<long> Ids, BaseLayer? Head)> tokens, List<(BaseLayer Table, BaseLayer Head)> ties)
     {
         List<(string Name, nn.Module Module)> result = [];
         foreach (string name in config.ModulesToSave ?? [])
         {
-            var found = _modules.Where(m => Selector.Of(name).Matches(m.Name)).ToList();
+            var found = _modules.Where(m => HasEnd(m.Name, name)).ToList();
             if (found.Count == 0) throw new BadInputException("no module has this name", name, "modules_to_save", remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..])));
             result.AddRange(found.Where(f => result.All(r => r.Name != f.Name)));
         }

@@ -61,7 +61,9 @@ public sealed partial class AdapterHost
             foreach (var (layer, strength) in layers) merged = layer.Merge(name, original, merged, strength);
             if (ReferenceEquals(merged, original)) continue;
             if (!merged.isfinite().all().item<bool>())
-                throw new BadInputException("merging gives a weight that is no number", place, remedy: "The adapter's values or strength are too large for this base; nothing was changed.");
+                throw new BadInputException("merging gives a weight that is no number", place, remedy: original.isfinite().all().item<bool>()
+                    ? "The adapter's values or strength are too large for this base; nothing was changed."
+                    : "The base's weight is no number before: the base is damaged, download it again; nothing was changed.");
             bool table = slot.Module is IEmbeddingLayer or ILinearLayer { IsOutputEmbedding: true };
             switch (into.Hold(merged, parameter.dtype, LayerKinds.ComputeDTypeOf(slot.Module) ?? parameter.dtype, blocks, table, place))
             {
@@ -92,9 +94,7 @@ public sealed partial class AdapterHost
         foreach (var slot in _slots.Values)
             foreach (var layer in active.SelectMany(a => slot.Of(a.Adapter)))
             {
-                if (slot.Module is IFunctional and not (ILinearLayer or IEmbeddingLayer))
-                    errors.Add(new($"the weights of a {slot.Module.GetName()} cannot be replaced, so nothing can be merged into them", slot.Name, remedy: "Use the adapter attached."));
-                else if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
+                if (layer.MergeRefusal is { } reason) errors.Add(new("this layer's adapter cannot be merged: " + reason, slot.Name, remedy: "Use the adapter attached."));
                 else if (SharedWith(slot, layer) is { } other) errors.Add(new($"merging would change {other} too, which shares the weight", slot.Name, remedy: "Use the adapter attached, or give the two their own weights."));
             }
         if (errors.Count > 0) throw BadInputException.All("the adapters cannot be merged", errors);

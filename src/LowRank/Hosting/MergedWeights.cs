@@ -25,7 +25,7 @@ internal sealed class MergedWeights
     /// <exception cref="BadInputException">A module of torch's cannot hold it, since it computes in its weights' dtype.</exception>
     public void Plan(string module, nn.Module target, string name, Tensor value)
     {
-        if (target is not (ILinearLayer or IEmbeddingLayer) && Current(target, name)!.dtype is var own && own != value.dtype)
+        if (target is not (ILinearLayer or IEmbeddingLayer or IFunctional) && Current(target, name)!.dtype is var own && own != value.dtype)
             throw new BadInputException("a module of torch's computes in the dtype of its weights, so it cannot hold merged ones in another", $"{value.dtype}", $"{module}.{name}", $"{own}",
                 "Merge without a dtype, or convert the model first (model.to(dtype)).");
         _changes.Add(new(module, target, name, value.DetachFromDisposeScope(), value.dtype, Place(value)));
@@ -100,6 +100,7 @@ internal sealed class MergedWeights
         switch (module)
         {
             case ILinearLayer linear: return linear.Replace(null, AsParameter(value)).Bias!;
+            case IFunctional own: return own.Replace(name, AsParameter(value));
             default:
                 // The module keeps its Parameter; only the memory under it changes, so that a view of a file is never written to.
                 var parameter = Current(module, name)!;

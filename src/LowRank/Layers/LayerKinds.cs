@@ -24,7 +24,7 @@ public static class LayerKinds
     internal static QuantizedWeight? BlocksOf(nn.Module module) => (module as ILinearLayer)?.Quantized ?? (module as IEmbeddingLayer)?.Quantized;
 
     /// <summary>The dtype that a module of our own computes in, which need not be the one its weights are stored in; null: a module of torch's, which computes in theirs.</summary>
-    internal static ScalarType? ComputeDTypeOf(nn.Module module) => (module as ILinearLayer)?.ComputeDType ?? (module as IEmbeddingLayer)?.ComputeDType;
+    internal static ScalarType? ComputeDTypeOf(nn.Module module) => (module as ILinearLayer)?.ComputeDType ?? (module as IEmbeddingLayer)?.ComputeDType ?? (module as IFunctional)?.ComputeDType;
 
     /// <summary>The kinds, for messages.</summary>
     public const string Known = "Linear, Embedding, Conv1d, Conv2d, Conv3d, and modules that are an ILinearLayer or IEmbeddingLayer";

@@ -9,12 +9,13 @@ internal sealed class SavedModule : AdapterLayer
 {
     private readonly Func<Tensor, Func<string, Tensor?>, Tensor> _compute;
     private readonly Dictionary<string, Parameter> _copies;
+    private readonly bool _casts, _shared;
 
-    private readonly bool _shared;
-
-    private SavedModule(Func<Tensor, Func<string, Tensor?>, Tensor> compute, Dictionary<string, Parameter> copies, bool shared = false)
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    private SavedModule(string name, nn.Module module, Func<Tensor, Func<string, Tensor?>, Tensor> compute, Dictionary<string, Parameter> copies, bool shared = false)
     {
-        (_compute, _copies, _shared) = (compute, copies, shared);
+        Module = name;
+        (_compute, _copies, _casts, _shared) = (compute, copies, module is IFunctional, shared); // ours cast by themselves: a norm may need its weight wider than what it puts out
         Parameters = shared ? [] : [.. copies.Select(c => new LayerParameter(c.Key, c.Value, ParameterRole.Saved))];
     }
 
@@ -27,7 +28,7 @@ internal sealed class SavedModule : AdapterLayer
         var compute = Compute(name, module) ?? throw new BadInputException($"a module of type {module.GetName()} cannot be trained as a copy", name, "modules_to_save",
             "Linear, Embedding, Conv1d, Conv2d, Conv3d, LayerNorm, or a module that is an IFunctional, ILinearLayer or IEmbeddingLayer", "Name the layers inside it.");
         if ((LayerKinds.Of(name, module) as EmbeddingTable)?.RowRefusal("modules_to_save") is { } refusal) throw refusal;
-        return new SavedModule(compute, Own(module)) { Module = name };
+        return new SavedModule(name, module, compute, Own(module));
     }
 
     private static Dictionary<string, Parameter> Own(nn.Module module)
@@ -39,13 +40,13 @@ internal sealed class SavedModule : AdapterLayer
     }
 
     /// <summary>A tied output layer that computes with this embedding's copy (`ensure_weight_tying`).</summary>
-    public SavedModule ForTiedOutput(BaseLayer head) => new(Compute(head.Name, head.Module)!, _copies, shared: true) { Module = head.Name };
+    public SavedModule ForTiedOutput(BaseLayer head) => new(head.Name, head.Module, Compute(head.Name, head.Module)!, _copies, shared: true);
 
     internal override IEnumerable<(string Suffix, Tensor Value)> Mirrors => _shared ? _copies.Select(c => (c.Key, (Tensor)c.Value)) : [];
 
     public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
     {
-        var own = _compute(x, p => _copies.GetValueOrDefault(p)?.to_type(baseOutput.dtype));
+        var own = _compute(x, p => _casts ? _copies.GetValueOrDefault(p) : _copies.GetValueOrDefault(p)?.to_type(baseOutput.dtype));
         if (strength == 1 && ReferenceEquals(output, baseOutput)) return own;
         return Ops.AddScaled(output, own.sub(baseOutput), strength);
     }

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
@@ -11,9 +10,11 @@ internal static class Targets
     /// <param name="modules">The model's modules by path.</param>
     /// <param name="config">The configuration.</param>
     /// <param name="modelType">The `model_type` of config.json, for the usual targets; null: unknown.</param>
+    /// <param name="strict">Whether each name and number given must mean something (<see cref="UnusedTargets"/>), as for a new adapter; PEFT lets them be, and so must the folders it wrote.</param>
     /// <exception cref="BadInputException">Nothing matches, or something that matches cannot be adapted.</exception>
-    public static (List<BaseLayer> Layers, LoraConfig Config) Resolve(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, string? modelType)
+    public static (List<BaseLayer> Layers, LoraConfig Config) Resolve(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, string? modelType, bool strict)
     {
+        var given = config;
         config = config with { TargetModules = config.TargetModules ?? DefaultTargets.Of(modelType) };
         List<BaseLayer> layers = [];
         List<BadInputException> errors = [];
@@ -25,6 +26,7 @@ internal static class Targets
         }
         if (errors.Count > 0) throw BadInputException.All("targets that cannot be adapted", errors);
         if (layers.Count == 0) throw NothingMatches(modules, config);
+        if (strict) UnusedTargets.Check(modules, given, layers);
         if (config.TargetModules!.IsAllLinear) config = config with { TargetModules = AsNames(modules, config, layers) };
         return (layers, config with { FanInFanOut = FanInFanOut(layers, config) });
     }
@@ -39,16 +41,12 @@ internal static class Targets
     }
 
     // The first number in the path that stands behind a name, or behind one of the patterns: lazily, so that the numbers of experts deeper in are not taken.
-    private static int? LayerNumber(string name, IReadOnlyList<string>? patterns)
+    internal static int? LayerNumber(string name, IReadOnlyList<string>? patterns)
     {
-        if (patterns is null || patterns.Count == 0)
-            return Number(PythonRegex.Start(@".*?\.[^.]*\.(\d+)\.").Match(name));
-        foreach (string pattern in patterns)
-            if (Number(PythonRegex.Start($@".*?\.{pattern}\.(\d+)\.").Match(name)) is { } number) return number;
+        foreach (string pattern in patterns ?? ["[^.]*"])
+            if (PythonRegex.LayerNumber(pattern).Match(name) is { Success: true } match && int.TryParse(match.Groups["layer"].Value, out int number)) return number;
         return null;
     }
-
-    private static int? Number(Match match) => match.Success && int.TryParse(match.Groups[^1].Value, out int number) ? number : null;
 
     // PEFT writes the last parts of the names; where those would mean other modules too, the whole paths are written.
     private static Selector AsNames(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, List<BaseLayer> layers)

@@ -11,6 +11,10 @@ public class TemplateSemanticsTests
     {
         { "{{ 0 / -1 }}", "-0.0" },
         { "{{ 7[1:2] is undefined }}", "True" },
+        { "{{ dict(nowhere) }}", "!runtime" }, // Python asks for its keys, which an undefined value does not have
+        { "{{ dict(nowhere, a=1) }}", "!runtime" },
+        { "{{ namespace(nowhere) }}", "!runtime" },
+        { "{{ dict([]) ~ dict({}) ~ dict([('a', 1)], b=2) ~ dict.fromkeys(nowhere) }}", "{}{}{'a': 1, 'b': 2}{}" },
         { "{% set n = 7 %}{{ n[1:] }}", "!runtime" },
         { "{{ d[1:] }}", "!runtime" },
         { "{% filter length %}abc{% endfilter %}", "!runtime" },

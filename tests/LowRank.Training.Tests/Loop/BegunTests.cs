@@ -105,13 +105,4 @@ public sealed class BegunTests
         string error = Assert.Throws<BadInputException>(() => Begun.Read(_home)).Message;
         Assert.StartsWith(At(Begun.FileName) + ": the file cannot be read", error, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void Held_out_rows_that_are_trained_on_are_counted()
-    {
-        RowSet Rows(string name, string text) => RowSet.Load(Write(name, text), 100, null, null);
-        const string A = "{\"input_ids\": [1, 2, 3]}\n", B = "{\"input_ids\": [4, 5, 6]}\n", C = "{\"input_ids\": [7, 8, 9]}\n";
-        Assert.Equal((3, true), Rows("train.jsonl", A + B).Shared(Rows("held.jsonl", B + C + A + B)));
-        Assert.Equal((0, true), Rows("train2.jsonl", A).Shared(Rows("held2.jsonl", C)));
-    }
 }

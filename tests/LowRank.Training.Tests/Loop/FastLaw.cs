@@ -18,6 +18,9 @@ internal static class FastLaw
         ["tiny"] = Llama(hidden: 2, inner: 2, heads: 1, keyHeads: 1, headSize: 2, vocabulary: 7),
     };
 
+    /// <summary>The row of zeros of models that have one.</summary>
+    public const int ZeroRow = 1;
+
     /// <summary>Adapter configurations; <c>init_lora_weights</c> false makes B random.</summary>
     public static readonly Dictionary<string, JsonObject> Adapters = new()
     {
@@ -35,12 +38,13 @@ internal static class FastLaw
 
     private static DecoderSpec Spec(string folder) => FamilyTable.Describe(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject(), folder);
 
-    /// <summary>The model; <paramref name="rounded"/>: its weights as bfloat16 would hold them.</summary>
+    /// <summary>The model; a " zero" behind its name: with a row of zeros in each matrix; <paramref name="rounded"/>: its weights as bfloat16 would hold them.</summary>
     public static CausalLM Load(string name, ScalarType dtype, bool rounded = false)
     {
         string folder = Shapes.ContainsKey(name) ? Folder(name) : Paths.Golden("models/" + name.Split(' ')[0]);
+        if (name.Contains(" zero", StringComparison.Ordinal)) folder = Changed(folder, w => w.dim() == 1 ? w : w.index_fill(0, tensor(new long[] { ZeroRow }), Scalars.Zero));
         if (rounded || name.EndsWith(" bfloat16", StringComparison.Ordinal)) folder = Changed(folder, w => w.to(ScalarType.BFloat16));
-        return ModelLoader.Load(folder, dtype, quantize: name.Split(' ') is [_, "nf4" or "int8"] parts ? parts[1] : null);
+        return ModelLoader.Load(folder, dtype, quantize: name.Split(' ') is [.., ("nf4" or "int8") and var kind] ? kind : null);
     }
 
     private static string Folder(string name)

@@ -18,11 +18,12 @@ internal sealed class FastLawRow : IDisposable
     private readonly Adapter _adapter;
     private readonly AdapterTrainable _trainable;
 
-    public FastLawRow(string model, string adapter, ScalarType dtype, bool rounded = false, int? rank = null)
+    public FastLawRow(string model, string adapter, ScalarType dtype, bool rounded = false, int? rank = null, bool begun = false)
     {
         _model = FastLaw.Load(model, dtype, rounded);
         var config = (JsonObject)FastLaw.Adapters[adapter].DeepClone();
         if (rank is not null) (config["r"], config["lora_alpha"]) = (rank, 1);
+        if (begun) config["init_lora_weights"] = true;
         _host = AdapterHost.Attach(_model);
         _adapter = _host.Add("a", LoraConfig.FromJson(config), 3, _model.Spec.ModelType);
         _host.Activate(("a", 1));

@@ -63,6 +63,30 @@ public class FastLawTests
         }
     }
 
+    /// <summary>A row of zeros has no direction: DoRA's gain there is 0 and so is every gradient of it, by hand as by automatic differentiation.</summary>
+    [Theory]
+    [InlineData("llama zero")]
+    [InlineData("qwen2 zero")] // with biases
+    [InlineData("llama zero nf4")]
+    [InlineData("llama zero int8")]
+    public void DoRA_over_rows_of_zeros_has_finite_gradients(string model)
+    {
+        foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+        {
+            using FastLawRow row = new(model, "dora", dtype, begun: true);
+            using var byHand = row.ByHand();
+            foreach (var (batch, ours, theirs) in FastLaw.Batches(row.Spec, large: false))
+            {
+                Pass got = row.Run(byHand, ours);
+                Assert.All(got.Gradients, g => Assert.All(g.Value, x => Assert.True(float.IsFinite(x), g.Key)));
+                if (dtype == ScalarType.Float32) Near(row.Run(row.Plain(), theirs), got, $"{model}, {batch}");
+                string key = got.Gradients.Keys.First(k => k.EndsWith("q_proj.lora_magnitude_vector", StringComparison.Ordinal));
+                Assert.Equal(0, got.Gradients[key][FastLaw.ZeroRow]);
+                if (batch == "rows") Assert.NotEqual(0, got.Gradients[key][FastLaw.ZeroRow + 1]);
+            }
+        }
+    }
+
     /// <summary>Every buffer's end is a page that kills: nothing is read or written beyond.</summary>
     [Theory]
     [MemberData(nameof(Models))]

@@ -22,7 +22,7 @@ internal sealed class TestRun : IDisposable
             return;
         }
         _host = AdapterHost.Attach(Model);
-        var adapter = settings.InitAdapter is not null ? _host.Load("default", settings.InitAdapter) : _host.Add("default", LoraConfig.FromJson(settings.Adapter!), (ulong)settings.Seed);
+        var adapter = settings.InitAdapter is not null ? _host.Load("default", settings.InitAdapter) : _host.Add("default", settings.NewAdapter()!, (ulong)settings.Seed);
         _host.Activate(("default", 1));
         Trainable = new AdapterTrainable(Model, adapter);
     }
@@ -31,10 +31,10 @@ internal sealed class TestRun : IDisposable
     public CausalLM Model { get; }
     public ITrainable Trainable { get; }
 
-    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null)
+    public Trainer Trainer(Action<StepLog>? onStep, bool allowFast = true, TokenEncoder? encoder = null, int? fromStep = null)
     {
         RowSet Load(DataOptions options) => RowSet.Load(options, Model.Spec.VocabularySize, encoder, _settings.Seed);
-        return new Trainer(_settings, Model, Trainable, Load(_settings.DataOptions()), _settings.EvalOptions() is { } held ? Load(held) : null, Folder, allowFast) { OnStep = onStep };
+        return new Trainer(_settings, Model, Trainable, Load(_settings.DataOptions()), _settings.EvalOptions() is { } held ? Load(held) : null, Folder, allowFast) { OnStep = onStep, FromStep = fromStep };
     }
 
     public void Dispose()

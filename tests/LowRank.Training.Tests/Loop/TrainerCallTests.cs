@@ -193,7 +193,7 @@ public class TrainerCallTests
         using (var writer = new StoreWriter(folder))
         {
             for (int i = 0; i < 9; i++) writer.Add(new Row([1, 2, 3, 4, 5, 6, 7, 8], [-100, 2, 3, 4, -100, 6, 7, 8]));
-            writer.Finish([9], 0);
+            writer.Finish([9], new RowTally());
         }
         string rows = Path.Combine(folder, "rows.bin");
         byte[] whole = File.ReadAllBytes(rows);

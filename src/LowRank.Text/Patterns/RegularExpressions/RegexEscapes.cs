@@ -26,7 +26,7 @@ internal sealed partial class RegexParser
         if (c == 'k') return NamedReference();
         if (c is >= '1' and <= '9') return NumberedReference();
         if (c is 'K' or 'X' or 'g' or 'y' or 'Y') throw Bad($"\\{c} is not supported");
-        if (ClassEscape() is { } set) return new RegexSet(set);
+        if (ClassEscape(alone: true) is { } set) return new RegexSet(set);
         return Literal(CharacterEscape());
 
         RegexNode Taken(RegexNode node)
@@ -37,19 +37,19 @@ internal sealed partial class RegexParser
     }
 
     // `\d`, `\p{...}` and their like; null where another escape stands here.
-    private CodePointSet? ClassEscape()
+    private CodePointSet? ClassEscape(bool alone = false)
     {
         char c = _source[_at];
         if (Classes.TryGetValue(char.ToLowerInvariant(c), out string? name))
         {
             _at++;
-            var set = UnicodeProperties.Get(name);
+            var set = alone && name == "Word" ? UnicodeProperties.WordAlone : UnicodeProperties.Get(name);
             return char.IsUpper(c) ? set.Negate() : set;
         }
-        return c is 'p' or 'P' && _at + 1 < _source.Length && _source[_at + 1] == '{' ? Property(negative: c == 'P') : null;
+        return c is 'p' or 'P' && _at + 1 < _source.Length && _source[_at + 1] == '{' ? Property(negative: c == 'P', alone) : null;
     }
 
-    private CodePointSet Property(bool negative)
+    private CodePointSet Property(bool negative, bool alone)
     {
         int start = _at - 1;
         _at += 2;
@@ -59,6 +59,7 @@ internal sealed partial class RegexParser
         string name = _source[_at..end];
         _at = end + 1;
         var set = UnicodeProperties.Find(name) ?? throw Bad($"the property {(name.Length <= 40 ? name : name[..40])} is not known", start);
+        if (alone && ReferenceEquals(set, UnicodeProperties.Get("Word"))) set = UnicodeProperties.WordAlone;
         if (_ignoreCase) set = CaseFolding.Close(set);
         return negative ? set.Negate() : set;
     }

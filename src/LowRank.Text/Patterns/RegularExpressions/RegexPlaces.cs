@@ -40,7 +40,7 @@ internal static class RegexPlaces
 
     private static bool IsEdge(ReadOnlySpan<char> text, int at)
     {
-        var word = UnicodeProperties.Word;
+        var word = UnicodeProperties.WordAlone;
         bool before = at > 0 && word.Contains(Unicode.Before(text, at)), after = at < text.Length && word.Contains(Unicode.At(text, at, out _));
         return before != after;
     }

@@ -48,8 +48,13 @@ internal static class UnicodeProperties
     /// <summary>The characters that Unicode 9 does not know.</summary>
     public static CodePointSet YoungerThan9 => Younger("Unicode9");
 
-    /// <summary>`\w`.</summary>
-    public static CodePointSet Word => Known.TryGetValue("Word", out var word) ? word! : Get("Word");
+    /// <summary>
+    /// `\w` that stands alone, and what `\b` looks at: the reference's engine asks another table for the first 256 characters there, which has superscript digits and fractions too;
+    /// inside a class it does not.
+    /// </summary>
+    public static CodePointSet WordAlone => Alone.Value;
+
+    private static readonly Lazy<CodePointSet> Alone = new(() => Get("Word").Union(CodePointSet.OfRanges("\u00B2\u00B3\u00B9\u00BC\u00BD\u00BE".Select(c => ((int)c, (int)c)))));
 
     /// <summary>A set that certainly exists.</summary>
     public static CodePointSet Get(string name) => Find(name) ?? throw new ArgumentException(name);

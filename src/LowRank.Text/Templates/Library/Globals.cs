@@ -53,6 +53,7 @@ internal static class Globals
             for (int i = 0; i < other.Count; i++) dict.Set(other.At(i).Key, other.At(i).Value);
             return;
         }
+        if (from is Undefined undefined) throw undefined.Error(); // Python asks it for its keys first
         foreach (var item in Iteration.Items(run, from))
         {
             var pair = Iteration.IsIterable(item) ? Iteration.Items(run, item) : throw Fail.Runtime("cannot convert dictionary update sequence element #0 to a sequence");

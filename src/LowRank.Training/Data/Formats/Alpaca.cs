@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
@@ -14,15 +15,15 @@ internal static class Alpaca
 
     public static Row Make(RowFields fields, RowContext context)
     {
-        string instruction = context.String(fields["instruction"], "instruction"), output = context.String(fields["output"], "output");
-        string input = fields.Maybe("input") is { } value ? context.String(value, "input") : "";
+        string instruction = context.Plain(fields["instruction"], "instruction"), output = context.Plain(fields["output"], "output");
+        string input = fields.Maybe("input") is { } value ? context.Plain(value, "input") : "";
         if (context.NeedEncoder().Chat is null)
-            return History(fields, context).Count + ChatFormats.WithSystem([], fields, context).Count > 0
+            return History(fields, context).Count > 0 || ConversationParts.System(fields.Maybe) is not null
                 ? throw context.Error("a row with \"history\" or \"system\" needs a chat template, and the model has none", remedy: "Name one with chat_template: FILE.jinja.")
                 : PromptCompletion.OfTexts(string.Format(System.Globalization.CultureInfo.InvariantCulture, input.Length == 0 ? Alone : WithInput, instruction, input), output, context);
         string question = input.Length == 0 ? instruction : instruction + "\n" + input;
-        IReadOnlyList<JsonObject> messages = [.. History(fields, context), ChatFormats.Message("user", question), ChatFormats.Message("assistant", output)];
-        return ChatRows.Make(ChatFormats.WithSystem(messages, fields, context), fields, context);
+        return ChatRows.Make([.. History(fields, context), ChatFormats.Message("user", question), ChatFormats.Message("assistant", output)],
+            fields, context);
     }
 
     /// <summary>Earlier turns: a list of [question, answer].</summary>
@@ -30,9 +31,10 @@ internal static class Alpaca
     {
         List<JsonObject> turns = [];
         if (fields.Maybe("history") is not { } history) return turns;
-        foreach (var pair in context.List(history, "history").EnumerateArray())
+        foreach (var pair in RowContext.List(history, "history").EnumerateArray())
         {
-            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2) throw context.Error("\"history\" holds something else than pairs", RowContext.Kind(pair), "[[question, answer], …]");
+            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2)
+                throw context.Error("\"history\" holds something else than pairs", MessageReader.Kind(pair), "[[question, answer], …]");
             turns.Add(ChatFormats.Message("user", context.String(pair[0], "history")));
             turns.Add(ChatFormats.Message("assistant", context.String(pair[1], "history")));
         }

@@ -6,19 +6,23 @@ namespace LowRank.Training;
 internal static class ChatFormats
 {
     /// <summary>OpenAI's messages: role, content (text or parts), tool calls, reasoning; with tools beside them.</summary>
-    public static Row Messages(RowFields fields, RowContext context) => ChatRows.Make(MessageList.Read(fields["messages"], "messages", context), fields, context);
+    public static Row Messages(RowFields fields, RowContext context) => Make("messages", fields, context);
 
     /// <summary>ShareGPT's conversations: from and value (or role and content), perhaps a system text beside them.</summary>
-    public static Row ShareGpt(RowFields fields, RowContext context)
-    {
-        var messages = MessageList.Read(fields["conversations"], "conversations", context);
-        return ChatRows.Make(WithSystem(messages, fields, context), fields, context);
-    }
-
-    /// <summary>Puts the row's own system text, if it has one, before the messages.</summary>
-    public static IReadOnlyList<JsonObject> WithSystem(IReadOnlyList<JsonObject> messages, RowFields fields, RowContext context)
-        => fields.Maybe("system") is { } system && context.String(system, "system") is { Length: > 0 } text ? [Message("system", text), .. messages] : messages;
+    public static Row ShareGpt(RowFields fields, RowContext context) => Make("conversations", fields, context);
 
     /// <summary>A message of text.</summary>
     public static JsonObject Message(string role, string content) => new() { ["role"] = role, ["content"] = content };
+
+    // Some data have the first question under "prompt" as well.
+    private static Row Make(string key, RowFields fields, RowContext context)
+    {
+        var messages = ChatRows.Read(fields[key], key, context);
+        string? first = messages.FirstOrDefault(m => ChatRows.IsFrom(m, "user")) is { } question ? ChatRows.Text(question) : null;
+        if (fields.Maybe("prompt") is { } prompt && (first is null || context.String(prompt, "prompt").Trim() != first.Trim()))
+            throw context.Error($"a row has \"prompt\" beside \"{key}\", and it is not the first question of it",
+                context.String(prompt, "prompt") is { Length: <= 60 } text ? text : null,
+                remedy: $"To train on {key} alone, set ignore_columns: [prompt].");
+        return ChatRows.Make(messages, fields, context);
+    }
 }

@@ -8,7 +8,8 @@ internal static class PreferenceFormats
     /// <summary>A chosen and a rejected answer: texts or messages, with a prompt beside them or within both.</summary>
     public static Row Pair(RowFields fields, RowContext context)
     {
-        Refuse(context, "chosen and rejected answers", fields.Has("prompt") ? "columns: {completion: chosen}" : fields["chosen"].ValueKind == JsonValueKind.Array ? "columns: {messages: chosen}" : "columns: {text: chosen}");
+        Refuse(context, "chosen and rejected answers", fields.Has("prompt") ? "columns: {completion: chosen}"
+            : fields.KindOf("chosen") == JsonValueKind.Array ? "columns: {messages: chosen}" : "columns: {text: chosen}");
         Answer(fields, "rejected", context);
         return Answer(fields, "chosen", context);
     }
@@ -17,6 +18,7 @@ internal static class PreferenceFormats
     public static Row Unpaired(RowFields fields, RowContext context)
     {
         Refuse(context, "answers with a label", "data_format: prompt_completion");
+        _ = fields["label"];
         return Answer(fields, "completion", context);
     }
 
@@ -24,9 +26,10 @@ internal static class PreferenceFormats
     {
         var answer = fields[key];
         if (fields.Maybe("prompt") is { } prompt && !(prompt.ValueKind == JsonValueKind.String && answer.ValueKind == JsonValueKind.Array)) return PromptCompletion.Make(prompt, answer, key, fields, context);
-        if (answer.ValueKind == JsonValueKind.Array) return ChatRows.Make(MessageList.Read(answer, key, context), fields, context); // a prompt of text repeats the first message
+        // a prompt of text repeats the first message
+        if (answer.ValueKind == JsonValueKind.Array) return ChatRows.Make(ChatRows.Read(answer, key, context), fields, context);
         var encoder = context.NeedEncoder();
-        int[] ids = TokenFormats.WithEnd(encoder.Encode(context.String(answer, key), true), encoder);
+        int[] ids = encoder.Whole(context.Plain(answer, key));
         return new Row(ids, ids);
     }
 

@@ -6,6 +6,7 @@ namespace LowRank.Training;
 internal sealed class RowFields
 {
     private readonly Dictionary<string, JsonElement> _values = [];
+    private readonly HashSet<string> _read = [];
 
     /// <summary>Takes an object's properties.</summary>
     public RowFields(JsonElement element, RowContext context)
@@ -16,7 +17,7 @@ internal sealed class RowFields
         {
             string name = Name(property, context);
             found.Add(name);
-            if (property.Value.ValueKind == JsonValueKind.Null) continue;
+            if (property.Value.ValueKind == JsonValueKind.Null || context.Options.Ignored.Contains(name)) continue;
             bool mapped = false;
             foreach (var (key, theirs) in columns)
                 if (theirs == name) (mapped, _values[key]) = (true, property.Value);
@@ -33,9 +34,23 @@ internal sealed class RowFields
     /// <summary>The names.</summary>
     public IEnumerable<string> Names => _values.Keys;
 
+    /// <summary>The names of values that nobody has read.</summary>
+    public IEnumerable<string> Unread => _values.Keys.Where(k => !_read.Contains(k));
+
+    /// <summary>Whether there is such a value; asking is not reading.</summary>
     public bool Has(string key) => _values.ContainsKey(key);
-    public JsonElement this[string key] => _values[key];
-    public JsonElement? Maybe(string key) => _values.TryGetValue(key, out var value) ? value : null;
+
+    /// <summary>Its kind; undefined where it is not there.</summary>
+    public JsonValueKind KindOf(string key) => _values.TryGetValue(key, out var value) ? value.ValueKind : JsonValueKind.Undefined;
+
+    public JsonElement this[string key] => Maybe(key)!.Value;
+
+    public JsonElement? Maybe(string key)
+    {
+        if (!_values.TryGetValue(key, out var value)) return null;
+        _read.Add(key);
+        return value;
+    }
 
     private static string Name(JsonProperty property, RowContext context)
     {

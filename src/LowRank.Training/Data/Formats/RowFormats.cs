@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
@@ -25,15 +26,25 @@ internal static class RowFormats
         new("sharegpt", ["conversations"], [], ChatFormats.ShareGpt),
         new("alpaca", ["instruction", "output"], ["input", "text"], Alpaca.Make),
         new("text", ["text"], [], TokenFormats.Text),
-        new("input_ids", ["input_ids"], [], TokenFormats.Ids),
+        new("input_ids", ["input_ids"], [], TokenRows.Make),
         new("preference", ["chosen", "rejected"], ["prompt", "messages"], PreferenceFormats.Pair),
-        new("unpaired_preference", ["completion", "label"], ["prompt"], PreferenceFormats.Unpaired, f => f["label"].ValueKind is System.Text.Json.JsonValueKind.True or System.Text.Json.JsonValueKind.False),
+        new("unpaired_preference", ["completion", "label"], ["prompt"], PreferenceFormats.Unpaired,
+            f => f.KindOf("label") is JsonValueKind.True or JsonValueKind.False),
     ];
 
     private static readonly string Expected = "one of " + string.Join(", ", Table.Select(f => f.ToString()));
 
     /// <summary>What the setting data_format may say.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(f => f.Name)];
+
+    /// <summary>Whether a key is one that a format is known by.</summary>
+    public static bool IsKey(string name) => Table.Any(f => f.Keys.Contains(name));
+
+    /// <summary>Whether an object has all the keys of some format.</summary>
+    public static bool Knows(System.Text.Json.JsonElement element) => Table.Any(f => f.Keys.All(k => element.TryGetProperty(k, out _)));
+
+    /// <summary>The names that formats have for a row's values, for the setting columns.</summary>
+    public static IReadOnlyList<string> Columns { get; } = [.. Table.SelectMany(f => f.Keys.Concat(f.Also)).Concat(RowKeys.Others).Distinct()];
 
     /// <summary>The row's format: the one asked for, else by its keys.</summary>
     public static RowFormat Of(RowFields fields, RowContext context)

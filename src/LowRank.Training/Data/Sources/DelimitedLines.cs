@@ -1,46 +1,42 @@
-using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
-using System.Text.Unicode;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
 
-/// <summary>.csv and .tsv as RFC 4180 has them: a line of names first, fields in quotation marks where they hold separators, line ends or (doubled) quotation marks. All values are text; an empty field without quotation marks is none.</summary>
+/// <summary>
+/// .csv and .tsv as RFC 4180 has them: a line of names first, fields in quotation marks where they hold separators, line ends or (doubled)
+/// quotation marks. All values are text as it is written; an empty
+/// field without quotation marks is none. The separator is the one that the names have between them.
+/// </summary>
 internal static class DelimitedLines
 {
     private const int MostFields = 4096;
 
-    public static IEnumerable<RawRow> Read(DataFile file, byte separator)
+    public static IEnumerable<RawRow> Read(DataFile file, byte usual)
     {
-        using var window = new Window(file.Open(), file.Path);
-        window.SkipPreamble();
+        using var window = TextStart.Open(file);
+        byte separator = DelimitedHeader.Separator(window, usual);
         var json = new RowJson();
         List<string?> fields = [];
+        long line = window.Line;
         if (Record(window, file, separator, fields) == 0) yield break;
-        string[] names = Names(fields, file);
+        string[] names = DelimitedHeader.Names(fields, file, line);
         while (true)
         {
-            long line = window.Line;
-            int bytes = Record(window, file, separator, fields);
-            if (bytes == 0) yield break;
+            line = window.Line;
+            if (Record(window, file, separator, fields) == 0) yield break;
             if (fields is [null]) continue; // a blank line
             if (fields.Count != names.Length)
                 throw new BadInputException("a line has another number of fields than the first", fields.Count.ToString(CultureInfo.InvariantCulture), $"{file.Path}:{line}", $"{names.Length}: {string.Join(", ", names)}", "Put fields that hold separators in quotation marks.");
+            DelimitedHeader.Check(names, fields, file, line);
             yield return new RawRow(file, line, json.Write((names, fields), static (writer, row) =>
             {
                 for (int i = 0; i < row.names.Length; i++)
-                    if (row.fields[i] is { } value) writer.WriteString(row.names[i], value);
+                    if (row.fields[i] is { } value && row.names[i].Length > 0) writer.WriteString(row.names[i], value);
             }));
         }
-    }
-
-    private static string[] Names(List<string?> fields, DataFile file)
-    {
-        string[] names = [.. fields.Select(f => f ?? "")];
-        if (names.GroupBy(n => n).FirstOrDefault(g => g.Key.Length == 0 ? names.Length == 1 : g.Count() > 1) is { } bad)
-            throw new BadInputException("the first line does not name the columns", bad.Key.Length == 0 ? "a blank line" : $"\"{bad.Key}\" {bad.Count()} times", $"{file.Path}:1", "a line of different names, such as prompt,completion");
-        return names;
     }
 
     /// <summary>Takes one record; the bytes that it had, 0 at the end of the file.</summary>
@@ -55,7 +51,7 @@ internal static class DelimitedLines
             if (length == 0 && end < 0 && fields.Count == 0) return 0;
             fields.Add(Text(window.Bytes[..length], quoted, file, line));
             if (fields.Count > MostFields) throw new BadInputException("a line has too many fields", $"over {MostFields}", $"{file.Path}:{line}");
-            int ends = end == '\r' && Peek(window, length + 1) == '\n' ? 2 : end < 0 ? 0 : 1;
+            int ends = end == '\r' && window.Peek(length + 1) == '\n' ? 2 : end < 0 ? 0 : 1;
             window.Advance(length + ends);
             if ((total += length + ends) > FileKind.LongestRow) throw new BadInputException("a row is too long", $"over {FileKind.LongestRow >> 20} MiB", $"{file.Path}:{line}");
             if (end != separator) return Math.Max(1, total);
@@ -65,19 +61,24 @@ internal static class DelimitedLines
     /// <summary>The length of the field that the window begins with, whether it is in quotation marks, and the byte that ends it (-1: the file's end).</summary>
     private static (int Length, bool Quoted, int End) Field(Window window, DataFile file, byte separator)
     {
-        if (Peek(window, 0) != '"')
+        if (window.Peek(0) != '"')
         {
             int length = Search(window, 0, separator, (byte)'\r', (byte)'\n', (byte)'"');
-            int end = Peek(window, length);
-            return end == '"' ? throw Malformed(window, file, "a quotation mark within a field that does not begin with one") : (length, false, end);
+            int end = window.Peek(length);
+            return end == '"' ? throw Malformed(window, file, "a quotation mark within a field that does not begin with one",
+                "Put the field in quotation marks and write those within it twice.") : (length, false, end);
         }
         for (int at = 1; ;)
         {
             at = Search(window, at, (byte)'"', (byte)'"', (byte)'"', (byte)'"');
-            if (Peek(window, at) < 0) throw Malformed(window, file, "a field's closing quotation mark is missing");
-            int next = Peek(window, at + 1);
+            if (window.Peek(at) < 0) throw Malformed(window, file, "a field's closing quotation mark is missing", null);
+            int next = window.Peek(at + 1);
             if (next < 0 || next == separator || next is '\r' or '\n') return (at + 1, true, next);
-            if (next != '"') throw Malformed(window, file, "something follows a field's closing quotation mark");
+            if (next != '"')
+                throw window.Bytes[at - 1] == '\\' ? Malformed(window, file, "a backslash before a quotation mark",
+                    "Here such marks are written twice (pandas: to_csv with doublequote, the usual).")
+                    : Malformed(window, file, "something follows a field's closing quotation mark",
+                        "A mark within a field is written twice, and the field begins and ends with one.");
             at += 2;
         }
     }
@@ -94,20 +95,14 @@ internal static class DelimitedLines
         }
     }
 
-    private static int Peek(Window window, int at)
-    {
-        while (at >= window.Bytes.Length)
-            if (!window.More()) return -1;
-        return window.Bytes[at];
-    }
-
     private static string? Text(ReadOnlySpan<byte> field, bool quoted, DataFile file, long line)
     {
-        if (!Utf8.IsValid(field)) throw new BadInputException("the file is not UTF-8", place: $"{file.Path}:{line}", remedy: "Save it as UTF-8.");
-        if (!quoted) return field.IsEmpty ? null : System.Text.Encoding.UTF8.GetString(field);
-        return System.Text.Encoding.UTF8.GetString(field[1..^1]).Replace("\"\"", "\"", StringComparison.Ordinal);
+        Encodings.CheckText(field, file.Path, line);
+        if (!quoted) return field.IsEmpty ? null : Encoding.UTF8.GetString(field);
+        return Encoding.UTF8.GetString(field[1..^1]).Replace("\"\"", "\"", StringComparison.Ordinal);
     }
 
-    private static BadInputException Malformed(Window window, DataFile file, string why)
-        => new(why, place: $"{file.Path}:{window.Line}", expected: "fields as in RFC 4180: \"a \"\"quoted\"\" word, and a comma\"");
+    private static BadInputException Malformed(Window window, DataFile file, string why, string? remedy)
+        => new(why, place: $"{file.Path}:{window.Line}", expected: "fields as in RFC 4180: \"a \"\"quoted\"\" word, and a comma\"",
+            remedy: remedy);
 }

@@ -1,20 +1,23 @@
 namespace LowRank.Training;
 
 /// <summary>The kinds of data file by their endings, one row each.</summary>
+/// <param name="Family">The endings that one set of data may mix, named by one of them.</param>
 /// <param name="Read">The rows.</param>
 /// <param name="Lines">Whether a row's place is a line; else its number.</param>
 /// <param name="Seeks">Whether reading jumps about, which a compressed stream cannot.</param>
-internal sealed record FileKind(Func<DataFile, IEnumerable<RawRow>> Read, bool Lines = true, bool Seeks = false)
+internal sealed record FileKind(string Family, Func<DataFile, IEnumerable<RawRow>> Read, bool Lines = true, bool Seeks = false)
 {
-    private static readonly FileKind JsonLinesKind = new(JsonLines.Read), ArrowKind = new(ArrowRows.Read, Lines: false, Seeks: true);
+    private static readonly FileKind JsonLinesKind = new(".json", f => JsonFile.Read(f, lines: true)),
+        ArrowKind = new(".arrow", ArrowRows.Read, Lines: false, Seeks: true);
 
     /// <summary>Ending -> kind.</summary>
     public static readonly Dictionary<string, FileKind> Table = new()
     {
-        [".jsonl"] = JsonLinesKind, [".ndjson"] = JsonLinesKind, [".json"] = new(JsonList.Read),
-        [".csv"] = new(f => DelimitedLines.Read(f, (byte)',')), [".tsv"] = new(f => DelimitedLines.Read(f, (byte)'\t')),
-        [".txt"] = new(TextLines.Read),
-        [".parquet"] = new(ParquetRows.Read, Lines: false, Seeks: true),
+        [".jsonl"] = JsonLinesKind, [".ndjson"] = JsonLinesKind, [".jsonlines"] = JsonLinesKind,
+        [".json"] = new(".json", f => JsonFile.Read(f, lines: false)),
+        [".csv"] = new(".csv", f => DelimitedLines.Read(f, (byte)',')), [".tsv"] = new(".csv", f => DelimitedLines.Read(f, (byte)'\t')),
+        [".txt"] = new(".txt", TextLines.Read),
+        [".parquet"] = new(".parquet", ParquetRows.Read, Lines: false, Seeks: true),
         [".arrow"] = ArrowKind, [".feather"] = ArrowKind,
     };
 

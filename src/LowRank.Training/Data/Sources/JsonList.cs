@@ -1,25 +1,46 @@
 using System.Text.Json;
-using System.Text.Unicode;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
 
-/// <summary>.json: a list of objects, or an object that holds one such list, read an element at a time. A file that is really one object a line is read as that.</summary>
+/// <summary>JSON values over several lines, read one at a time whatever the file's size: those of a list, of an object that holds one, or
+/// one after the other.</summary>
 internal static class JsonList
 {
-    private const int Look = 1 << 20;
-
-    public static IEnumerable<RawRow> Read(DataFile file) => HoldsLines(file) ? JsonLines.Read(file) : Elements(file);
-
-    private static IEnumerable<RawRow> Elements(DataFile file)
+    /// <summary>The elements of a list.</summary>
+    public static IEnumerable<RawRow> OfList(DataFile file)
     {
-        using var window = new Window(file.Open(), file.Path);
-        window.SkipPreamble();
-        int first = window.SkipBlanks();
-        if (first == '[') foreach (var row in Items(window, file)) yield return row;
-        else if (first == '{') foreach (var row in OfObject(window, file)) yield return row;
-        else throw NoList(file);
+        using var window = TextStart.Open(file);
+        if (window.SkipBlanks() != '[') throw NoList(file);
+        foreach (var row in Items(window, file)) yield return row;
         if (window.SkipBlanks() >= 0) throw Broken(window, file, "something follows the list");
+    }
+
+    /// <summary>The elements of the list of objects that an object holds.</summary>
+    public static IEnumerable<RawRow> OfObject(DataFile file)
+    {
+        using var window = TextStart.Open(file);
+        window.SkipBlanks();
+        foreach (var row in OfObject(window, file)) yield return row;
+        if (window.SkipBlanks() >= 0) throw Broken(window, file, "something follows the object");
+    }
+
+    /// <summary>Objects one after the other.</summary>
+    public static IEnumerable<RawRow> Values(DataFile file)
+    {
+        using var window = TextStart.Open(file);
+        while (window.SkipBlanks() is >= 0 and var next)
+            yield return next == '{' ? Row(window, file) : throw Broken(window, file, "something other than an object follows an object");
+    }
+
+    /// <summary>The file's only value as a row, or as what a row has under <paramref name="key"/>.</summary>
+    public static IEnumerable<RawRow> Single(DataFile file, string? key)
+    {
+        using var window = TextStart.Open(file);
+        window.SkipBlanks();
+        var row = Row(window, file);
+        yield return key is null ? row : row with { Json = (byte[])[.. "{\""u8, .. System.Text.Encoding.UTF8.GetBytes(key), .. "\": "u8,
+            .. row.Json.Span, (byte)'}'] };
     }
 
     /// <summary>The elements of the list of objects that an object holds; its other properties are passed over.</summary>
@@ -35,7 +56,8 @@ internal static class JsonList
             window.Advance(1);
             if (window.SkipBlanks() == '[' && HoldsObjects(window))
             {
-                if (found is not null) throw new BadInputException("the file holds two lists of objects", $"\"{found}\" and \"{name}\"", file.Path, "one list");
+                if (found is not null) throw new BadInputException("the file holds two lists of objects", $"\"{found}\" and \"{name}\"",
+                    file.Path, "one list", "Write each list into a file of its own, and name those that are meant.");
                 found = name;
                 foreach (var row in Items(window, file)) yield return row;
             }
@@ -51,12 +73,17 @@ internal static class JsonList
         for (bool more = window.SkipBlanks() != ']'; more; more = Separator(window, file, ']'))
         {
             window.SkipBlanks();
-            long line = window.Line;
-            byte[] json = Value(window, file);
-            if (!Utf8.IsValid(json)) throw new BadInputException("the file is not UTF-8", place: $"{file.Path}:{line}", remedy: "Save it as UTF-8.");
-            yield return new RawRow(file, line, json);
+            yield return Row(window, file);
         }
         window.Advance(1);
+    }
+
+    private static RawRow Row(Window window, DataFile file)
+    {
+        long line = window.Line;
+        byte[] json = Value(window, file);
+        Encodings.Check(json, file.Path, line);
+        return new RawRow(file, line, json);
     }
 
     /// <summary>Takes a comma; false before the closing bracket.</summary>
@@ -80,7 +107,7 @@ internal static class JsonList
     }
 
     /// <summary>The length of the value that the window begins with; -1 where the file ends within it or it is over <paramref name="most"/>.</summary>
-    private static int Length(Window window, int most)
+    public static int Length(Window window, int most)
     {
         int depth = 0;
         bool text = false;
@@ -124,16 +151,6 @@ internal static class JsonList
         }
     }
 
-    /// <summary>Whether the file's first value is an object and another follows it at once.</summary>
-    private static bool HoldsLines(DataFile file)
-    {
-        using var window = new Window(file.Open(), file.Path);
-        window.SkipPreamble();
-        if (window.SkipBlanks() != '{' || Length(window, Look) is not (> 0 and var length)) return false;
-        window.Advance(length);
-        return window.SkipBlanks() == '{';
-    }
-
     private static string Name(byte[] json, Window window, DataFile file)
     {
         try { return JsonSerializer.Deserialize<string>(json)!; }
@@ -141,7 +158,8 @@ internal static class JsonList
     }
 
     private static BadInputException NoList(DataFile file)
-        => new("the file does not hold a list of objects", place: file.Path, expected: "[{…}, {…}] or {\"data\": [{…}, {…}]}", remedy: "Give a file with one object a line the ending .jsonl.");
+        => new("the file does not hold a list of objects", place: file.Path,
+            expected: "[{…}, {…}], {\"data\": [{…}, {…}]}, one object a line, or one object");
 
     private static BadInputException Broken(Window window, DataFile file, string why, Exception? inner = null)
         => new("the file is not JSON: " + why, place: $"{file.Path}:{window.Line}", expected: "a list of objects", inner: inner);

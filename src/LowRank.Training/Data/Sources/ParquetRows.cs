@@ -1,72 +1,89 @@
+using Apache.Arrow;
+using Apache.Arrow.Ipc;
 using LowRank.Tensors;
-using Parquet;
-using Parquet.Data;
-using Parquet.Schema;
+using ParquetSharp;
+using ParquetSharp.Arrow;
 
 namespace LowRank.Training;
 
-/// <summary>.parquet, a group of rows at a time: structs become objects, lists lists, maps objects.</summary>
+/// <summary>.parquet, some rows at a time. A column that its reader does not know is left out where the others can be read: a row that
+/// needs it says so.</summary>
 internal static class ParquetRows
 {
-    private const long MostValues = 1 << 26, FewValues = 1 << 22; // of a column in one group of rows
-    private const int ValuesOfByte = 256; // beyond the few: a column of one repeated value has more, but no column of texts
-    private static readonly ParquetOptions Options = new() { MaximumLargePoolFreeBytes = 64 << 20, MaximumSmallPoolFreeBytes = 64 << 20 };
+    private const int BatchRows = 256, BufferBytes = 1 << 20;
 
     public static IEnumerable<RawRow> Read(DataFile file)
     {
-        using var stream = file.OpenStored();
-        var reader = Guard(file, () =>
-        {
-            ParquetHeaders.CheckFooter(stream);
-            return ParquetReader.CreateAsync(stream, Options).GetAwaiter().GetResult();
-        });
+        using (var stream = file.OpenStored()) PointerFiles.Refuse(file, stream);
         var json = new RowJson();
         long number = 0;
-        try
+        for (int[]? columns = null; ;)
         {
-            for (int group = 0; group < reader.RowGroupCount; group++)
-            {
-                Dictionary<string, ParquetLeaf> leaves = [];
-                try
+            using var reader = TableRows.Guard(file, () => Open(file));
+            using var batches = TableRows.Guard(file, () => reader.GetRecordBatchReader(columns: columns));
+            long passed = 0;
+            while (Next(file, batches, last: columns is not null, out var batch))
+                using (batch)
                 {
-                    var (columns, rows) = Guard(file, () => Columns(reader, group, stream, leaves));
-                    for (long row = 0; row < rows; row++)
-                        yield return new RawRow(file, ++number, Guard(file, () => json.Write(columns, static (writer, all) =>
-                        {
-                            foreach (var column in all) column.WriteProperty(writer);
-                        }), number));
+                    if (batch is null) yield break;
+                    foreach (var row in TableRows.Of(file, batch, json, passed))
+                        if (row.Number > number) yield return row; // else it came before a column had to be left out
+                    passed += batch.Length;
+                    number = Math.Max(number, passed);
                 }
-                finally { foreach (var leaf in leaves.Values) leaf.Dispose(); }
+            columns = Readable(file);
+        }
+    }
+
+    private static FileReader Open(DataFile file)
+    {
+        using var properties = ReaderProperties.GetDefaultReaderProperties();
+        properties.EnableBufferedStream(); // a column's pages as they are needed, not a whole group of rows
+        properties.BufferSize = BufferBytes;
+        using var arrow = ArrowReaderProperties.GetDefault();
+        (arrow.PreBuffer, arrow.UseThreads, arrow.BatchSize) = (false, false, BatchRows);
+        return new FileReader(file.Path, properties, arrow);
+    }
+
+    /// <summary>The next batch, null at the end; false where a column is of a kind without a reader and it is not the <paramref
+    /// name="last"/> try.</summary>
+    private static bool Next(DataFile file, IArrowArrayStream batches, bool last, out RecordBatch? batch)
+    {
+        batch = null;
+        bool unknown = false;
+        batch = TableRows.Guard(file, () =>
+        {
+            try { return batches.ReadNextRecordBatchAsync().AsTask().GetAwaiter().GetResult(); }
+            catch (Exception e) when (!last && TableRows.IsUnsupported(e))
+            {
+                unknown = true;
+                return null;
             }
-        }
-        finally { reader.DisposeAsync().AsTask().GetAwaiter().GetResult(); }
+        });
+        return !unknown;
     }
 
-    private static (List<ParquetNode> Columns, long Rows) Columns(ParquetReader reader, int group, FileStream stream, Dictionary<string, ParquetLeaf> leaves)
+    /// <summary>The columns, as the file counts them, of the fields that can be read to the end; the others are left out.</summary>
+    private static int[] Readable(DataFile file)
     {
-        using var rows = reader.OpenRowGroupReader(group);
-        if (reader.Schema.Fields.Count == 0) throw new InvalidDataException("there are no columns");
-        foreach (var field in reader.Schema.GetDataFields())
+        using var reader = TableRows.Guard(file, () => Open(file));
+        List<int> columns = [];
+        foreach (var field in reader.SchemaManifest.SchemaFields)
         {
-            if (!rows.ColumnExists(field)) throw new InvalidDataException($"the column {field.Path} is missing");
-            var meta = rows.GetMetadata(field)?.MetaData ?? throw new InvalidDataException($"the column {field.Path} is not described");
-            if (meta.NumValues is < 0 or > MostValues || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > stream.Length || meta.TotalUncompressedSize is < 0 or > int.MaxValue
-                || (meta.NumValues > FewValues && meta.NumValues / ValuesOfByte > meta.TotalUncompressedSize))
-                throw new InvalidDataException($"the column {field.Path} claims {meta.NumValues} values in {meta.TotalUncompressedSize} bytes");
-            long start = meta.DictionaryPageOffset is > 0 and { } dictionary ? Math.Min(dictionary, meta.DataPageOffset) : meta.DataPageOffset;
-            ParquetHeaders.CheckPages(stream, start, meta.TotalCompressedSize, meta.TotalUncompressedSize);
-            leaves[field.Path.ToString()] = new ParquetLeaf(field, rows.ReadRawColumnDataBaseAsync(field).GetAwaiter().GetResult(), (int)meta.NumValues);
+            int[] own = [.. Leaves(field)];
+            try
+            {
+                using var batches = reader.GetRecordBatchReader(columns: own);
+                while (batches.ReadNextRecordBatchAsync().AsTask().GetAwaiter().GetResult() is { } batch) batch.Dispose();
+                columns.AddRange(own);
+            }
+            catch (Exception e) when (TableRows.IsUnsupported(e)) { file.LeaveOut(field.Field.Name, TableRows.Words(e)); }
         }
-        return ([.. reader.Schema.Fields.Select(f => ParquetNode.Of(f, leaves))], rows.RowCount);
+        if (columns.Count == 0) throw new BadInputException("the parquet file has no column that can be read", string.Join("; ",
+            file.LeftOut.Select(c => $"{c.Key}: {c.Value}")), file.Path);
+        return [.. columns];
     }
 
-    /// <summary>The package throws what it likes on damaged files.</summary>
-    private static T Guard<T>(DataFile file, Func<T> read, long? row = null)
-    {
-        try { return read(); }
-        catch (Exception e) when (e is not BadInputException)
-        {
-            throw new BadInputException("the parquet file cannot be read: " + e.Message.Split('\n')[0], place: row is { } n ? file.PlaceOf(n) : file.Path, remedy: "Is it whole? Write it again, or give the rows as .jsonl.", inner: e);
-        }
-    }
+    private static IEnumerable<int> Leaves(SchemaField field) => field.Children.Count == 0 ? [field.ColumnIndex]
+        : field.Children.SelectMany(Leaves);
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -24,17 +25,16 @@ internal sealed class RowJson
         return _buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>A number; null for what JSON has no number for.</summary>
+    /// <summary>A finite number that stays a float where it is read again: 1.0, not 1.</summary>
     public static void WriteNumber(Utf8JsonWriter writer, double value)
     {
-        if (double.IsFinite(value)) writer.WriteNumberValue(value);
-        else writer.WriteNullValue();
-    }
-
-    /// <summary>Bytes that are text; null for others, such as pictures.</summary>
-    public static void WriteBytes(Utf8JsonWriter writer, ReadOnlySpan<byte> bytes)
-    {
-        if (System.Text.Unicode.Utf8.IsValid(bytes)) writer.WriteStringValue(bytes);
-        else writer.WriteNullValue();
+        Span<byte> text = stackalloc byte[40];
+        value.TryFormat(text, out int length, "R", CultureInfo.InvariantCulture);
+        if (text[..length].IndexOfAny((byte)'.', (byte)'E') < 0)
+        {
+            ".0"u8.CopyTo(text[length..]);
+            length += 2;
+        }
+        writer.WriteRawValue(text[..length], skipInputValidation: true);
     }
 }

@@ -7,9 +7,9 @@ internal sealed class Window(Stream stream, string path) : IDisposable
 {
     private byte[] _bytes = new byte[1 << 16];
     private int _start, _end;
-    private bool _ended;
+    private bool _ended, _afterReturn;
 
-    /// <summary>The line of the first byte kept, counted from 1.</summary>
+    /// <summary>The line of the first byte kept, counted from 1; lines end in LF, CR LF or CR.</summary>
     public long Line { get; private set; } = 1;
 
     /// <summary>What has been read and not given up.</summary>
@@ -37,8 +37,12 @@ internal sealed class Window(Stream stream, string path) : IDisposable
     /// <summary>Gives up the first bytes.</summary>
     public void Advance(int count)
     {
-        Line += _bytes.AsSpan(_start, count).Count((byte)'\n');
+        var taken = _bytes.AsSpan(_start, count);
         _start += count;
+        if (taken.IsEmpty) return;
+        int returns = taken.Count((byte)'\r');
+        Line += taken.Count((byte)'\n') + returns - (returns == 0 ? 0 : taken.Count("\r\n"u8)) - (_afterReturn && taken[0] == '\n' ? 1 : 0);
+        _afterReturn = taken[^1] == '\r';
     }
 
     /// <summary>The next byte that is no JSON white space, which becomes the first; -1 at the end.</summary>
@@ -57,11 +61,24 @@ internal sealed class Window(Stream stream, string path) : IDisposable
         }
     }
 
-    /// <summary>Leaves out the mark that some programs begin UTF-8 with.</summary>
-    public void SkipPreamble()
+    /// <summary>The byte at a place behind the first; -1 beyond the file's end.</summary>
+    public int Peek(int at)
     {
-        while (Bytes.Length < 3 && More()) { }
-        if (Bytes.StartsWith("\uFEFF"u8)) _start += 3;
+        while (at >= Bytes.Length)
+            if (!More()) return -1;
+        return Bytes[at];
+    }
+
+    /// <summary>The length of the first line and of its end; a length of -1 where there is none.</summary>
+    public (int Length, int End) FindLine()
+    {
+        for (int searched = 0; ;)
+        {
+            int end = Bytes[searched..].IndexOfAny((byte)'\n', (byte)'\r');
+            if (end >= 0) return (searched + end, Bytes[searched + end] == '\r' && Peek(searched + end + 1) == '\n' ? 2 : 1);
+            searched = Bytes.Length;
+            if (!More()) return searched > 0 ? (searched, 0) : (-1, 0);
+        }
     }
 
     public void Dispose() => stream.Dispose();

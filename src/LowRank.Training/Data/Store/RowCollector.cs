@@ -10,8 +10,9 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
     private readonly int[] _counts = new int[sources];
     private List<Row>? _rows = toFolder ? null : [];
     private StoreWriter? _writer;
-    private string? _folder;
-    private long _tokens, _skipped;
+    private OutputPlace? _place;
+    private string _folder = "";
+    private long _tokens;
 
     /// <summary>Adds a row of a source.</summary>
     public void Add(int source, Row row)
@@ -26,33 +27,35 @@ internal sealed class RowCollector(int sources, bool toFolder) : IDisposable
         });
     }
 
-    /// <summary>Counts a row that was left out.</summary>
-    public void Skip() => _skipped++;
+    /// <summary>What became of the rows; whoever reads them counts.</summary>
+    public RowTally Tally { get; } = new();
 
-    /// <summary>The rows, those of each source, and how many were left out; a folder goes into the cache under <paramref name="key"/>, or lives as long as the process where that is null.</summary>
-    public (IRowList Rows, IReadOnlyList<int> Counts, long Skipped) Finish(string? key)
+    /// <summary>The rows, those of each source, and what became of them; a folder goes into the cache under <paramref name="key"/>, or
+    /// lives as long as the process where that is null.</summary>
+    public (IRowList Rows, IReadOnlyList<int> Counts, RowTally Tally) Finish(string? key)
     {
-        if (_rows is not null && _writer is null) return (new MemoryRows(_rows), _counts, _skipped);
-        Guard(() => _writer!.Finish(_counts, _skipped));
+        if (_rows is not null && _writer is null) return (new MemoryRows(_rows), _counts, Tally);
+        Guard(() => _writer!.Finish(_counts, Tally));
         _writer!.Dispose();
-        string folder = _folder!;
-        _folder = null;
-        var stored = key is not null ? TokenCache.Keep(folder, key) : StoredRows.TryOpen(folder, temporary: true) ?? throw TokenCache.Unwritable(new IOException("the store is gone"));
-        if (key is null) AppDomain.CurrentDomain.ProcessExit += (_, _) => stored.Dispose();
-        return (stored, _counts, _skipped);
+        var place = _place!;
+        _place = null;
+        var stored = key is not null ? TokenCache.Keep(place, _folder, key) : StoredRows.TryOpen(_folder, place) ?? throw TokenCache.Unwritable(new IOException("the store is gone"));
+        if (stored.IsTemporary) AppDomain.CurrentDomain.ProcessExit += (_, _) => stored.Dispose();
+        return (stored, _counts, Tally);
     }
 
     /// <summary>Removes what was not finished.</summary>
     public void Dispose()
     {
         _writer?.Dispose();
-        if (_folder is not null) TokenCache.Remove(_folder);
+        _place?.Dispose();
     }
 
     private void Spill()
     {
         if (_writer is not null) return;
-        _folder = TokenCache.Begin();
+        _place = TokenCache.Begin();
+        Directory.CreateDirectory(_folder = _place.Scratch());
         _writer = new StoreWriter(_folder);
         foreach (var row in _rows ?? []) _writer.Add(row);
         _rows = null;

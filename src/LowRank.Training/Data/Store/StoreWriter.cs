@@ -38,15 +38,16 @@ internal sealed class StoreWriter : IDisposable
 
     /// <summary>Ends the store: the last entry is where the last row ends.</summary>
     /// <param name="counts">Rows of each source.</param>
-    /// <param name="skipped">Rows left out.</param>
-    public void Finish(IReadOnlyList<int> counts, long skipped)
+    /// <param name="tally">What became of the rows.</param>
+    public void Finish(IReadOnlyList<int> counts, RowTally tally)
     {
         Span<byte> entry = stackalloc byte[Entry];
         entry.Clear();
         BinaryPrimitives.WriteInt64LittleEndian(entry, _at);
         _index.Write(entry);
         foreach (var stream in (FileStream[])[_rows, _index]) stream.Flush(flushToDisk: true);
-        JsonObject info = new() { ["counts"] = new JsonArray([.. counts.Select(c => (JsonNode)c)]), ["skipped"] = skipped, ["bytes"] = _at };
+        JsonObject info = new() { ["counts"] = new JsonArray([.. counts.Select(c => (JsonNode)c)]), ["tally"] = tally.ToJson(),
+            ["bytes"] = _at };
         File.WriteAllText(Path.Combine(_folder, InfoFile), info.ToJsonString());
     }
 

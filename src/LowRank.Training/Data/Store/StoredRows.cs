@@ -17,14 +17,14 @@ public sealed class StoredRows : IRowList, IDisposable
     private const int PieceEntries = 4096;
 
     private readonly SafeFileHandle _rows, _index;
-    private readonly string? _temporary;
+    private readonly IDisposable? _temporary;
     private readonly Lock _lock = new();
     private readonly byte[] _piece = new byte[(PieceEntries + 1) * StoreWriter.Entry];
     private int _pieceNumber = -1;
 
-    private StoredRows(string folder, IReadOnlyList<int> counts, long skipped, bool temporary)
+    private StoredRows(string folder, IReadOnlyList<int> counts, RowTally tally, IDisposable? temporary)
     {
-        (Counts, Skipped, _temporary) = (counts, skipped, temporary ? folder : null);
+        (Counts, Tally, _temporary) = (counts, tally, temporary);
         Count = checked(counts.Sum());
         _rows = Open(Path.Combine(folder, StoreWriter.RowsFile));
         _index = Open(Path.Combine(folder, StoreWriter.IndexFile));
@@ -32,15 +32,15 @@ public sealed class StoredRows : IRowList, IDisposable
 
     /// <summary>Rows of each source.</summary>
     public IReadOnlyList<int> Counts { get; }
-    /// <summary>Rows that were left out as unusable.</summary>
-    public long Skipped { get; }
+    /// <summary>What became of the rows when they were read.</summary>
+    public RowTally Tally { get; }
     /// <inheritdoc/>
     public int Count { get; }
 
     /// <summary>Opens a finished store; null where there is none or it is damaged.</summary>
     /// <param name="folder">Its folder.</param>
-    /// <param name="temporary">Whether the folder is deleted when this is disposed or the process ends.</param>
-    public static StoredRows? TryOpen(string folder, bool temporary = false)
+    /// <param name="temporary">What goes when this is disposed, the folder with it; null: it stays.</param>
+    public static StoredRows? TryOpen(string folder, IDisposable? temporary = null)
     {
         try
         {
@@ -48,9 +48,19 @@ public sealed class StoredRows : IRowList, IDisposable
             List<int> counts = [.. info["counts"]!.AsArray().Select(c => (int)c!)];
             bool whole = new FileInfo(Path.Combine(folder, StoreWriter.RowsFile)).Length == (long)info["bytes"]!
                 && new FileInfo(Path.Combine(folder, StoreWriter.IndexFile)).Length == (counts.Sum(c => (long)c) + 1) * StoreWriter.Entry;
-            return whole ? new StoredRows(folder, counts, (long)info["skipped"]!, temporary) : null;
+            return whole ? new StoredRows(folder, counts, RowTally.FromJson(info["tally"]!), temporary) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or NullReferenceException or FormatException) { return null; }
+    }
+
+    /// <summary>Whether it goes with this object.</summary>
+    internal bool IsTemporary => _temporary is not null;
+
+    /// <summary>Whether a folder holds a finished store.</summary>
+    internal static bool IsWhole(string folder)
+    {
+        using var store = TryOpen(folder);
+        return store is not null;
     }
 
     /// <inheritdoc/>
@@ -96,7 +106,7 @@ public sealed class StoredRows : IRowList, IDisposable
     {
         _rows.Dispose();
         _index.Dispose();
-        if (_temporary is not null) TokenCache.Remove(_temporary);
+        _temporary?.Dispose();
     }
 
     private (long Start, int Length, long End) EntryOf(int index)

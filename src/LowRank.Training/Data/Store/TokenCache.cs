@@ -6,14 +6,13 @@ using LowRank.Tensors;
 namespace LowRank.Training;
 
 /// <summary>
-/// The folder of tokenised data: one folder a key, and the key is a hash of everything that the rows follow from. A store is written under another name and renamed when whole, so that two processes that
-/// make the same one both end with a whole one. The least recently used go when all of them are over the limit. LOWRANK_CACHE names another place than the user's cache folder.
+/// The folder of tokenised data: one folder a key, and the key is a hash of everything that the rows follow from. A store is written aside and put into its place when whole, so that two processes that
+/// make the same one both end with a whole one. Only what is marked as ours is ever deleted there. The least recently used go when all of them are over the limit. LOWRANK_CACHE names another place than the user's cache folder.
 /// </summary>
 internal static class TokenCache
 {
-    private const int Version = 1;
+    private const int Version = 2;
     private const long Limit = 64L << 30;
-    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(2);
 
     /// <summary>The folder.</summary>
     public static string Folder { get; } = Path.Combine(
@@ -28,9 +27,11 @@ internal static class TokenCache
         var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"{Version}\n{fingerprint}\n{encoder}\n{vocabularySize}\n"));
         foreach (var assembly in (System.Reflection.Assembly[])[typeof(TokenCache).Assembly, typeof(Text.Tokenizer).Assembly]) text.Append(assembly.ManifestModule.ModuleVersionId).Append('\n');
         foreach (var source in options.Sources)
-            foreach (var file in DataFile.Of(source.Path)) text.Append(file.Path).Append('\n'); // rows know their places
+            foreach (var file in DataFile.Of(source)) text.Append(file.Path).Append('\n'); // rows know their places
         foreach (var (key, theirs) in options.Columns.OrderBy(c => c.Key, StringComparer.Ordinal)) text.Append(key).Append('=').Append(theirs).Append('\n');
-        text.Append(string.Create(CultureInfo.InvariantCulture, $"{options.Format} {options.MaxLength} {options.TruncateLeft} {options.AssistantOnlyLoss} {options.SkipBadRows} {options.Date:O}"));
+        foreach (string key in options.Ignored.Order(StringComparer.Ordinal)) text.Append("ignored ").Append(key).Append('\n');
+        text.Append(string.Create(CultureInfo.InvariantCulture,
+            $"{options.Format} {options.MaxLength} {options.TruncateLeft} {options.TrainOnInputs} {options.SkipBadRows} {options.Date:O} {options.Positions}"));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..40];
     }
 
@@ -45,45 +46,33 @@ internal static class TokenCache
         return rows;
     }
 
-    /// <summary>A new folder beside the stores, to write one into.</summary>
+    /// <summary>A place beside the stores, to write one into its scratch.</summary>
     /// <exception cref="BadInputException">The cache folder cannot be written.</exception>
-    public static string Begin()
+    public static OutputPlace Begin()
     {
-        string folder = Path.Combine(Folder, "new.tmp-" + Guid.NewGuid().ToString("N")[..12]);
-        try { Directory.CreateDirectory(folder); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw Unwritable(e); }
-        return folder;
+        try { return OutputPlace.Claim(Path.Combine(Folder, "new-" + Guid.NewGuid().ToString("N")[..12]), OutputKind.Tokens); }
+        catch (BadInputException e) { throw Unwritable(e.InnerException ?? e); }
     }
 
-    /// <summary>Puts a finished store into its place; where another process was first, that one's stays and this one goes.</summary>
-    public static StoredRows Keep(string written, string key)
+    /// <summary>Puts a finished store into its place; where another process was first, that one's is taken. Where something else stands there, the store lives as long as <paramref name="place"/>.</summary>
+    public static StoredRows Keep(OutputPlace place, string written, string key)
     {
         string folder = Path.Combine(Folder, key);
-        for (int attempt = 0; ; attempt++)
-            try
-            {
-                Directory.Move(written, folder);
-                break;
-            }
-            catch (IOException e)
-            {
-                if (StoredRows.TryOpen(folder) is { } other)
-                {
-                    Remove(written);
-                    return other;
-                }
-                if (attempt > 0) throw Unwritable(e);
-                Remove(folder); // damaged
-            }
+        if (StoredRows.TryOpen(folder) is { } before)
+        {
+            place.Dispose();
+            return before;
+        }
+        try
+        {
+            AtomicFile.DeleteFolder(folder, damaged: true);
+            AtomicFile.PutFolder(written, folder, OutputKind.Tokens);
+        }
+        catch (BadInputException) when (StoredRows.IsWhole(folder) || StoredRows.IsWhole(written)) { } // another was first, or something else stands there
         Prune(folder);
-        return StoredRows.TryOpen(folder) ?? throw Unwritable(new IOException("a store that was just written is gone"));
-    }
-
-    /// <summary>Deletes a store, as far as that is possible.</summary>
-    public static void Remove(string folder)
-    {
-        try { if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        if (StoredRows.TryOpen(folder) is not { } kept) return StoredRows.TryOpen(written, place) ?? throw Unwritable(new IOException("a store that was just written is gone"));
+        place.Dispose();
+        return kept;
     }
 
     /// <summary>An error of writing the cache.</summary>
@@ -95,17 +84,13 @@ internal static class TokenCache
     {
         try
         {
-            List<(string Folder, DateTime Used, long Bytes)> all = [.. new DirectoryInfo(Folder).EnumerateDirectories().Select(d => (d.FullName,
-                new FileInfo(Path.Combine(d.FullName, StoreWriter.InfoFile)) is { Exists: true } info ? info.LastWriteTimeUtc : d.LastWriteTimeUtc, d.EnumerateFiles().Sum(f => f.Length)))];
+            OutputPlace.CleanUp(Folder);
+            List<(string Folder, DateTime Used, long Bytes)> all = [.. new DirectoryInfo(Folder).EnumerateDirectories().Where(d => FolderMarker.KindOf(d.FullName) == OutputKind.Tokens.Name)
+                .Select(d => (d.FullName, new FileInfo(Path.Combine(d.FullName, StoreWriter.InfoFile)).LastWriteTimeUtc, d.EnumerateFiles().Sum(f => f.Length)))];
             long total = all.Sum(s => s.Bytes);
-            foreach (var (folder, used, bytes) in all.OrderBy(s => s.Used))
-            {
-                bool leftover = folder.Contains(".tmp-", StringComparison.Ordinal);
-                if (folder == Path.GetFullPath(keep) || !(leftover ? used < DateTime.UtcNow - Abandoned : total > Limit)) continue;
-                Remove(folder);
-                total -= bytes;
-            }
+            foreach (var (folder, _, bytes) in all.OrderBy(s => s.Used))
+                if (total > Limit && folder != Path.GetFullPath(keep) && AtomicFile.DeleteFolder(folder, damaged: true)) total -= bytes;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // another process was pruning as well
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or BadInputException) { } // another process was pruning as well
     }
 }

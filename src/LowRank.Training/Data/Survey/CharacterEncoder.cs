@@ -16,15 +16,17 @@ public static class CharacterEncoder
         void Add(string text, bool trained)
         {
             ids.AddRange(text.Select(c => (int)c));
-            mask.AddRange(Enumerable.Repeat(trained || !assistantOnly ? 1 : 0, text.Length));
+            mask.AddRange(Enumerable.Repeat(trained ? 1 : 0, text.Length));
         }
-        foreach (var message in request.Messages!.Value.EnumerateArray())
+        bool[] counted = TurnWeight.Counted(request.Messages!.Value, assistantOnly);
+        foreach (var (i, message) in request.Messages!.Value.EnumerateArray().Index())
         {
             string role = message.GetProperty("role").GetString()!;
-            Add($"{role}: ", false);
+            bool trained = counted[i] && (role == "assistant" || !assistantOnly);
+            Add($"{role}: ", !assistantOnly && counted[i]);
             foreach (var property in message.EnumerateObject())
-                if (property.Name != "role") Add(Text(property.Value), role == "assistant");
-            Add("\n", role == "assistant");
+                if (property.Name != "role" && !TurnWeight.Names.Contains(property.Name)) Add(Text(property.Value), trained);
+            Add("\n", trained);
         }
         if (request.AddGenerationPrompt) Add("assistant: ", false);
         return new ChatTokens([.. ids], [.. mask], "");

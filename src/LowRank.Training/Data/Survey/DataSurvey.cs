@@ -12,6 +12,9 @@ public sealed class DataSurvey
     private readonly List<SampleText> _samples = [];
     private readonly HashCounts _hashes = new();
     private readonly List<SourceCount> _sources = [];
+    private readonly RowTally _tally = new();
+    private readonly List<string> _notes = [];
+    private BeyondCount _beyond = new();
 
     private DataSurvey(DataOptions options) => Options = options;
 
@@ -38,7 +41,9 @@ public sealed class DataSurvey
     /// <summary>Tokens that are learnt.</summary>
     public long TargetTokens { get; private set; }
     /// <summary>Usable rows that are cut.</summary>
-    public long TruncatedRows { get; private set; }
+    public long TruncatedRows => _tally.Cut;
+    /// <summary>Keys of rows that change nothing, and how many rows have each.</summary>
+    public IReadOnlyDictionary<string, long> Unused => _tally.Unused;
     /// <summary>Rows that are token for token an earlier one.</summary>
     public long Duplicates => _hashes.Repeats;
     /// <summary>Whether that number is counted; else reckoned from a part.</summary>
@@ -51,6 +56,9 @@ public sealed class DataSurvey
     public long? OverlapRows { get; private set; }
     /// <summary>Whether that number is counted.</summary>
     public bool OverlapExact { get; private set; } = true;
+    /// <summary>What a person should know of the files and columns that were taken and left out, and of rows beyond the model's
+    /// positions.</summary>
+    public IReadOnlyList<string> Notes => [.. _notes, .. Options.Positions?.Note(_beyond) is { } beyond ? [beyond] : (string[])[]];
     /// <summary>The first rows, decoded.</summary>
     public IReadOnlyList<SampleText> Samples => _samples;
 
@@ -68,18 +76,21 @@ public sealed class DataSurvey
     public static DataSurvey Of(DataOptions options, DataOptions? eval, TokenEncoder? encoder, int vocabularySize, Tokenizer? tokenizer, int samples, CancellationToken stop = default)
     {
         DataSurvey survey = new(options);
+        survey._notes.AddRange([.. options.Sources.Notes, .. eval?.Sources.Notes ?? []]);
         HashCounts? held = eval is null ? null : survey.Held(new RowMaker(eval with { Survey = true }, encoder, vocabularySize), eval.Sources, stop);
         var maker = new RowMaker(options with { Survey = true }, encoder, vocabularySize);
         foreach (var source in options.Sources)
         {
             long before = survey.Rows;
-            foreach (var outcome in maker.Make(RowsOf(source), stop))
+            var files = DataFile.Of(source);
+            foreach (var outcome in maker.Make(files.SelectMany(f => f.Rows()), stop))
             {
                 survey.Count(outcome);
                 if (outcome.Row is null) continue;
                 held?.Meet(outcome.Hash);
                 if (survey._samples.Count < samples) survey._samples.Add(SampleText.Of(outcome.Row, outcome.Format!, outcome.FullLength, tokenizer));
             }
+            survey._notes.AddRange(DataFile.LeftOutNotes(files));
             long rows = survey.Rows - before;
             survey._sources.Add(new(source, rows, rows == 0 ? 0 : Math.Max(1, (long)Math.Round(source.Weight * rows, MidpointRounding.AwayFromZero))));
         }
@@ -87,7 +98,7 @@ public sealed class DataSurvey
         return survey;
     }
 
-    private static IEnumerable<RawRow> RowsOf(DataSource source) => DataFile.Of(source.Path).SelectMany(f => f.Rows());
+    private static IEnumerable<RawRow> RowsOf(DataSource source) => DataFile.Of(source).SelectMany(f => f.Rows());
 
     private HashCounts Held(RowMaker maker, DataSources sources, CancellationToken stop)
     {
@@ -119,10 +130,11 @@ public sealed class DataSurvey
             return;
         }
         Rows++;
+        Options.Positions?.Count(ref _beyond, row.InputIds.Length, row.Place);
         Lengths.Add(outcome.FullLength);
         Tokens += row.InputIds.Length;
         TargetTokens += row.TargetCount;
-        if (row.InputIds.Length < outcome.FullLength) TruncatedRows++;
+        _tally.Add(outcome);
         _hashes.Add(outcome.Hash);
     }
 }

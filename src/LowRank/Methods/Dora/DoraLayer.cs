@@ -34,7 +34,7 @@ internal sealed class DoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
     {
         if (parameter != "weight") return merged;
         var directed = Directed(layer, factors, Scale, original.dtype, original);
-        var tuned = directed.mul(layer.OverWeight(magnitude.to_type(original.dtype).div(layer.Norm(directed))));
+        var tuned = directed.mul(layer.OverWeight(Gain(magnitude.to_type(original.dtype), layer.Norm(directed))));
         return Ops.AddScaled(merged, tuned.sub(original), strength);
     }
 
@@ -46,6 +46,10 @@ internal sealed class DoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
     {
         Tensor norm;
         using (no_grad()) norm = layer.Norm(Directed(layer, factors, Scale, dtype));
-        return magnitude.to_type(dtype).div(norm);
+        return Gain(magnitude.to_type(dtype), norm);
     }
+
+    // m / norm, and 0 where the norm is 0: zeros have no direction to scale. (PEFT divides 0 by 0 there.) Dividing by infinity makes the gradient 0 too.
+    private static Tensor Gain(Tensor magnitude, Tensor norm)
+        => magnitude.div(norm.masked_fill(norm.eq(Scalars.Zero), Scalars.Of(double.PositiveInfinity)));
 }

@@ -1,0 +1,62 @@
+using LowRank.Tensors;
+
+namespace LowRank.Training;
+
+/// <summary>The files of a folder that are meant as data, in the order of their names, and what is said about the others.</summary>
+/// <param name="Files">Paths, at least one.</param>
+/// <param name="Notes">A sentence each.</param>
+internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<string> Notes)
+{
+    private const int MostNamed = 5, Deepest = 8;
+
+    /// <summary>Goes through a folder and the folders in it.</summary>
+    /// <param name="folder">Its path.</param>
+    /// <param name="heldOut">Whether the rows are held out: then the split beside training's is meant.</param>
+    /// <exception cref="BadInputException">It holds no data, or it does not say which of them are meant.</exception>
+    public static DataFolder List(string folder, bool heldOut)
+    {
+        try
+        {
+            List<string> all = [.. Walk(folder).Order(StringComparer.Ordinal)];
+            List<string> data = [.. all.Where(n => DataFile.IsKnown(n) && !Companions.Is(n))], others = [.. all.Except(data)];
+            foreach (string state in all.Where(n => Path.GetFileName(n) == Companions.State)) Companions.CheckState(folder, state);
+            if (data.Count == 0) throw new BadInputException("the folder holds no data files", others.Count == 0 ? "nothing"
+                : Names(others), folder, FileKind.Names);
+            List<string> notes = [];
+            var taken = HubCard.Of(folder)?.Choose(data, heldOut, notes) ?? SplitChoice.Of(folder, data, heldOut, notes);
+            CheckKinds(folder, taken);
+            if (others.Count > 0) notes.Add($"{folder}: left out, as they are no rows: {Names(others)}");
+            return new([.. taken.Select(n => Path.Combine(folder, n))], notes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException("the data folder cannot be read: " + e.Message, place: folder, inner: e);
+        }
+    }
+
+    /// <summary>Some names, and how many more there are.</summary>
+    public static string Names(IReadOnlyList<string> names)
+        => string.Join(", ", names.Take(MostNamed)) + (names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "");
+
+    // Paths within the folder, with slashes; what is hidden is passed over.
+    private static IEnumerable<string> Walk(string folder)
+    {
+        EnumerationOptions options = new() { RecurseSubdirectories = true, MaxRecursionDepth = Deepest,
+            AttributesToSkip = FileAttributes.Hidden };
+        return Directory.EnumerateFiles(folder, "*", options).Select(f => Path.GetRelativePath(folder,
+            f).Replace(Path.DirectorySeparatorChar, '/'));
+    }
+
+    /// <summary>One kind of file only, and no file twice: another kind may be another set of data, or the same once more.</summary>
+    private static void CheckKinds(string folder, IReadOnlyList<string> names)
+    {
+        if (names.GroupBy(DataFile.Uncompressed).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new BadInputException("the folder holds a file twice, once compressed", string.Join(" and ", twice), folder, "each once",
+                "Name the file that is meant.");
+        var kinds = names.GroupBy(n => new DataFile(Path.Combine(folder, n)).Family).ToList();
+        if (kinds.Count < 2) return;
+        throw new BadInputException("the folder holds data of several kinds", string.Join("; ",
+            kinds.Select(k => $"{k.Key}: {Names([.. k])}")), folder, "files of one kind",
+            "Name the files that are meant, or all of them in a list (`data: [A, B]`).");
+    }
+}

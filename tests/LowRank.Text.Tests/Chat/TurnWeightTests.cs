@@ -1,0 +1,115 @@
+using System.Text.Json;
+using LowRank.Tensors;
+using LowRank.TestKit;
+using LowRank.Text.Chat;
+using LowRank.Text.Templates;
+using Xunit;
+
+namespace LowRank.Text.Tests.Chat;
+
+/// <summary>Turns with weight 0, other names of roles and calls, and what a template passes over.</summary>
+public sealed class TurnWeightTests
+{
+    private const string ChatMl = PrefixRuleTests.ChatMl;
+    private const string Marked = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\\n' }}{% else %}{{ m.content + '<|im_end|>\\n' }}{% endif %}{% endfor %}";
+    private static readonly Tokenizer Qwen = Tokenizer.FromFolder(Paths.Golden("tokenizers/qwen2"));
+
+    private const string Turns = """[{"role":"user","content":"p"},{"role":"assistant","content":"bad","weight":0},{"role":"user","content":"q"},{"role":"assistant","content":"good","weight":1},{"role":"assistant","content":"worse","train":false}]""";
+
+    [Theory]
+    [InlineData(ChatMl)]
+    [InlineData(Marked)]
+    public void Turns_of_weight_0_are_no_targets_and_the_text_is_the_same(string template)
+    {
+        var tokens = PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(Turns));
+        Assert.Equal("good<|im_end|>", Learnt(tokens));
+        Assert.Equal("<|im_start|>user\np<|im_end|>\n<|im_start|>assistant\nbad<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\ngood<|im_end|>\n<|im_start|>assistant\nworse<|im_end|>\n", tokens.Text);
+        var all = PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(Turns), assistantOnly: false);
+        Assert.Equal(tokens.Text.Replace("bad<|im_end|>", "").Replace("worse<|im_end|>", ""), Learnt(all));
+        Assert.Contains("weight other than 0", Refused(template, Turns, AssistantTurns.Last));
+    }
+
+    [Fact]
+    public void A_turn_of_weight_0_need_not_be_where_the_rule_would_have_it()
+    {
+        string template = ChatMl.Replace("m['content']", "(m['content'] if loop.last else m['content'].split('</think>')[-1])",
+            StringComparison.Ordinal);
+        string chat = """[{"role":"user","content":"p"},{"role":"assistant","content":"<think>a</think>b","weight":0},{"role":"user","content":"q"},{"role":"assistant","content":"c"}]""";
+        Assert.Equal("c<|im_end|>", Learnt(PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(chat))));
+        Assert.Contains("differently", Refused(template, chat.Replace(",\"weight\":0", "")));
+    }
+
+    [Fact]
+    public void Blocks_that_do_not_follow_the_turns_are_refused_where_weights_ask_for_them()
+    {
+        string merged = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}<|im_end|>";
+        Assert.Contains("do not follow the assistant's turns", Refused(merged, Turns));
+    }
+
+    [Theory]
+    [InlineData("human", "bot")]
+    [InlineData("User", "Assistant")]
+    [InlineData("USER", "gpt")]
+    [InlineData("user", "model")]
+    [InlineData("user", "chatgpt")]
+    public void Other_names_of_roles_mean_the_usual_ones(string user, string assistant)
+    {
+        string chat = $$"""[{"role":"{{user}}","content":"q"},{"role":"{{assistant}}","content":"r"}]""";
+        Assert.Equal("r<|im_end|>", Learnt(PrefixRuleTests.Encoder(ChatMl).EncodeForTraining(PrefixRuleTests.Request(chat))));
+        Assert.Equal("<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nr<|im_end|>\n", Prepared(ChatMl, chat));
+    }
+
+    [Fact]
+    public void Calls_and_answers_of_tools_under_older_names()
+    {
+        const string Template = "{% for m in messages %}{{ m.role }}:{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %};{% endfor %}";
+        string chat = """[{"role":"user","content":"q"},{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{\"a\": 1}"}},{"role":"function","name":"f","content":"3"}]""";
+        Assert.Equal("user:q;assistant:f{\"a\": 1};tool:3;", Prepared(Template, chat));
+        Assert.Equal("observation:3;", Prepared("{% for m in messages %}{{ m.role if m.role == 'observation' }}:{{ m.content }};{% endfor %}", """[{"role":"observation","content":"3"}]"""));
+        Assert.Equal("tool:3;", Prepared("{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}", """[{"role":"observation","content":"3"}]"""));
+        Assert.Contains("both \"function_call\" and \"tool_calls\"", Refused(Template, """[{"role":"assistant","content":"","function_call":{"name":"f"},"tool_calls":[{"function":{"name":"g"}}]}]"""));
+    }
+
+    [Theory]
+    [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","tool_calls":[{"function":{"name":"f"}}]}]""", "\"tool_calls\"")]
+    [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","reasoning_content":"because"}]""", "\"reasoning_content\"")]
+    [InlineData("""[{"role":"user","content":"q","mood":"gay"},{"role":"assistant","content":"r","prefix":true}]""", "\"mood\", \"prefix\"")]
+    [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","train_detail":[{"begin_offset":0}]}]""", "\"train_detail\"")]
+    [InlineData("""[{"role":"user","content":"q"},{"role":"assistant","content":"r","reasoning_contents":"x"}]""", "'reasoning_content'")]
+    public void What_the_template_does_not_read_is_refused(string chat, string says)
+        => Assert.Contains(says,
+        Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(ChatMl).RefuseUnread(PrefixRuleTests.Request(chat))).Message);
+
+    [Fact]
+    public void Tools_documents_and_variables_likewise_and_what_it_reads_is_used()
+    {
+        var request = PrefixRuleTests.Request("""[{"role":"user","content":"q","mood":"gay","name":"Ann","id":3}]""");
+        var list = JsonDocument.Parse("""[{"a":1}]""").RootElement;
+        string told = Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder("{{ messages[0].mood }}").RefuseUnread(request with { Tools = list, Documents = list, Variables = new Dictionary<string, JsonElement> { ["enable_thinking"] = list } })).Message;
+        Assert.Contains("does not read \"tools\", \"documents\", \"enable_thinking\": the model would never see them", told);
+        string whole = "{{ messages | tojson }}{{ tools | length }}{{ documents | length }}{{ x }}";
+        var encoder = PrefixRuleTests.Encoder(whole);
+        request = request with { Tools = list, Documents = list, Variables = new Dictionary<string, JsonElement> { ["x"] = list } };
+        encoder.RefuseUnread(request);
+        Assert.Contains("\"mood\": \"gay\"", encoder.Render(encoder.Prepare(request)).Text);
+    }
+
+    [Fact]
+    public void A_content_that_has_the_end_token_already_is_refused()
+    {
+        foreach (string content in (string[])["r<|im_end|>", "r<|im_end|>\\n"])
+            Assert.Contains("messages[1]: the content ends with a token that ends turns", Refused(ChatMl, $$"""[{"role":"user","content":"q"},{"role":"assistant","content":"{{content}}"}]"""));
+    }
+
+    private static string Refused(string template, string messages, AssistantTurns turns = AssistantTurns.All)
+        => Assert.Throws<BadInputException>(() => PrefixRuleTests.Encoder(template).EncodeForTraining(PrefixRuleTests.Request(messages),
+            turns: turns)).Message;
+
+    private static string Prepared(string template, string messages)
+    {
+        var encoder = PrefixRuleTests.Encoder(template);
+        return encoder.Render(encoder.Prepare(PrefixRuleTests.Request(messages))).Text;
+    }
+
+    private static string Learnt(ChatTokens tokens) => Qwen.Decode([.. tokens.Ids.Where((_, i) => tokens.AssistantMask[i] == 1)]);
+}
