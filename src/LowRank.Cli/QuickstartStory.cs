@@ -180,8 +180,8 @@ internal sealed class QuickstartStory(string folder, bool replace, Device device
     private (TrainOutcome Outcome, long Trained, double Seconds, double PerStep) Train(RunSettings settings, string place)
     {
         var run = new RunFolder(place);
-        using var training = TrainingRun.Prepare(settings, run, device, _model);
-        run.Begin(settings, force: false);
+        using var training = TrainingRun.Prepare(settings, run, device, TokenEncoders.Texts(_model, settings));
+        training.Begin(force: false);
         long start = Stopwatch.GetTimestamp();
         var outcome = training.Go(quiet, CommandLine.Stop, report: settings.Adapter is not null);
         double[] times = [.. training.Steps.Select(s => s.Seconds).Order()];

@@ -27,6 +27,8 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<StepLog> _steps = [];
     private readonly List<EvalLog> _evals = [];
     private TrainingProgress? _progress;
+    private bool _peakIsOfProcess;
+    private long _peakMemory;
 
     private TrainingRun(
         RunSettings settings, RunFolder folder, CausalLM model, Adapter? adapter, AdapterHost? host, ITrainable trainable, RowSet data,
@@ -59,12 +61,17 @@ internal sealed class TrainingRun : IDisposable
     public long TrainedParameters => _trainable.Tensors.Sum(t => t.Tensor.numel());
 
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
-    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, string modelPath, int? fromStep = null)
+    public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts, int? fromStep = null)
     {
+<<<<<<< HEAD
         var model = LoadedModel.Open(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped
+||||||| 12a2c91
+        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
+=======
+        var model = ModelLoader.Load(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
+>>>>>>> w-runs
         try
         {
-            var texts = TokenEncoders.Texts(modelPath, settings);
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
             var positions = PositionLimit.Of(model.Spec);
             RowSet Load(DataOptions options) => RowSet.Load(options with { Positions = positions }, model.Spec.VocabularySize, encoder,
@@ -105,6 +112,9 @@ internal sealed class TrainingRun : IDisposable
         return config.BaseModel is null ? config with { BaseModel = folder.BaseFolder }
             : throw new BadInputException("the adapter belongs to the base that LoftQ makes", config.BaseModel, "adapter: base_model_name_or_path", folder.BaseFolder, "Leave the key out.");
     }
+
+    /// <summary>Makes the folder of a new run, with what it is begun with.</summary>
+    public void Begin(bool force) => Folder.Begin(Settings, force, Begun.Of(Settings, _texts));
 
     /// <summary>One line about what will be done.</summary>
     public string Describe()
@@ -148,10 +158,12 @@ internal sealed class TrainingRun : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         TrainOutcome? outcome = null;
+        _peakIsOfProcess = !Processor.ResetPeakMemory(); // what reading took is not what the plan is about
         TrainingProgress.During(Trainer.TotalSteps, quiet, progress =>
         {
             _progress = progress;
             outcome = Trainer.Run(stop, save);
+            _peakMemory = Processor.PeakMemory; // before the report's samples are generated
         });
         SayNoTokenizer((_trainable as FullTrainable)?.NoTokenizer);
         if (outcome!.Finished && report && save) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
@@ -176,7 +188,8 @@ internal sealed class TrainingRun : IDisposable
             Samples = Samples(),
             TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
-            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), PeakMemory = Processor.PeakMemory, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), 
+            PeakMemory = _peakMemory, PeakIsOfProcess = _peakIsOfProcess, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
             Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",
         });

@@ -93,11 +93,15 @@ public static class Processor
 
     private static long Kilobytes(string line) => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
 
-    /// <summary>Starts <see cref="PeakMemory"/> anew from what is held now, where the system can.</summary>
-    public static void ResetPeakMemory()
+    /// <summary>Starts <see cref="PeakMemory"/> anew from what is held now; false where the system cannot.</summary>
+    public static bool ResetPeakMemory()
     {
-        try { File.WriteAllText("/proc/self/clear_refs", "5"); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // the figure then stays that of the whole process
+        try
+        {
+            File.WriteAllText("/proc/self/clear_refs", "5");
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return false; }
     }
 
     /// <summary>

@@ -28,7 +28,7 @@ public class FullDiskTests(World world)
         Assert.Empty(Directory.EnumerateFileSystemEntries(disk.Path));
         Refused(Program.Run([.. world.TrainArguments("float32"), "--output", disk.At("run"), "--set", "adapter=null", "--json"]), "step-7");
         string[] run = [.. Directory.EnumerateFileSystemEntries(disk.At("run"), "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(disk.At("run"), f)).Order(StringComparer.Ordinal)];
-        Assert.Equal([".lowrank.json", "log.jsonl", "run.yaml"], run);
+        Assert.Equal([".lowrank.json", "begun.json", "log.jsonl", "run.yaml"], run);
         Assert.Equal(7, File.ReadLines(disk.At("run/log.jsonl")).Count()); // what was done is told
     }
 

@@ -70,7 +70,7 @@ public partial class KillTests(World world, ITestOutputHelper output)
         Assert.Contains("no run to go on with", incomplete.Error);
         Program.Run([.. world.TrainArguments("float32", 3), "--output", folder, "--resume"]).Good();
         Assert.False(Directory.Exists(Path.GetDirectoryName(unfinished)));
-        Assert.Equal([".lowrank.json", "adapter", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
+        Assert.Equal([".lowrank.json", "adapter", "begun.json", "log.jsonl", "report.html", "run.yaml"], Directory.EnumerateFileSystemEntries(folder).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal));
     }
 
     [Fact]

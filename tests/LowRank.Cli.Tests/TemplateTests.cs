@@ -51,7 +51,7 @@ public class TemplateTests
         string report = File.ReadAllText(Path.Combine(run, "report.html"));
         foreach (string answer in (string[])["x", "yy", "z"])
             Assert.Contains($"<dd class=\"after\">{answer}</dd>", report, StringComparison.Ordinal);
-        File.WriteAllLines(At("questions.jsonl"), said.Select(r => $$"""[{"role": "user", "content": "{{r.Item1}}"}]"""));
+        File.WriteAllLines(At("questions.jsonl"), said.Select(r => $$"""{"messages": [{"role": "user", "content": "{{r.Item1}}"}]}"""));
         var generated = Program.Run(["generate", "--model", model, "--adapter", adapter, "--prompts", At("questions.jsonl"), "--greedy",
             "--json", .. quick]);
         Assert.Equal(["x", "yy", "z"], generated.Good().Json.AsArray().Select(g => (string)g!["text"]!));

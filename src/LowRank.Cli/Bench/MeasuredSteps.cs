@@ -20,8 +20,8 @@ internal static class MeasuredSteps
     {
         var settings = SettingsBinder.Bind(SettingsBinder.ReadYaml(config));
         var folder = new RunFolder(output);
-        using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model));
-        folder.Begin(settings, force: false);
+        using var run = TrainingRun.Prepare(settings, folder, device, TokenEncoders.Texts(ModelPlace.Of(settings.Model), settings));
+        run.Begin(force: false);
         List<IReadOnlyDictionary<string, double>> parts = [];
         run.OnStep = _ => parts.Add(StepClock.Take());
         StepClock.Enabled = true;

@@ -104,7 +104,8 @@ internal static class InspectVerb
         var log = run.ReadLog();
         return new JsonObject
         {
-            ["kind"] = "run", ["path"] = run.Path, ["settings"] = run.ReadSettings(), ["steps"] = log.Count(l => l.ContainsKey("loss")), ["last"] = log.LastOrDefault(l => l.ContainsKey("loss"))?.DeepClone(),
+            ["kind"] = "run", ["path"] = run.Path, ["settings"] = run.ReadSettings(), ["begun_with"] = Begun.Read(run.Path)?.Inputs(),
+            ["steps"] = log.Count(l => l.ContainsKey("loss")), ["last"] = log.LastOrDefault(l => l.ContainsKey("loss"))?.DeepClone(),
             ["last_evaluation"] = log.LastOrDefault(l => l.ContainsKey("eval_loss"))?.DeepClone(), ["checkpoints"] = new JsonArray([.. run.Steps.Select(s => (JsonNode)s)]),
             ["finished"] = Directory.Exists(Path.Combine(run.Path, RunFolder.Adapter)) || Directory.Exists(Path.Combine(run.Path, RunFolder.Model)),
         };

@@ -39,7 +39,11 @@ internal static class PlanVerb
         var host = AdapterHost.Attach(model, model.Spec.ModelType);
         var adapter = settings.Adapter is null && settings.InitAdapter is null ? null
             : RunAdapter.Make(host, model, settings, config => config with { Initialisation = LoraInitialisation.Default }, trained: false);
-        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) { Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind };
+        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) 
+        {
+            Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind,
+            DataBytes = RowSet.ForeseenBytes(settings.Data) + RowSet.ForeseenBytes(settings.EvalData),
+        };
         var plan = Planner.Make(model, adapter, request);
         long trained = adapter?.ParameterCount ?? model.ParameterCount, available = request.Limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 9 / 10;
         bool fits = plan.PeakBytes <= available;

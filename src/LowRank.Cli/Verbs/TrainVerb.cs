@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 using LowRank.Training;
 using TorchSharp;
 
@@ -43,16 +44,20 @@ internal sealed class TrainVerb
         var saved = resume && folder.Exists ? folder.ReadSettings() : null;
         var settings = Settings(parsed, saved);
         if (resume && saved is null && settings.Model.Length == 0) throw new BadInputException("there is no run to go on with", place: folder.Path, expected: "run.yaml", remedy: "Give the arguments of a new run as well.");
-        if (saved is not null) CheckAgreement(SettingsBinder.Bind(saved), settings, folder.Path);
         using var held = folder.Hold(force, goOn: saved is not null, [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_settings.Config), "the settings file")]);
         var device = _common.Prepare(parsed);
-        if (saved is not null) settings = SettingsBinder.Bind(saved);
+        var texts = TokenEncoders.Texts(ModelPlace.Of(settings.Model), settings);
+        if (saved is not null)
+        {
+            CheckAgreement(saved, settings, texts, folder);
+            settings = settings with { Dtype = (string?)saved["dtype"] ?? settings.Dtype }; // "auto" agrees with either
+        }
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same
 
         int from = saved is null ? 0 : folder.StepToGoOnFrom(parsed.GetValue(_step)); // before anything is loaded
-        using var run = TrainingRun.Prepare(settings, folder, device, ModelPlace.Of(settings.Model), parsed.GetValue(_step));
+        using var run = TrainingRun.Prepare(settings, folder, device, texts, parsed.GetValue(_step));
         if (saved is not null && parsed.GetValue(_step) is null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
-        if (saved is null) folder.Begin(settings, force);
+        if (saved is null) run.Begin(force);
         else Output.Line(true, from > 0 ? $"Goes on after step {from}." : folder.Steps.Count == 0 ? "There is no checkpoint yet: begins again at step 1." : "Begins again at step 1.");
         run.SaveBase();
         if (!parsed.GetValue(_common.Quiet)) foreach (string line in (string[])[run.Describe(), .. run.Notices]) Output.Line(true, line);
@@ -85,14 +90,23 @@ internal sealed class TrainVerb
         return 0;
     }
 
-    private static void CheckAgreement(RunSettings saved, RunSettings given, string place)
+    // Settings by their values, but inputs by what they hold, wherever they lie now; all that differs at once.
+    private static void CheckAgreement(JsonObject saved, RunSettings given, TextConventions texts, RunFolder folder)
     {
-        JsonObject old = SettingsBinder.ToTree(saved), asked = SettingsBinder.ToTree(given);
+        var begun = Begun.Read(folder.Path);
+        JsonObject old = SettingsBinder.ToTree(new RunSettings()), asked = SettingsBinder.ToTree(given);
+        foreach (var (key, value) in begun?.Settings ?? saved) old[key] = value?.DeepClone();
+        bool ByContent(string key) => begun is not null && Begun.InputSettings.Contains(key);
         List<BadInputException> errors = [];
         foreach (var (key, value) in asked)
-            if (!(key == "dtype" && given.Dtype == "auto") && !SameValue(old[key], value))
-                errors.Add(new BadInputException("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key, old[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run."));
-        if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, place);
+            if (!ByContent(key) && !(key == "dtype" && given.Dtype == "auto") && !SameValue(old[key], value))
+                errors.Add(new BadInputException("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key,
+                    old[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run."));
+        if (begun is not null) errors.AddRange(begun.Differences(Begun.Of(given, texts)));
+        else if (folder.Steps.Count > 0)
+            Output.Line(true, $"An older program began this run, so that it has no {Begun.FileName}: "
+                + "whether model, template and held-out rows are still the same cannot be checked.");
+        if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, folder.Path);
     }
 
     private static bool SameValue(JsonNode? a, JsonNode? b) => (a, b) switch

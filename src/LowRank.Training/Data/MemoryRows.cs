@@ -8,6 +8,12 @@ public sealed class MemoryRows(IReadOnlyList<Row> rows) : IRowList
     /// <summary>The rows themselves where they know their lengths already.</summary>
     public static IRowList Of(IReadOnlyList<Row> rows) => rows as IRowList ?? new MemoryRows(rows);
 
+    private const int RowBytes = 250; // the row's own object, and those of its arrays and texts
+
+    /// <summary>About what the rows take: ids, labels and texts.</summary>
+    public long Bytes => rows.Sum(r => RowBytes + 2L * sizeof(int) * r.InputIds.Length
+        + sizeof(char) * ((long)(r.Prompt?.Length ?? 0) + (r.Completion?.Length ?? 0) + (r.Place?.Length ?? 0)));
+
     /// <inheritdoc/>
     public int Count => rows.Count;
 

@@ -61,8 +61,7 @@ public static class RowReader
     /// <exception cref="BadInputException">The file cannot be read.</exception>
     public static string Fingerprint(string path)
     {
-        using var stream = new DataFile(path).OpenStored();
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        using (new DataFile(path).OpenStored()) return FileDigest.Of(path); // opened for its clearer errors
     }
 
     /// <summary>The same of several sources: of a single file with weight 1 its own, else of all files' and weights.</summary>

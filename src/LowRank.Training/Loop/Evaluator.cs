@@ -20,6 +20,7 @@ public static class Evaluator
             using var scope = NewDisposeScope();
             var (positions, targets) = TargetLoss.Shift(batch.Labels, batch.B, batch.T);
             sums += TargetLoss.Run(model, model.Hidden(TrainingStep.Prepare(model, batch)), positions, targets, null);
+            GC.Collect(0); // .NET's youngest objects else grow to as much as a cache
         }
         return sums;
     }

@@ -10,6 +10,7 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     /// <summary>Tokens of an evaluation's batch on the CPU, where larger ones take memory and no less time.</summary>
     internal const int SmallEvaluationBatch = 1024;
     private const long LargeBytes = 64 << 20;
+    private const long TimesOfFile = 6, MostHeld = 256 << 20; // ids and labels of four bytes, texts of two a letter
     private const string NoTokenizer = "rows of ids only";
 
     /// <summary>What became of the rows while they were read.</summary>
@@ -18,6 +19,14 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     /// <summary>What a person should know of them: which files of a folder were taken, what was left out, which rows are beyond the model's
     /// positions.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>About what the rows take of memory; rows of large data lie on disk.</summary>
+    public long HeldBytes { get; init; }
+
+    /// <summary>About what the rows of files will take of memory, by the files' sizes.</summary>
+    /// <param name="sources">The files; null: none.</param>
+    public static long ForeseenBytes(DataSources? sources)
+        => sources is not null && RowReader.Bytes(sources) is <= LargeBytes and var bytes ? Math.Min(TimesOfFile * bytes, MostHeld) : 0;
 
     /// <summary>Reads a file or folder.</summary>
     /// <param name="path">Of any kind that is read.</param>
@@ -46,7 +55,10 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
             : Read(options, vocabularySize, encoder, key, notes, stop);
         if (options.Positions?.Note(rows) is { } beyond) notes.Add(beyond);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
-        return new RowSet(options.Sources.ToString(), list, fingerprint) { Tally = tally, Notes = notes };
+        return new RowSet(options.Sources.ToString(), list, fingerprint)
+        {
+            Tally = tally, Notes = notes, HeldBytes = (rows as MemoryRows)?.Bytes ?? 0,
+        };
     }
 
     private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,

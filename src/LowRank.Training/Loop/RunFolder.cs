@@ -50,9 +50,15 @@ public sealed class RunFolder
         return OutputPlace.Claim(Path, OutputKind.Run, force, sources, goOn);
     }
 
-    /// <summary>Starts a new run: makes the folder with run.yaml in it. An existing folder is refused, or an earlier run in it replaced where <paramref name="force"/>.</summary>
-    public void Begin(RunSettings settings, bool force)
-        => AtomicFile.WriteFolder(Path, folder => AtomicFile.WriteText(System.IO.Path.Combine(folder, Settings), SettingsBinder.ToYaml(SettingsBinder.ToTree(settings))), force, OutputKind.Run);
+    /// <summary>Starts a new run: makes the folder with run.yaml in it.</summary>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="force">Whether an earlier run in an existing folder is replaced; else that is refused.</param>
+    /// <param name="begun">What it is begun with, for `begun.json`; null: that is not compared when it goes on.</param>
+    public void Begin(RunSettings settings, bool force, Begun? begun = null) => AtomicFile.WriteFolder(Path, folder =>
+    {
+        begun?.Save(folder);
+        AtomicFile.WriteText(System.IO.Path.Combine(folder, Settings), SettingsBinder.ToYaml(SettingsBinder.ToTree(settings)));
+    }, force, OutputKind.Run);
 
     /// <summary>Adds a line to the log.</summary>
     /// <exception cref="BadInputException">It cannot be written, as on a full disk; what was written before stays.</exception>

@@ -147,7 +147,7 @@ public sealed class Trainer
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
-        if (Plan is not null) GC.Collect(0); // its youngest objects else grow to as much as a cache
+        GC.Collect(0); // its youngest objects else grow to as much as a cache, of which servers have hundreds of megabytes
         return new(step + 1, loss, norm, rate, batches.Sum(b => (long)b.Tokens), targets, Stopwatch.GetElapsedTime(start).TotalSeconds, Processor.PeakMemory, (double)(step + 1) / StepsPerEpoch);
     }
     // ------------------------------------------------------------------------------------------------------------------------------------
@@ -200,7 +200,10 @@ public sealed class Trainer
     {
         var rows = MemoryRows.Of(_data.Rows);
         int longest = _settings.Packing ? _settings.MaxLength : Enumerable.Range(0, rows.Count).Max(rows.LengthOf);
-        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest) { Limit = limit, Runtime = runtime, AllowFast = _allowFast });
+        return Planner.Make(_model, _trainable.Adapter, new PlanRequest(_settings, _settings.BatchSize, longest)
+        {
+            Limit = limit, Runtime = runtime, AllowFast = _allowFast, DataBytes = runtime is null ? _data.HeldBytes + (_evalData?.HeldBytes ?? 0) : 0,
+        });
     }
 
     // What a host holds besides is its own affair.
@@ -224,6 +227,7 @@ public sealed class Trainer
         JsonObject state = new()
         {
             ["step"] = step, ["schedule"] = _schedule.State(), ["data_sha256"] = _data.Fingerprint,
+            ["eval_sha256"] = _evalData?.Fingerprint,
             ["best_step"] = _best?.Step, ["best_loss"] = _best?.Loss, ["evaluations_without_gain"] = _evaluationsWithoutGain,
             ["slice_tokens"] = _sliceTokens, // the order of sums goes by it: a resumed run keeps it, whatever else is in memory then
         };
@@ -236,6 +240,21 @@ public sealed class Trainer
         _folder.Prune(_settings.SaveTotalLimit, best);
     }
 
+    // Begun compares all that a run was begun with; this holds also where the loop is used without it, and for the rows at hand.
+    private void CheckRows(JsonObject state)
+    {
+        List<BadInputException> errors = [];
+        void Compare(string key, RowSet? rows, string place)
+        {
+            if (state.ContainsKey(key) && (string?)state[key] != rows?.Fingerprint)
+                errors.Add(new("the rows have changed since this run began", rows?.Path ?? "none", place,
+                    remedy: "Put the old file back, or start a new run."));
+        }
+        Compare("data_sha256", _data, "data");
+        Compare("eval_sha256", _evalData, "eval_data");
+        if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, _folder.Path);
+    }
+
     private int Resume()
     {
         int step = _folder.StepToGoOnFrom(FromStep);
@@ -245,8 +264,7 @@ public sealed class Trainer
             return 0;
         }
         var state = _folder.LoadCheckpoint(step, _trainable, _optimizer);
-        if ((string?)state["data_sha256"] is { } fingerprint && fingerprint != _data.Fingerprint)
-            throw new BadInputException("the data has changed since this run began", place: _settings.Data.ToString(), remedy: "Put the old file back, or start a new run.");
+        CheckRows(state);
         _schedule.Restore(state["schedule"]!.AsObject());
         if (state["best_step"] is { } best) _best = ((int)best, (double)state["best_loss"]!);
         _evaluationsWithoutGain = (int)state["evaluations_without_gain"]!;

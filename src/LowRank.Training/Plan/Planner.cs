@@ -18,6 +18,8 @@ public sealed record PlanRequest(RunSettings Settings, int Rows, int Length)
     public string? Quantize { get; init; }
     /// <summary>Bytes of the program itself, libtorch's and .NET's; null: what was measured (<see cref="Planner.Runtime"/>).</summary>
     public long? Runtime { get; init; }
+    /// <summary>Bytes that the rows take; 0 where they are counted in <see cref="Runtime"/>, or unknown.</summary>
+    public long DataBytes { get; init; }
     /// <summary>False: automatic differentiation even where the step could be computed by hand.</summary>
     public bool AllowFast { get; init; } = true;
 }
@@ -46,6 +48,7 @@ public static class Planner
             ("runtime", request.Runtime ?? Runtime + Math.Min(4 * trained, Leavings)), ("weights", WeightBytes(model, request.Quantize, tokens)), ("adapter", 10 * trained + held.Adapter), ("optimiser", OptimizerBytes(request.Settings, trained)),
             ("scratch", held.Scratch + step.ScratchToCome(request.Quantize is not null)),
         ];
+        if (request.DataBytes > 0) memory.Add(("rows", request.DataBytes));
         if (request.Settings.EvalData is not null) memory.Add(("evaluation", EvaluationBytes(model, request.Length)));
         long rest = memory.Sum(m => m.Item2), limit = request.Limit is { } all ? all - rest : FastPlan.DefaultLimit(model.Bytes);
         var plan = FastPlan.Make(step.Widths, model.Spec, step.Blocks, request.Length, limit, tokens, request.Settings.GradientCheckpointing);
@@ -74,6 +77,7 @@ public static class Planner
             ("output layer", OutputBytes(model, (long)request.Rows * request.Length, 3, 2) + (full ? 0 : HeapLogits(model, (long)request.Rows * request.Length))),
         ];
         if (!full && BufferBytes(model) is > 0 and var expanded) memory.Add(("scratch", expanded));
+        if (request.DataBytes > 0) memory.Add(("rows", request.DataBytes));
         long rest = memory.Sum(m => m.Item2);
         bool given = request.Settings.GradientCheckpointing;
         var choices = (given ? [true] : (bool[])[false, true]).SelectMany(again => Halves(request.Rows).Select(rows => (Rows: rows, Again: again))).ToList();
@@ -119,7 +123,8 @@ public static class Planner
     private static long EvaluationBytes(CausalLM model, int length)
     {
         long size = Size(model), tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
-        return HeapMargin * 3 / 2 + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
+        // Logits in the dtype computed in, of as many targets as a batch happens to have, leave holes in the heap: twice as much again.
+        return HeapMargin * 3 / 2 + HeapLogits(model, TargetLoss.ChunkRows(model.Spec)) / 2 + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
             + 3 * tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
             + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + BufferBytes(model);
     }

@@ -42,8 +42,10 @@ public sealed record ReportData(string Title, IReadOnlyList<ReportStep> Steps, I
     public long? Tokens { get; init; }
     /// <summary>Mean over the run.</summary>
     public double? TokensPerSecond { get; init; }
-    /// <summary>The process's highest resident memory, bytes.</summary>
+    /// <summary>The most memory that the process held while it trained and evaluated, bytes; that is what a plan foresees.</summary>
     public long? PeakMemory { get; init; }
+    /// <summary>Whether that figure holds what came before the first step too, as the system cannot begin it anew.</summary>
+    public bool PeakIsOfProcess { get; init; }
     /// <summary>What the plan expected of it, bytes.</summary>
     public long? PlannedMemory { get; init; }
     /// <summary>The setting `memory`, bytes.</summary>

@@ -59,7 +59,9 @@ public static class ReportHtml
         if (data.AdapterBytes is { } bytes) yield return ("Adapter file", Numbers.Bytes(bytes), "");
         if (data.Seconds is { } seconds) yield return ("Time", Numbers.Time(seconds), "");
         if (data.Tokens is { } tokens) yield return ("Tokens", Numbers.Count(tokens), data.TokensPerSecond is { } speed ? $"{Numbers.Count(speed)} per second" : "");
-        if (data.PeakMemory is { } memory) yield return ("Peak memory", Numbers.Bytes(memory), data.PlannedMemory is not { } planned ? "" : $"{Numbers.Bytes(planned)} planned{(data.MemoryLimit is { } limit ? $", limit {Numbers.Bytes(limit)}" : "")}");
+        if (data.PeakMemory is { } memory)
+            yield return (data.PeakIsOfProcess ? "Peak memory, reading included" : "Peak memory while training", Numbers.Bytes(memory),
+                data.PlannedMemory is not { } planned ? "" : $"{Numbers.Bytes(planned)} planned{(data.MemoryLimit is { } limit ? $", limit {Numbers.Bytes(limit)}" : "")}");
     }
 
     private static string Charts(ReportData data)
