@@ -12,6 +12,7 @@ public class FolderRefusalTests
     [Theory]
     [InlineData("\"r\": 2", "\"r\": null", "r: a setting has the wrong kind of value (got null); expected a whole number")]
     [InlineData("\"lora_alpha\": 3", "\"lora_alpha\": null", "lora_alpha: a setting has the wrong kind of value (got null); expected a number")]
+    [InlineData("\"lora_alpha\": 3", "\"lora_alpha\": NaN", "lora_alpha: a setting has the wrong kind of value (got \"NaN\"); expected a number")]
     [InlineData("\"revision\": null", "\"lora_rank\": 7", "lora_rank: this key is not known (PEFT 0.21.2 has none of this name) (got 7). Did you mean 'r'? If it changes nothing")]
     [InlineData("\"revision\": null", "\"some_new_config\": {\"a\": 1}", "some_new_config: this key is not known (PEFT 0.21.2 has none of this name) (got {\"a\":1})")]
     [InlineData("\"use_rslora\": false", "\"use_rslora\": false, \"use_rsLora\": true", "Did you mean 'use_rslora'")]

@@ -12,7 +12,7 @@ public class PeftFolderTests
     [InlineData("\"target_modules\": [\n    \"q_proj\",\n    \"v_proj\"\n  ]", "\"target_modules\": null")] // the model type's own
     [InlineData("\"target_modules\": [\n    \"q_proj\",\n    \"v_proj\"\n  ]", "\"target_modules\": \".*\\\\.(?P<x>q_proj|v_proj)\"")]
     [InlineData("\"init_lora_weights\": true", "\"init_lora_weights\": \"eva\"")]
-    [InlineData("\"eva_config\": null", "\"eva_config\": {\"rho\": 2.0}")]
+    [InlineData("\"eva_config\": null", "\"eva_config\": {\"rho\": 2.0, \"tau\": NaN, \"why\": \"\\\"NaN\", \"beta\": [-Infinity, Infinity]}")] // Python writes them so
     [InlineData("\"corda_config\": null", "\"corda_config\": {\"corda_method\": \"ipm\"}")]
     [InlineData("\"lora_ga_config\": null", "\"lora_ga_config\": {\"direction\": \"ArB2r\"}")]
     [InlineData("\"loftq_config\": {}", "\"loftq_config\": {\"loftq_bits\": 4, \"more\": 1}")]

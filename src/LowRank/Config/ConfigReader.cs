@@ -17,8 +17,8 @@ internal sealed class ConfigReader(JsonObject json, string place, bool trained)
 
     public List<BadInputException> Errors { get; } = [];
 
-    public int Whole(string key, int otherwise) => Has(key) ? AsWhole(key, Take(key)) : otherwise;
-    public double Number(string key, double otherwise) => Has(key) ? AsNumber(key, Take(key)) : otherwise;
+    public int Whole(string key, int otherwise) => IsGiven(key, out var node) ? AsWhole(key, node) : otherwise;
+    public double Number(string key, double otherwise) => IsGiven(key, out var node) ? AsNumber(key, node) : otherwise;
     public bool Flag(string key) => Take(key) is { } node && (node.GetValueKind() is JsonValueKind.True || (node.GetValueKind() != JsonValueKind.False && Bad(key, node, "true or false", false)));
     public string? Text(string key) => Take(key) is { } node ? AsText(key, node) : null;
 
@@ -131,10 +131,11 @@ internal sealed class ConfigReader(JsonObject json, string place, bool trained)
         return rest;
     }
 
-    private bool Has(string key)
+    // Beside finished weights null is no number, as in PEFT; in a section that was typed it stands for the default.
+    private bool IsGiven(string key, out JsonNode? node)
     {
-        _taken.Add(key);
-        return json.ContainsKey(key);
+        node = Take(key);
+        return node is not null || (trained && json.ContainsKey(key));
     }
 
     private JsonNode? Take(string key)
