@@ -51,6 +51,6 @@ internal sealed class GenerationFlags(int maxNewTokens = 128)
     {
         MaxNewTokens = parsed.GetValue(_maxNewTokens), Temperature = parsed.GetValue(_temperature), TopK = parsed.GetValue(_topK), TopP = parsed.GetValue(_topP), MinP = parsed.GetValue(_minP),
         RepetitionPenalty = parsed.GetValue(_penalty), Stop = parsed.GetValue(_stop)!, Greedy = greedy || parsed.GetValue(_greedy), Seed = parsed.GetValue(common.Seed),
-        BatchSize = parsed.GetValue(_batchSize), EndIds = parsed.GetValue(_ignoreEnd) ? [] : endIds,
+        BatchSize = Math.Max(parsed.GetResult(_batchSize) is null ? 1 : int.MinValue, parsed.GetValue(_batchSize)), EndIds = parsed.GetValue(_ignoreEnd) ? [] : endIds,
     };
 }

@@ -63,13 +63,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
     public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts, int? fromStep = null)
     {
-<<<<<<< HEAD
-        var model = LoadedModel.Open(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped
-||||||| 12a2c91
-        var model = ModelLoader.Load(modelPath, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
-=======
-        var model = ModelLoader.Load(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped, not read
->>>>>>> w-runs
+        var model = LoadedModel.Open(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped
         try
         {
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);

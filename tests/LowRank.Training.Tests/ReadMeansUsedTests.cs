@@ -37,7 +37,6 @@ public class ReadMeansUsedTests
     {
         var reader = Table().Single(r => r.Name == name);
         string[] keys = [.. reader.Keys()];
-        Assert.NotEmpty(keys);
         Assert.Equal([], keys.Except(reader.Changes.Keys).Except(reader.Harmless)); // each has its row
         Assert.Equal([], reader.Changes.Keys.Concat(reader.Harmless).Except(keys)); // and no row is left of one that is gone
         foreach (var (key, change) in reader.Changes)
@@ -121,7 +120,7 @@ public class ReadMeansUsedTests
         // where rows come from
         new("data source", s => string.Join(' ', RowSet.Load(new DataOptions(DataSources.FromJson(s, "data")), 1 << 16, Letters).Rows.Select(r => r.InputIds.Length)), () => ["path", "weight"], $"path: {Long}", Rows(
             ("path", $"path: {Short}"), ("weight", $"path: {Long}, weight: 2")), []),
-        new("columns", s => Loaded(new() { ["columns"] = s.DeepClone(), ["data"] = Renamed }), () => ["prompt", "completion"], "prompt: q, completion: a", Rows(("prompt", "prompt: b, completion: a"), ("completion", "prompt: q, completion: b")), []),
+        new("columns", s => Loaded(new() { ["columns"] = s.DeepClone(), ["data"] = Renamed, ["ignore_columns"] = new JsonArray("q", "a", "b") }), () => ["prompt", "completion"], "prompt: q, completion: a", Rows(("prompt", "prompt: b, completion: a"), ("completion", "prompt: q, completion: b")), []),
     ];
 
     private static readonly string Long = Write("long.jsonl", "{\"text\": \"abcdef\"}\n{\"text\": \"abc\"}\n"), Short = Write("short.jsonl", "{\"text\": \"a\"}\n"), Renamed = Write("renamed.jsonl", "{\"q\": \"x\", \"a\": \"yy\", \"b\": \"zzz\"}\n");
@@ -134,7 +133,7 @@ public class ReadMeansUsedTests
         using var optimizer = OptimizerFactory.Create(new RunSettings { Optim = name, OptimArgs = section }, [new TrainedTensor("a", p)]);
         for (int step = 1; step <= 4; step++)
         {
-            float sign = step % 2 == 0 ? -1 : 1;
+            float sign = step == 3 ? -0.5f : 1; // not in turns, which would take each other back
             p.grad = tensor(new float[] { sign * 0.5f, sign * step, -sign, sign * 0.1f * step * step }).reshape(2, 2);
             optimizer.Step(0.05);
         }

@@ -46,6 +46,7 @@ public sealed unsafe record MachineRates(double TileProduct, double Product, dou
             best = Math.Max(best, each * rounds / seconds);
             if (seconds < Seconds / 20) many *= 2;
         }
+        Workers.Run(_ => Kernels.Done()); // else the processor's tiles stay as these products had them, and libtorch's own may undo that unseen
         return best;
     }
 }

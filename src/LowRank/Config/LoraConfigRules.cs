@@ -26,7 +26,7 @@ internal static class LoraConfigRules
         if (!double.IsFinite(c.Alpha)) yield return Bad("lora_alpha", "alpha must be a number", c.Alpha);
         if (c.Dropout is not (>= 0 and < 1)) yield return Bad("lora_dropout", "the dropout must be a share", c.Dropout, "0 or more and less than 1");
         foreach (var (key, list) in new[] { ("target_modules", c.TargetModules?.Names), ("exclude_modules", c.ExcludeModules?.Names) })
-            if (list is not null && list.Any(n => n.Equals("all-linear", StringComparison.OrdinalIgnoreCase)))
+            if (list is not null && list.Any(n => string.Equals(n, "all-linear", StringComparison.OrdinalIgnoreCase)))
                 yield return Bad(key, "all-linear is no module's name: it stands alone", $"[{string.Join(", ", list)}]", "\"all-linear\", or a list of module names", $"Write {key}: all-linear, without a list.");
         if (c.TargetModules is { Names.Count: 0 }) yield return Bad("target_modules", "the list of targets is empty", null, null, "Name modules, or say all-linear.");
         foreach (var (key, rank) in c.RankPattern)
