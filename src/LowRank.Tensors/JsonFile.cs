@@ -30,7 +30,7 @@ public static class JsonFile
         catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter for text that is not Unicode
         {
             StandIn.Refuse(path, bytes);
-            throw new BadInputException($"{Path.GetFileName(path)} is not JSON: {e.Message}", place: path, remedy: "It may be damaged: download or copy it again.", inner: e);
+            throw new BadInputException($"{Path.GetFileName(path)} is not JSON: {e.Message.TrimEnd('.')}", place: path, remedy: "It may be damaged: download or copy it again.", inner: e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
