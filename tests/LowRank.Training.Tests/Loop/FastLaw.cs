@@ -19,7 +19,7 @@ internal static class FastLaw
     };
 
     /// <summary>The row of zeros of models that have one.</summary>
-    public const int ZeroRow = 1;
+    public const int ZeroRow = 3;
 
     /// <summary>Adapter configurations; <c>init_lora_weights</c> false makes B random.</summary>
     public static readonly Dictionary<string, JsonObject> Adapters = new()
