@@ -35,7 +35,7 @@ public class RowKeyTests
                 {
                     var changed = JsonNode.Parse(json)!.AsObject();
                     changed[key] = value!.DeepClone();
-                    // an empty list is none: the same as without it, which differs below
+                    // an empty list is none, as in tables of text
                     if (key == "tools" && value is JsonArray) continue;
                     Assert.True(Shown(changed.ToJsonString()) != whole, $"{key} = {value.ToJsonString()} in {json}");
                     walked++;
@@ -75,7 +75,7 @@ public class RowKeyTests
     [InlineData("""{"prompt": "q", "completion": "r", "label": 1}""", "\"label\"")] // whether it is a good answer
     [InlineData("""{"prompt": "q", "completion": "r", "tools": [{}]}""", "\"tools\"")]
     [InlineData("""{"prompt": "q", "completion": "r", "completion": "x"}""", "a key stands twice in one object (got completion)")]
-    [InlineData("""{"prompt": "q", "completion": "r", "meta": [{"a": 1, "a": 2}]}""", "twice (got a)")]
+    [InlineData("""{"prompt": "q", "completion": "r", "meta": [{"a": 1, "a": 2}]}""", "twice in one object (got a)")]
     [InlineData("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}], "prompt": "z"}""", "ignore_columns: [prompt]")]
     [InlineData("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": 5}]}""", "messages[1].content is neither text nor a list of parts (got 5)")]
     [InlineData("""{"messages": [[{"role": "user", "content": "q"}]]}""", "messages[0] is not a message (got a list)")]
