@@ -77,4 +77,18 @@ public class RowWeightTests
         Assert.Contains("messages[0] has weight 0, and all of the conversation is to be learnt",
             Shown(Row, new("") { TrainOnInputs = true }));
     }
+
+    [Fact]
+    public void Weights_of_a_prompt_that_is_learnt_hold_as_well()
+    {
+        const string Row = """
+            {"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "x", "weight": 0}, {"role": "user", "content": "y"}],
+             "completion": [{"role": "assistant", "content": "r"}]}
+            """;
+        Assert.Equal("uqÉaxÉuyÉa[rÉ]", Shown(Row));
+        Assert.Equal("[uqÉ]axÉ[uyÉarÉ]", Shown(Row, new("") { TrainOnInputs = true }));
+        string user = Row.Replace("\"content\": \"y\"", "\"content\": \"y\", \"weight\": 0");
+        Assert.Equal("uqÉaxÉuyÉa[rÉ]", Shown(user));
+        Assert.Contains("messages[2] has weight 0", Shown(user, new("") { TrainOnInputs = true }));
+    }
 }

@@ -39,7 +39,7 @@ internal static class PromptCompletion
         var asked = ConversationParts.WithSystem(ChatRows.Read(prompt, "prompt", context), fields.Maybe);
         var answered = ChatRows.Read(completion, key, context);
         bool assistantOnly = !context.Options.TrainOnInputs;
-        Unlearnt(asked, assistantOnly);
+        if (assistantOnly) Unlearnt(asked);
         var before = ChatRows.Tokens(ChatRows.Request(asked, fields, context) with { AddGenerationPrompt = true }, false, context);
         var all = ChatRows.Tokens(ChatRows.Request([.. asked, .. answered], fields, context), assistantOnly, context);
         if (!all.Ids.AsSpan().StartsWith(before.Ids))
@@ -49,17 +49,16 @@ internal static class PromptCompletion
         return ChatRows.WithTexts(new Row(all.Ids, labels), [.. asked, .. answered], asked.Count);
     }
 
-    /// <summary>The prompt is never learnt: its assistant turns have weight 0, so that the template need not tell them from the
-    /// rest.</summary>
-    private static void Unlearnt(IReadOnlyList<JsonObject> asked, bool assistantOnly)
+    /// <summary>A prompt that is not learnt: its assistant turns have weight 0, so that the template need not tell them from the rest.</summary>
+    private static void Unlearnt(IReadOnlyList<JsonObject> asked)
     {
         for (int i = 0; i < asked.Count; i++)
         {
             if (ChatRows.WeightOf(asked[i], $"prompt[{i}]") == true)
                 throw new BadInputException($"prompt[{i}] has a weight that says it is learnt, and a prompt is not",
-                remedy: "Take the weight away, or give the row as messages.");
+                    remedy: "Take the weight away, or give the row as messages.");
             foreach (string name in TurnWeight.Names) asked[i].Remove(name);
-            if (assistantOnly && ChatRows.IsFrom(asked[i], "assistant")) asked[i]["weight"] = 0;
+            if (ChatRows.IsFrom(asked[i], "assistant")) asked[i]["weight"] = 0;
         }
     }
 }
