@@ -83,11 +83,17 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
         }
         catch (BadInputException e)
         {
-            // what is read elsewhere does not know where the row stands, nor what was left out of its file
-            string? remedy = raw.File?.LeftOut is { Count: > 0 } left ? $"Left out of the file: {string.Join("; ", left.Select(c => $"{c.Key} ({c.Value})"))}" : null;
-            var error = e.Place is null || remedy is not null ? new BadInputException(e.Problem, e.Value, e.Place ?? context.Place, e.Expected, remedy ?? e.Remedy, e) : e;
+            var error = new BadInputException(e.Problem, e.Value, e.Place ?? context.Place, e.Expected, RemedyOf(e, raw.File), e);
             return new(raw, null, format, length, hash, context.Fault == RowFault.None ? RowFault.Unusable : context.Fault, error);
         }
+    }
+
+    /// <summary>The error's own remedy, and what was left out of the file, as the row may lack just that.</summary>
+    private static string? RemedyOf(BadInputException error, DataFile? file)
+    {
+        if (file?.LeftOut is not { Count: > 0 } left) return error.Remedy;
+        string told = $"Left out of the file: {string.Join("; ", left.Select(c => $"{c.Key} ({c.Value})"))}.";
+        return error.Remedy is { } own ? $"{own.TrimEnd('.')}. {told}" : told;
     }
 
     /// <summary>Of a row's tokens.</summary>
