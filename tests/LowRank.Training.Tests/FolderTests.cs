@@ -56,6 +56,24 @@ public class FolderTests
     }
 
     [Fact]
+    public void Runs_and_what_else_LowRank_wrote_among_the_data_are_left_out_and_said()
+    {
+        string folder = Folder("rows.jsonl more/rows.jsonl");
+        foreach (string name in (string[])["run", "more/merged"])
+            AtomicFile.WriteFolder(Path.Combine(folder, name), f =>
+            {
+                AtomicFile.WriteText(Path.Combine(f, "log.jsonl"), "{}");
+                string checkpoint = Path.Combine(f, "checkpoints", "step-1");
+                AtomicFile.WriteFolder(checkpoint, c => AtomicFile.WriteText(Path.Combine(c, "state.json"), "{}"));
+            }, kind: OutputKind.Run);
+        Assert.Equal("more/rows.jsonl rows.jsonl", Taken(folder, heldOut: false));
+        Assert.Equal([$"{folder}: left out, as LowRank wrote it: more/merged/, run/"], DataFolder.List(folder, false).Notes);
+        File.Delete(Path.Combine(folder, "rows.jsonl"));
+        File.Delete(Path.Combine(folder, "more", "rows.jsonl"));
+        Assert.Equal("more/merged/, run/", Assert.Throws<BadInputException>(() => DataFolder.List(folder, false)).Value);
+    }
+
+    [Fact]
     public void Companions_and_caches_are_left_out_and_said()
     {
         string folder = Folder("train.jsonl LICENSE.txt README.md requirements.txt cache-2d0a.arrow dataset_info.json notes.docx .hidden.jsonl x.jsonl.lock");

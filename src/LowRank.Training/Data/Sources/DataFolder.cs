@@ -18,14 +18,17 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
         try
         {
             List<string> all = [.. Walk(folder).Order(StringComparer.Ordinal)];
+            List<string> written = Written(folder, all);
+            all.RemoveAll(n => written.Any(w => n.StartsWith(w, StringComparison.Ordinal)));
             List<string> data = [.. all.Where(n => DataFile.IsKnown(n) && !Companions.Is(n))], others = [.. all.Except(data)];
             foreach (string state in all.Where(n => Path.GetFileName(n) == Companions.State)) Companions.CheckState(folder, state);
-            if (data.Count == 0) throw new BadInputException("the folder holds no data files", others.Count == 0 ? "nothing"
-                : Names(others), folder, FileKind.Names);
+            if (data.Count == 0) throw new BadInputException("the folder holds no data files", others.Count + written.Count == 0 ? "nothing"
+                : Names([.. others, .. written]), folder, FileKind.Names);
             List<string> notes = [];
             var taken = HubCard.Of(folder)?.Choose(data, heldOut, notes) ?? SplitChoice.Of(folder, data, heldOut, notes);
             CheckKinds(folder, taken);
             if (others.Count > 0) notes.Add($"{folder}: left out, as they are no rows: {Names(others)}");
+            if (written.Count > 0) notes.Add($"{folder}: left out, as LowRank wrote it: {Names(written)}");
             return new([.. taken.Select(n => Path.Combine(folder, n))], notes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -45,6 +48,21 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
             AttributesToSkip = FileAttributes.Hidden };
         return Directory.EnumerateFiles(folder, "*", options).Select(f => Path.GetRelativePath(folder,
             f).Replace(Path.DirectorySeparatorChar, '/'));
+    }
+
+    // Runs, models and adapters among the data, with a slash behind: their logs and settings are no rows. One in another goes with it.
+    private static List<string> Written(string folder, IEnumerable<string> names)
+    {
+        List<string> written = [];
+        foreach (string inside in names.SelectMany(Folders).Distinct().Order(StringComparer.Ordinal))
+        {
+            bool known = written.Any(w => inside.StartsWith(w, StringComparison.Ordinal));
+            if (!known && FolderMarker.KindOf(Path.Combine(folder, inside)) is not null) written.Add(inside);
+        }
+        return written;
+
+        static IEnumerable<string> Folders(string name)
+            => Enumerable.Range(0, name.Length).Where(i => name[i] == '/').Select(i => name[..(i + 1)]);
     }
 
     /// <summary>One kind of file only, and no file twice: another kind may be another set of data, or the same once more.</summary>
