@@ -15,14 +15,17 @@ internal static class FlagRules
     /// <param name="remedy">What would give them an effect.</param>
     /// <param name="options">The options that have none here.</param>
     public static IEnumerable<BadInputException> Unused(this ParseResult parsed, string remedy, params IEnumerable<Option> options)
-        => options.Where(parsed.IsGiven).Select(o => new BadInputException("the option has no effect here", Text(parsed.GetResult(o)), o.Name, remedy: remedy));
+        => options.Where(parsed.IsGiven).Select(o => new BadInputException("the option has no effect here", Text(parsed.GetResult(o)),
+            o.Name, remedy: remedy));
 
     /// <summary>Throws the errors there are, all at once.</summary>
     public static void Refuse(this ParseResult parsed, params IEnumerable<BadInputException> errors)
     {
         List<BadInputException> all = [.. errors];
-        if (all.Count > 0) throw BadInputException.All("the command line cannot be used", all, "lowrank " + parsed.CommandResult.Command.Name);
+        if (all.Count > 0)
+            throw BadInputException.All("the command line cannot be used", all, "lowrank " + parsed.CommandResult.Command.Name);
     }
 
-    private static string? Text(OptionResult? result) => result is { Tokens.Count: > 0 } ? string.Join(' ', result.Tokens.Select(t => t.Value)) : null;
+    private static string? Text(OptionResult? result) => result is { Tokens.Count: > 0 }
+        ? string.Join(' ', result.Tokens.Select(t => t.Value)) : null;
 }

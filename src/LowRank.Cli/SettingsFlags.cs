@@ -5,7 +5,8 @@ using LowRank.Training;
 
 namespace LowRank.Cli;
 
-/// <summary>How a run's settings are given on a command line: a file, options, assignments; later ones win. `train`, `plan`, `data` and `eval` share it.</summary>
+/// <summary>How a run's settings are given on a command line: a file, options, assignments; later ones win. `train`, `plan`, `data` and
+/// `eval` share it.</summary>
 internal sealed class SettingsFlags(string set = "key=value, over the file; repeatable")
 {
     /// <summary>--config</summary>
@@ -13,13 +14,17 @@ internal sealed class SettingsFlags(string set = "key=value, over the file; repe
     /// <summary>--set</summary>
     public Option<string[]> Set { get; } = new("--set") { Description = set, DefaultValueFactory = _ => [] };
     /// <summary>--memory</summary>
-    public Option<string> Memory { get; } = new("--memory") { Description = "the most the whole process is to take, such as 1.5GB: slices, recomputation and micro-batches are chosen by it" };
+    public Option<string> Memory { get; } = new("--memory")
+    {
+        Description = "the most the whole process is to take, such as 1.5GB: slices, recomputation and micro-batches are chosen by it",
+    };
 
     /// <summary>The tree of settings, and what is wrong with the words that make it.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="start">Settings that all others win over; null: none.</param>
     /// <param name="options">Options that stand for a setting.</param>
-    public (JsonObject Tree, List<BadInputException> Errors) Read(ParseResult parsed, JsonObject? start, params IReadOnlyList<(Option Option, string Key)> options)
+    public (JsonObject Tree, List<BadInputException> Errors) Read(ParseResult parsed, JsonObject? start,
+        params IReadOnlyList<(Option Option, string Key)> options)
     {
         JsonObject tree = (JsonObject?)start?.DeepClone() ?? [];
         List<BadInputException> errors = [];
@@ -30,7 +35,8 @@ internal sealed class SettingsFlags(string set = "key=value, over the file; repe
         {
             if (Value(parsed, option) is not { } value) continue;
             tree[key] = value;
-            if (assignments.FirstOrDefault(a => a.Split('=')[0] == key) is { } twice) errors.Add(new("a setting is given twice", $"{option.Name} and --set {twice}", key, remedy: "Leave one of them out."));
+            if (assignments.FirstOrDefault(a => a.Split('=')[0] == key) is { } twice)
+                errors.Add(new("a setting is given twice", $"{option.Name} and --set {twice}", key, remedy: "Leave one of them out."));
         }
         foreach (string assignment in assignments)
             try { SettingsBinder.Set(tree, assignment); }
@@ -53,7 +59,8 @@ internal sealed class SettingsFlags(string set = "key=value, over the file; repe
 
     private static JsonNode? Value(ParseResult parsed, Option option) => !parsed.IsGiven(option) ? null : option switch
     {
-        Option<string[]> list => parsed.GetValue(list) switch { null or [] => null, [var only] => only, var several => new JsonArray([.. several.Select(s => (JsonNode)s)]) },
+        Option<string[]> list => parsed.GetValue(list) switch { null or [] => null, [var only] => only,
+            var several => new JsonArray([.. several.Select(s => (JsonNode)s)]) },
         Option<long> number => parsed.GetValue(number),
         Option<int> number => parsed.GetValue(number),
         Option<string> text => parsed.GetValue(text),

@@ -8,15 +8,18 @@ using static TorchSharp.torch;
 namespace LowRank.Training.Tests;
 
 /// <summary>
-/// ADR 0031: whatever reads what a user made knows each key as used, harmless by name, or refused. Every reader of settings is a row here: a key that nobody knows is refused by it, and each key it
-/// knows, changed, is refused or changes what comes of it. A key without a row fails the test.
+/// ADR 0031: whatever reads what a user made knows each key as used, harmless by name, or refused. Every reader of settings is a row
+/// here: a key that nobody knows is refused by it, and each key it knows, changed, is refused or changes what comes of it. A key without
+/// a row fails the test.
 /// </summary>
 public class ReadMeansUsedTests
 {
     private const string Nobody = "nobody_knows_this";
 
-    /// <summary>A reader: what comes of a section, as a text; its keys; and for each of them a section with it (after the bar: the section it is compared with).</summary>
-    private sealed record Reader(string Name, Func<JsonObject, string> Outcome, Func<IEnumerable<string>> Keys, string Base, Dictionary<string, string> Changes, string[] Harmless)
+    /// <summary>A reader: what comes of a section, as a text; its keys; and for each of them a section with it (after the bar: the section
+    /// it is compared with).</summary>
+    private sealed record Reader(string Name, Func<JsonObject, string> Outcome, Func<IEnumerable<string>> Keys, string Base,
+        Dictionary<string, string> Changes, string[] Harmless)
     {
         public override string ToString() => Name;
     }
@@ -75,15 +78,18 @@ public class ReadMeansUsedTests
         return (JsonObject)tree["x"]!.DeepClone();
     }
 
-    private static Dictionary<string, string> Rows(params (string Key, string Change)[] rows) => rows.ToDictionary(r => r.Key, r => r.Change);
+    private static Dictionary<string, string> Rows(params (string Key, string Change)[] rows)
+        => rows.ToDictionary(r => r.Key, r => r.Change);
 
     private static List<Reader> Table() =>
     [
         // the optimisers' options
         Optimiser("adamw", "", ("betas", "betas: [0.5, 0.9]"), ("eps", "eps: 1")),
-        Optimiser("sgd", "momentum: 0.9", ("momentum", "momentum: 0.5"), ("dampening", "momentum: 0.9, dampening: 0.5"), ("nesterov", "momentum: 0.9, nesterov: true")),
+        Optimiser("sgd", "momentum: 0.9", ("momentum", "momentum: 0.5"), ("dampening", "momentum: 0.9, dampening: 0.5"),
+            ("nesterov", "momentum: 0.9, nesterov: true")),
         Optimiser("lion", "", ("betas", "betas: [0.999, 0.5]")),
-        Optimiser("adafactor", "", ("eps", "eps: [1, 1e-3]"), ("clip_threshold", "clip_threshold: 0.1"), ("decay_rate", "decay_rate: -0.1"), ("beta1", "beta1: 0.9"), ("scale_parameter", "scale_parameter: true"),
+        Optimiser("adafactor", "", ("eps", "eps: [1, 1e-3]"), ("clip_threshold", "clip_threshold: 0.1"),
+            ("decay_rate", "decay_rate: -0.1"), ("beta1", "beta1: 0.9"), ("scale_parameter", "scale_parameter: true"),
             ("relative_step", "relative_step: true"), ("warmup_init", "relative_step: true, warmup_init: true | relative_step: true")),
         // the schedules'
         Schedule("linear", ""),
@@ -93,40 +99,72 @@ public class ReadMeansUsedTests
         Schedule("cosine_with_restarts", "", ("num_cycles", "num_cycles: 3")),
         Schedule("polynomial", "", ("lr_end", "lr_end: 1e-3"), ("power", "power: 2")),
         Schedule("inverse_sqrt", "", ("timescale", "timescale: 50")),
-        Schedule("cosine_with_min_lr", "min_lr: 1e-3", ("min_lr", "min_lr: 2e-3"), ("min_lr_rate", "min_lr_rate: 0.5"), ("num_cycles", "min_lr: 1e-3, num_cycles: 1.5")),
-        Schedule("cosine_warmup_with_min_lr", "min_lr: 1e-3", ("min_lr", "min_lr: 2e-3"), ("min_lr_rate", "min_lr_rate: 0.5"), ("num_cycles", "min_lr: 1e-3, num_cycles: 1.5"), ("warmup_lr_rate", "min_lr: 1e-3, warmup_lr_rate: 0.5")),
-        Schedule("warmup_stable_decay", "num_decay_steps: 6", ("num_decay_steps", "num_decay_steps: 8"), ("num_stable_steps", "num_decay_steps: 6, num_stable_steps: 3"), ("warmup_type", "num_decay_steps: 6, warmup_type: cosine"),
-            ("decay_type", "num_decay_steps: 6, decay_type: linear"), ("min_lr_ratio", "num_decay_steps: 6, min_lr_ratio: 0.1"), ("num_cycles", "num_decay_steps: 6, num_cycles: 1.5")),
-        Schedule("reduce_lr_on_plateau", "patience: 0", ("mode", "patience: 0, mode: max"), ("threshold", "patience: 0, threshold: 0.5"), ("threshold_mode", "patience: 0, threshold: 0.5, threshold_mode: abs | patience: 0, threshold: 0.5"),
-            ("factor", "patience: 0, factor: 0.5"), ("min_lr", "patience: 0, min_lr: 5e-3"), ("eps", "patience: 0, eps: 1"), ("patience", "patience: 1"), ("cooldown", "patience: 0, cooldown: 2")),
-        Schedule("greedy", "patience: 0", ("mode", "patience: 0, mode: max"), ("threshold", "patience: 0, threshold: 0.5"), ("threshold_mode", "patience: 0, threshold: 0.5, threshold_mode: rel | patience: 0, threshold: 0.5"),
-            ("factor", "patience: 0, factor: 0.5"), ("min_lr", "patience: 0, min_lr: 9.9e-3"), ("max_lr", "patience: 0, max_lr: 1e-2"), ("eps", "patience: 0, eps: 1"), ("patience", "patience: 1"), ("cooldown", "patience: 0, cooldown: 2"),
-            ("warmup", "patience: 0, warmup: 2"), ("smooth", "patience: 0, smooth: true"), ("window_size", "patience: 0, smooth: true, window_size: 2 | patience: 0, smooth: true"),
+        Schedule("cosine_with_min_lr", "min_lr: 1e-3", ("min_lr", "min_lr: 2e-3"), ("min_lr_rate", "min_lr_rate: 0.5"),
+            ("num_cycles", "min_lr: 1e-3, num_cycles: 1.5")),
+        Schedule("cosine_warmup_with_min_lr", "min_lr: 1e-3", ("min_lr", "min_lr: 2e-3"), ("min_lr_rate", "min_lr_rate: 0.5"),
+            ("num_cycles", "min_lr: 1e-3, num_cycles: 1.5"), ("warmup_lr_rate", "min_lr: 1e-3, warmup_lr_rate: 0.5")),
+        Schedule("warmup_stable_decay", "num_decay_steps: 6", ("num_decay_steps", "num_decay_steps: 8"),
+            ("num_stable_steps", "num_decay_steps: 6, num_stable_steps: 3"), ("warmup_type", "num_decay_steps: 6, warmup_type: cosine"),
+            ("decay_type", "num_decay_steps: 6, decay_type: linear"), ("min_lr_ratio", "num_decay_steps: 6, min_lr_ratio: 0.1"),
+            ("num_cycles", "num_decay_steps: 6, num_cycles: 1.5")),
+        Schedule("reduce_lr_on_plateau", "patience: 0", ("mode", "patience: 0, mode: max"), ("threshold", "patience: 0, threshold: 0.5"),
+            ("threshold_mode", "patience: 0, threshold: 0.5, threshold_mode: abs | patience: 0, threshold: 0.5"),
+            ("factor", "patience: 0, factor: 0.5"), ("min_lr", "patience: 0, min_lr: 5e-3"), ("eps", "patience: 0, eps: 1"),
+            ("patience", "patience: 1"), ("cooldown", "patience: 0, cooldown: 2")),
+        Schedule("greedy", "patience: 0", ("mode", "patience: 0, mode: max"), ("threshold", "patience: 0, threshold: 0.5"),
+            ("threshold_mode", "patience: 0, threshold: 0.5, threshold_mode: rel | patience: 0, threshold: 0.5"),
+            ("factor", "patience: 0, factor: 0.5"), ("min_lr", "patience: 0, min_lr: 9.9e-3"), ("max_lr", "patience: 0, max_lr: 1e-2"),
+            ("eps", "patience: 0, eps: 1"), ("patience", "patience: 1"), ("cooldown", "patience: 0, cooldown: 2"),
+            ("warmup", "patience: 0, warmup: 2"), ("smooth", "patience: 0, smooth: true"),
+            ("window_size", "patience: 0, smooth: true, window_size: 2 | patience: 0, smooth: true"),
             ("reset_start", "patience: 0, min_lr: 1e-2, max_lr: 1, factor: 0.5, reset_start: 0 | patience: 0, min_lr: 1e-2, max_lr: 1, factor: 0.5")) with { Harmless = ["verbose"] },
         // the section adapter, on a model with biases
         new("adapter", Adapted, () => AdapterSection.Keys, "r: 2, target_modules: [c_attn, c_proj]", Rows(
-            ("peft_type", "peft_type: LOHA"), ("r", "r: 3, target_modules: [c_attn, c_proj]"), ("lora_alpha", "r: 2, lora_alpha: 4, target_modules: [c_attn, c_proj]"), ("lora_dropout", "r: 2, lora_dropout: 0.5, target_modules: [c_attn, c_proj]"),
-            ("target_modules", "r: 2, target_modules: [c_attn]"), ("exclude_modules", "r: 2, target_modules: [c_attn, c_proj], exclude_modules: [h.0.attn.c_attn]"), ("layers_to_transform", "r: 2, target_modules: [c_attn, c_proj], layers_to_transform: [1]"),
-            ("layers_pattern", "r: 2, target_modules: [c_attn, c_proj], layers_to_transform: [1], layers_pattern: x"), ("rank_pattern", "r: 2, target_modules: [c_attn, c_proj], rank_pattern: {c_attn: 4}"),
-            ("alpha_pattern", "r: 2, target_modules: [c_attn, c_proj], alpha_pattern: {c_attn: 4}"), ("use_rslora", "r: 2, use_rslora: true, target_modules: [c_attn, c_proj]"), ("use_dora", "r: 2, use_dora: true, target_modules: [c_attn, c_proj]"),
-            ("bias", "r: 2, bias: lora_only, target_modules: [c_attn, c_proj]"), ("lora_bias", "r: 2, lora_bias: true, target_modules: [c_attn, c_proj]"), ("modules_to_save", "r: 2, modules_to_save: [ln_f], target_modules: [c_attn, c_proj]"),
-            ("trainable_token_indices", "r: 2, trainable_token_indices: [1, 2], target_modules: [c_attn, c_proj]"), ("ensure_weight_tying", "r: 2, target_modules: [wte], ensure_weight_tying: true | r: 2, target_modules: [wte]"),
-            ("init_lora_weights", "r: 2, init_lora_weights: false, target_modules: [c_attn, c_proj]"), ("loftq_config", "r: 2, loftq_config: {loftq_bits: 4}, target_modules: [c_attn, c_proj]"),
-            ("task_type", "r: 2, task_type: SEQ_CLS, target_modules: [c_attn, c_proj]"), ("base_model_name_or_path", "r: 2, base_model_name_or_path: x, target_modules: [c_attn, c_proj]"), ("revision", "r: 2, revision: x, target_modules: [c_attn, c_proj]"),
-            ("auto_mapping", "auto_mapping: {a: b}"), ("megatron_core", "megatron_core: x"), ("qalora_group_size", "qalora_group_size: 8"), ("runtime_config", "runtime_config: {a: 1}"),
-            ("eva_config", "eva_config: {rho: 2}"), ("corda_config", "corda_config: {a: 1}"), ("lora_ga_config", "lora_ga_config: {a: 1}"), ("arrow_config", "arrow_config: {a: 1}"), ("kasa_config", "kasa_config: {a: 1}"), ("velora_config", "velora_config: {a: 1}"),
-            ("monteclora_config", "monteclora_config: {a: 1}"), ("use_bdlora", "use_bdlora: true"), ("megatron_config", "megatron_config: {a: 1}"), ("layer_replication", "layer_replication: [[0, 1]]"), ("target_parameters", "target_parameters: [a]"),
-            ("alora_invocation_tokens", "alora_invocation_tokens: [1]"), ("use_qalora", "use_qalora: true")), ["inference_mode", "peft_version", "fan_in_fan_out"]),
+            ("peft_type", "peft_type: LOHA"), ("r", "r: 3, target_modules: [c_attn, c_proj]"),
+            ("lora_alpha", "r: 2, lora_alpha: 4, target_modules: [c_attn, c_proj]"),
+            ("lora_dropout", "r: 2, lora_dropout: 0.5, target_modules: [c_attn, c_proj]"),
+            ("target_modules", "r: 2, target_modules: [c_attn]"),
+            ("exclude_modules", "r: 2, target_modules: [c_attn, c_proj], exclude_modules: [h.0.attn.c_attn]"),
+            ("layers_to_transform", "r: 2, target_modules: [c_attn, c_proj], layers_to_transform: [1]"),
+            ("layers_pattern", "r: 2, target_modules: [c_attn, c_proj], layers_to_transform: [1], layers_pattern: x"),
+            ("rank_pattern", "r: 2, target_modules: [c_attn, c_proj], rank_pattern: {c_attn: 4}"),
+            ("alpha_pattern", "r: 2, target_modules: [c_attn, c_proj], alpha_pattern: {c_attn: 4}"),
+            ("use_rslora", "r: 2, use_rslora: true, target_modules: [c_attn, c_proj]"),
+            ("use_dora", "r: 2, use_dora: true, target_modules: [c_attn, c_proj]"),
+            ("bias", "r: 2, bias: lora_only, target_modules: [c_attn, c_proj]"),
+            ("lora_bias", "r: 2, lora_bias: true, target_modules: [c_attn, c_proj]"),
+            ("modules_to_save", "r: 2, modules_to_save: [ln_f], target_modules: [c_attn, c_proj]"),
+            ("trainable_token_indices", "r: 2, trainable_token_indices: [1, 2], target_modules: [c_attn, c_proj]"),
+            ("ensure_weight_tying", "r: 2, target_modules: [wte], ensure_weight_tying: true | r: 2, target_modules: [wte]"),
+            ("init_lora_weights", "r: 2, init_lora_weights: false, target_modules: [c_attn, c_proj]"),
+            ("loftq_config", "r: 2, loftq_config: {loftq_bits: 4}, target_modules: [c_attn, c_proj]"),
+            ("task_type", "r: 2, task_type: SEQ_CLS, target_modules: [c_attn, c_proj]"),
+            ("base_model_name_or_path", "r: 2, base_model_name_or_path: x, target_modules: [c_attn, c_proj]"),
+            ("revision", "r: 2, revision: x, target_modules: [c_attn, c_proj]"),
+            ("auto_mapping", "auto_mapping: {a: b}"), ("megatron_core", "megatron_core: x"), ("qalora_group_size", "qalora_group_size: 8"),
+            ("runtime_config", "runtime_config: {a: 1}"),
+            ("eva_config", "eva_config: {rho: 2}"), ("corda_config", "corda_config: {a: 1}"), ("lora_ga_config", "lora_ga_config: {a: 1}"),
+            ("arrow_config", "arrow_config: {a: 1}"), ("kasa_config", "kasa_config: {a: 1}"),
+            ("velora_config", "velora_config: {a: 1}"),
+            ("monteclora_config", "monteclora_config: {a: 1}"), ("use_bdlora", "use_bdlora: true"),
+            ("megatron_config", "megatron_config: {a: 1}"), ("layer_replication", "layer_replication: [[0, 1]]"),
+            ("target_parameters", "target_parameters: [a]"),
+            ("alora_invocation_tokens", "alora_invocation_tokens: [1]"), ("use_qalora", "use_qalora: true")),
+                ["inference_mode", "peft_version", "fan_in_fan_out"]),
         // where rows come from
-        new("data source", s => string.Join(' ', RowSet.Load(new DataOptions(DataSources.FromJson(s, "data")), 1 << 16, Letters).Rows.Select(r => r.InputIds.Length)), () => ["path", "weight"], $"path: {Long}", Rows(
+        new("data source", s => string.Join(' ', RowSet.Load(new DataOptions(DataSources.FromJson(s, "data")), 1 << 16,
+            Letters).Rows.Select(r => r.InputIds.Length)), () => ["path", "weight"], $"path: {Long}", Rows(
             ("path", $"path: {Short}"), ("weight", $"path: {Long}, weight: 2")), []),
-        new("columns", s => Loaded(new() { ["columns"] = s.DeepClone(), ["data"] = Renamed }), () => ["prompt", "completion"], "prompt: q, completion: a", Rows(("prompt", "prompt: a, completion: q"), ("completion", "prompt: a, completion: q")), []),
+        new("columns", s => Loaded(new() { ["columns"] = s.DeepClone(), ["data"] = Renamed }), () => ["prompt", "completion"],
+            "prompt: q, completion: a", Rows(("prompt", "prompt: a, completion: q"), ("completion", "prompt: a, completion: q")), []),
     ];
 
-    private static readonly string Long = Write("long.jsonl", "{\"text\": \"abcdef\"}\n{\"text\": \"abc\"}\n"), Short = Write("short.jsonl", "{\"text\": \"a\"}\n"), Renamed = Write("renamed.jsonl", "{\"q\": \"x\", \"a\": \"yy\"}\n");
+    private static readonly string Long = Write("long.jsonl", "{\"text\": \"abcdef\"}\n{\"text\": \"abc\"}\n"),
+        Short = Write("short.jsonl", "{\"text\": \"a\"}\n"), Renamed = Write("renamed.jsonl", "{\"q\": \"x\", \"a\": \"yy\"}\n");
 
     /// <summary>Parameters after some steps.</summary>
-    private static Reader Optimiser(string name, string standard, params (string, string)[] changes) => new("optim_args of " + name, section =>
+    private static Reader Optimiser(string name, string standard, params (string, string)[] changes)
+        => new("optim_args of " + name, section =>
     {
         using var scope = NewDisposeScope();
         var p = tensor(new float[] { 1, -2, 3, 4 }).reshape(2, 2).requires_grad_(true);
@@ -138,10 +176,12 @@ public class ReadMeansUsedTests
             optimizer.Step(0.05);
         }
         return string.Join(' ', p.data<float>().ToArray());
-    }, () => Known(options => OptimizerTable.Create(name, [new ParameterGroup("a", [zeros(1).requires_grad_(true)])], options).Dispose()), standard, Rows(changes), []);
+    }, () => Known(options => OptimizerTable.Create(name, [new ParameterGroup("a", [zeros(1).requires_grad_(true)])], options).Dispose()),
+        standard, Rows(changes), []);
 
     /// <summary>The rates of a run of 20 steps, its evaluations getting better and worse.</summary>
-    private static Reader Schedule(string name, string standard, params (string, string)[] changes) => new("lr_scheduler_kwargs of " + name, section =>
+    private static Reader Schedule(string name, string standard, params (string, string)[] changes)
+        => new("lr_scheduler_kwargs of " + name, section =>
     {
         var schedule = LowRank.Training.Schedule.Create(name, 1e-2, 4, 20, section.ToOptions());
         double[] losses = [5, 4, 4, 4.5, 3.6, 3.6, 3.6, 3.6, 3.2, 3.1, 3, 2.9, 2.9, 2.9, 2.9, 2.9, 2.9, 3, 2, 1];
@@ -161,7 +201,8 @@ public class ReadMeansUsedTests
         return error.Expected!.StartsWith("one of ", StringComparison.Ordinal) ? error.Expected["one of ".Length..].Split(", ") : [];
     }
 
-    /// <summary>What training does with an adapter's section: names, values, what a forward pass gives, and what is written beside the weights.</summary>
+    /// <summary>What training does with an adapter's section: names, values, what a forward pass gives, and what is written beside the
+    /// weights.</summary>
     private static string Adapted(JsonObject section)
     {
         using var scope = NewDisposeScope();
@@ -171,11 +212,14 @@ public class ReadMeansUsedTests
         try
         {
             var adapter = RunAdapter.Make(host, model, new RunSettings { Adapter = section });
-            foreach (var (p, i) in adapter.Parameters.Select((p, i) => (p.Parameter, i))) Ops.AddScaledInPlace(p, linspace(-0.1 - 0.01 * i, 0.1, p.NumberOfElements).reshape(p.shape), 1); // else B is 0, and much has no effect yet
+            foreach (var (p, i) in adapter.Parameters.Select((p, i) => (p.Parameter, i))) // else B is 0, and much has no effect yet
+                Ops.AddScaledInPlace(p, linspace(-0.1 - 0.01 * i, 0.1, p.NumberOfElements).reshape(p.shape), 1);
             adapter.SetTraining(true);
-            string logits = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(model.Logits(model.Hidden(tensor(new long[] { 1, 2, 3 }).reshape(1, 3), null)).data<float>().ToArray())));
+            float[] numbers = model.Logits(model.Hidden(tensor(new long[] { 1, 2, 3 }).reshape(1, 3), null)).data<float>().ToArray();
+            string logits = string.Join(' ', numbers);
             var config = adapter.Config;
-            return string.Join(' ', [.. adapter.Parameters.Select(p => p.Key + string.Join('x', p.Parameter.shape)), logits, config.TaskType ?? "", config.BaseModel ?? "", config.Revision ?? ""]);
+            return string.Join(' ', [.. adapter.Parameters.Select(p => p.Key + string.Join('x', p.Parameter.shape)), logits,
+                config.TaskType ?? "", config.BaseModel ?? "", config.Revision ?? ""]);
         }
         finally { host.Detach(); }
     }
@@ -183,6 +227,7 @@ public class ReadMeansUsedTests
     private static string Loaded(JsonObject tree)
     {
         tree["model"] = "m";
-        return string.Join(' ', RowSet.Load(SettingsBinder.Bind(tree).DataOptions(), 1 << 16, Letters).Rows.Select(r => $"{string.Join(',', r.InputIds)}:{r.TargetCount}"));
+        return string.Join(' ', RowSet.Load(SettingsBinder.Bind(tree).DataOptions(), 1 << 16,
+            Letters).Rows.Select(r => $"{string.Join(',', r.InputIds)}:{r.TargetCount}"));
     }
 }

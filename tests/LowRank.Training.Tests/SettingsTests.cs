@@ -23,7 +23,8 @@ public class SettingsTests
     public void A_section_given_in_part_has_the_same_defaults_whichever_way_it_comes()
     {
         string yaml = Write("run.yaml", $"model: m\ndata: {Write("rows.jsonl", "{}")}\nadapter: {{r: 4}}\n");
-        LoraConfig[] ways = [SettingsBinder.Bind(SettingsBinder.ReadYaml(yaml)).NewAdapter()!, Bound("adapter.r=4").NewAdapter()!, Bound("adapter={r: 4}").NewAdapter()!, new RunSettings { Adapter = new() { ["r"] = 4 } }.NewAdapter()!];
+        LoraConfig[] ways = [SettingsBinder.Bind(SettingsBinder.ReadYaml(yaml)).NewAdapter()!, Bound("adapter.r=4").NewAdapter()!,
+            Bound("adapter={r: 4}").NewAdapter()!, new RunSettings { Adapter = new() { ["r"] = 4 } }.NewAdapter()!];
         Assert.All(ways, c => Assert.Equal((4, 32.0, true), (c.Rank, c.Alpha, c.TargetModules!.IsAllLinear)));
         Assert.Equal(32, (int)SettingsBinder.ToTree(Bound("adapter.r=4"))["adapter"]!["lora_alpha"]!); // and run.yaml says it
         Assert.Null(Bound("adapter=null").NewAdapter());
@@ -64,7 +65,8 @@ public class SettingsTests
     [InlineData("lr_scheduler_kwargs={num_cycles: [1]}", "lr_scheduler_kwargs.num_cycles: an option has a wrong value (got [1])")]
     [InlineData("columns={promt: q}", "there is no such column of a format (got promt)")]
     [InlineData("data=[{path: x, wieght: 2}]", "'weight'")]
-    public void What_is_wrong_is_named_with_what_is_meant(string assignment, string expected) => Assert.Contains(expected, Refused(assignment));
+    public void What_is_wrong_is_named_with_what_is_meant(string assignment, string expected)
+        => Assert.Contains(expected, Refused(assignment));
 
     [Fact]
     public void A_hint_names_no_setting_of_another_kind()
@@ -93,10 +95,12 @@ public class SettingsTests
     [InlineData("assistant_turns=last", "train_on_inputs=true", "learns all turns")]
     [InlineData("optim=sgd", "optim_args={dampening: 0.5}", "Give momentum as well")]
     [InlineData("optim=adafactor", "optim_args={eps: [1e-30, 1e-2]}", "scale_parameter: true")]
-    [InlineData("lr_scheduler_type=cosine_warmup_with_min_lr", "lr_scheduler_kwargs={min_lr: 1e-5, warmup_lr_rate: 0.5}", "there is no warm-up")]
+    [InlineData("lr_scheduler_type=cosine_warmup_with_min_lr", "lr_scheduler_kwargs={min_lr: 1e-5, warmup_lr_rate: 0.5}",
+        "there is no warm-up")]
     [InlineData("assistant_only_loss=true", "train_on_inputs=true", "contradict each other")]
     [InlineData("assistant_only_loss=1", "seed=1", "assistant_only_loss: a value of the wrong kind")]
-    public void A_setting_that_another_one_leaves_without_effect_is_refused(string one, string other, string expected) => Assert.Contains(expected, Refused(one, other), StringComparison.OrdinalIgnoreCase);
+    public void A_setting_that_another_one_leaves_without_effect_is_refused(string one, string other, string expected)
+        => Assert.Contains(expected, Refused(one, other), StringComparison.OrdinalIgnoreCase);
 
     [Fact]
     public void The_old_name_of_train_on_inputs_means_its_opposite()
@@ -116,7 +120,8 @@ public class SettingsTests
     [InlineData("""{"text": "abc"}""", 4, 4)]
     public void Prompts_are_learnt_in_every_format_where_that_is_asked(string json, int answers, int all)
     {
-        int Targets(bool inputs) => RowSet.Load(new DataOptions(Write("rows.jsonl", json)) { TrainOnInputs = inputs }, 1 << 16, Letters).Rows[0].TargetCount;
+        int Targets(bool inputs) => RowSet.Load(new DataOptions(Write("rows.jsonl", json)) { TrainOnInputs = inputs }, 1 << 16,
+            Letters).Rows[0].TargetCount;
         Assert.Equal((answers, all), (Targets(false), Targets(true)));
     }
 
@@ -127,7 +132,8 @@ public class SettingsTests
         float After(string? arguments)
         {
             var p = TorchSharp.torch.ones(1).requires_grad_(true);
-            using var optimizer = OptimizerFactory.Create(arguments is null ? Bound() : Bound("optim_args=" + arguments), [new TrainedTensor("a", p)]);
+            using var optimizer = OptimizerFactory.Create(arguments is null ? Bound() : Bound("optim_args=" + arguments),
+                [new TrainedTensor("a", p)]);
             foreach (float gradient in (float[])[1, 3])
             {
                 p.grad = TorchSharp.torch.tensor(new[] { gradient });
@@ -178,7 +184,8 @@ public class SettingsTests
     [InlineData("warmup_ratio=0.1", null)]
     public void What_has_no_effect_is_said(string assignments, string? expected)
     {
-        var settings = Bound([.. assignments.Split(';'), .. assignments.Contains("eval") ? new[] { "eval_data=" + Write("eval.jsonl", "{}") } : []]);
+        var settings = Bound([.. assignments.Split(';'), .. assignments.Contains("eval")
+            ? new[] { "eval_data=" + Write("eval.jsonl", "{}") } : []]);
         var said = RunNotices.Of(settings, 20);
         if (expected is null) Assert.Empty(said);
         else Assert.Contains(expected, Assert.Single(said));
@@ -193,7 +200,8 @@ public class SettingsTests
             File.WriteAllBytes(path, bytes);
             return path;
         }
-        string Message(string text) => Assert.Throws<BadInputException>(() => SettingsBinder.ReadYaml(At("run.yaml", System.Text.Encoding.Latin1.GetBytes(text)))).Message;
+        string Message(string text) => Assert.Throws<BadInputException>(()
+            => SettingsBinder.ReadYaml(At("run.yaml", System.Text.Encoding.Latin1.GetBytes(text)))).Message;
         Assert.Equal(["model"], SettingsBinder.ReadYaml(At("bom.yaml", [0xEF, 0xBB, 0xBF, .. "model: m\r\n"u8])).Select(p => p.Key));
         Assert.Contains("run.yaml:2: the settings file is not UTF-8", Message("model: m\n# caf\u00E9\n"));
         Assert.Contains("run.yaml:3", Message("model: m\nadapter:\n\tr: 4\n"));
@@ -205,5 +213,6 @@ public class SettingsTests
 
     [Fact]
     public void Every_number_that_a_schedule_needs_can_be_set()
-        => Assert.Equal("5", Bound("lr_scheduler_type=warmup_stable_decay", "lr_scheduler_kwargs={num_decay_steps: 5}").LrSchedulerKwargs!["num_decay_steps"]!.ToString());
+        => Assert.Equal("5", Bound("lr_scheduler_type=warmup_stable_decay",
+            "lr_scheduler_kwargs={num_decay_steps: 5}").LrSchedulerKwargs!["num_decay_steps"]!.ToString());
 }

@@ -6,7 +6,8 @@ namespace LowRank.Training;
 public sealed record RunLength(int StepsPerEpoch, int TotalSteps)
 {
     /// <summary>The length of a run over rows.</summary>
-    public static RunLength Of(RunSettings settings, RowSet rows) => Of(settings, new Batcher(MemoryRows.Of(rows.Rows), BatchOptions.Of(settings)).BatchesPerEpoch);
+    public static RunLength Of(RunSettings settings, RowSet rows) => Of(settings,
+        new Batcher(MemoryRows.Of(rows.Rows), BatchOptions.Of(settings)).BatchesPerEpoch);
 
     /// <summary>The length of a run of so many micro-batches an epoch.</summary>
     internal static RunLength Of(RunSettings settings, long batches)
@@ -14,6 +15,8 @@ public sealed record RunLength(int StepsPerEpoch, int TotalSteps)
         long epoch = (batches + settings.GradientAccumulationSteps - 1) / settings.GradientAccumulationSteps;
         double total = settings.MaxSteps > 0 ? settings.MaxSteps : Math.Ceiling(settings.NumTrainEpochs * epoch);
         return total <= int.MaxValue ? new((int)epoch, (int)total)
-            : throw new Tensors.BadInputException("the run has more steps than can be counted", total.ToString("0", System.Globalization.CultureInfo.InvariantCulture), "num_train_epochs", $"at most {int.MaxValue} steps");
+            : throw new Tensors.BadInputException("the run has more steps than can be counted",
+                total.ToString("0", System.Globalization.CultureInfo.InvariantCulture), "num_train_epochs",
+                $"at most {int.MaxValue} steps");
     }
 }

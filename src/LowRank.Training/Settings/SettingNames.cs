@@ -38,18 +38,22 @@ internal static class SettingNames
         ("warmup_ratio", "warmup_fraction lr_warmup_ratio warmup_proportion"),
         ("optim", "optimizer optimiser optimizer_type"),
         ("optim_args", "optimizer_args optimizer_kwargs optimizer_config"),
-        ("adam_beta1", "beta1 adam_b1"), ("adam_beta2", "beta2 adam_b2"), ("adam_epsilon", "adam_eps epsilon eps"), ("weight_decay", "wd decay"),
+        ("adam_beta1", "beta1 adam_b1"), ("adam_beta2", "beta2 adam_b2"), ("adam_epsilon", "adam_eps epsilon eps"),
+        ("weight_decay", "wd decay"),
         ("max_grad_norm", "max_norm clip_grad_norm gradient_clip_val gradient_clipping grad_clip max_gradient_norm"),
         ("loraplus_lr_ratio", "loraplus_ratio lora_plus_ratio loraplus"),
         ("gradient_checkpointing", "use_gradient_checkpointing grad_checkpoint enable_activation_checkpointing activation_checkpointing"),
         ("dtype", "bf16 fp16 fp32 tf32 torch_dtype precision mixed_precision compute_dtype half bnb_4bit_compute_dtype"),
-        ("quantize", "load_in_4bit load_in_8bit quantization_bit quantization quantization_config use_4bit_quantization bnb_4bit_quant_type"),
+        ("quantize", "load_in_4bit load_in_8bit quantization_bit quantization quantization_config "
+            + "use_4bit_quantization bnb_4bit_quant_type"),
         ("save_dtype", "save_precision merge_dtype"),
-        ("train_on_inputs", "train_on_prompt train_on_prompts mask_prompt mask_inputs completion_only_loss train_on_completions_only train_on_source"),
+        ("train_on_inputs", "train_on_prompt train_on_prompts mask_prompt mask_inputs completion_only_loss "
+            + "train_on_completions_only train_on_source"),
         ("assistant_turns", "mask_history train_on_last_turn roles_to_train"),
         ("chat_template", "template chat_template_path"),
         ("truncation_side", "truncation"),
-        ("eval_steps", "steps_per_eval eval_strategy evaluation_strategy evals_per_epoch eval_interval val_interval run_validation_every_n_steps"),
+        ("eval_steps", "steps_per_eval eval_strategy evaluation_strategy evals_per_epoch "
+            + "eval_interval val_interval run_validation_every_n_steps"),
         ("save_steps", "save_every save_strategy save_interval saves_per_epoch checkpoint_interval"),
         ("save_total_limit", "keep_last_n_checkpoints max_checkpoints"),
         ("load_best_model_at_end", "save_best keep_best"),
@@ -57,9 +61,12 @@ internal static class SettingNames
         ("seed", "random_state random_seed data_seed"),
         ("shuffle", "shuffle_dataset shuffle_data"),
         ("memory", "max_memory memory_limit"),
-        ("adapter.r", "r rank lora_r lora_rank"), ("adapter.lora_alpha", "lora_alpha alpha scale"), ("adapter.lora_dropout", "lora_dropout dropout"),
-        ("adapter.target_modules", "target_modules lora_target lora_target_modules lora_target_linear lora_attn_modules"), ("adapter.layers_to_transform", "num_layers lora_layers layers_to_transform"),
-        ("adapter.modules_to_save", "modules_to_save lora_modules_to_save additional_target"), ("adapter.init_lora_weights", "init_lora_weights"), ("adapter.bias", "bias lora_bias_type"),
+        ("adapter.r", "r rank lora_r lora_rank"), ("adapter.lora_alpha", "lora_alpha alpha scale"),
+        ("adapter.lora_dropout", "lora_dropout dropout"),
+        ("adapter.target_modules", "target_modules lora_target lora_target_modules lora_target_linear lora_attn_modules"),
+        ("adapter.layers_to_transform", "num_layers lora_layers layers_to_transform"),
+        ("adapter.modules_to_save", "modules_to_save lora_modules_to_save additional_target"),
+        ("adapter.init_lora_weights", "init_lora_weights"), ("adapter.bias", "bias lora_bias_type"),
         ("adapter.peft_type", "peft_type peft_method finetuning_type fine_tune_type"));
 
     /// <summary>The one renamed setting: its old name says the opposite.</summary>
@@ -70,7 +77,8 @@ internal static class SettingNames
     /// <param name="settings">The names there are whose kind of value its value could be: a hint never crosses kinds.</param>
     public static string? Hint(string key, IEnumerable<string> settings)
     {
-        if (Ours.TryGetValue(key.ToLowerInvariant().Replace('-', '_'), out string? ours)) return ours.StartsWith(Flag, StringComparison.Ordinal) ? $"Give it as the option {ours}." : $"Did you mean '{ours}'?";
+        if (Ours.TryGetValue(key.ToLowerInvariant().Replace('-', '_'), out string? ours))
+            return ours.StartsWith(Flag, StringComparison.Ordinal) ? $"Give it as the option {ours}." : $"Did you mean '{ours}'?";
         return AdapterSection.UsedKeys.Contains(key) ? $"Did you mean '{Section}{key}'?" : NearNames.Sentence(key, settings);
     }
 
@@ -81,9 +89,11 @@ internal static class SettingNames
         tree = (JsonObject)tree.DeepClone();
         var value = tree[OldName];
         tree.Remove(OldName);
-        if (value?.GetValueKind() is not (JsonValueKind.True or JsonValueKind.False)) errors.Add(new("a value of the wrong kind", value?.ToJsonString() ?? "null", OldName, "true or false"));
+        if (value?.GetValueKind() is not (JsonValueKind.True or JsonValueKind.False))
+            errors.Add(new("a value of the wrong kind", value?.ToJsonString() ?? "null", OldName, "true or false"));
         else if (tree[NewName] is { } other && other.GetValueKind() == value.GetValueKind())
-            errors.Add(new("two settings contradict each other", $"{OldName}: {value.ToJsonString()}, {NewName}: {other.ToJsonString()}", NewName, remedy: $"Leave {OldName} out: it is {NewName}, the other way round."));
+            errors.Add(new("two settings contradict each other", $"{OldName}: {value.ToJsonString()}, {NewName}: {other.ToJsonString()}",
+                NewName, remedy: $"Leave {OldName} out: it is {NewName}, the other way round."));
         else tree[NewName] = value.GetValueKind() == JsonValueKind.False;
         return tree;
     }

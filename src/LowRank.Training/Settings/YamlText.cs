@@ -7,7 +7,8 @@ using YamlDotNet.RepresentationModel;
 
 namespace LowRank.Training;
 
-/// <summary>YAML as a tree of JSON. What settings have no use for (several documents, tags, bytes that are no UTF-8) is refused, not passed over.</summary>
+/// <summary>YAML as a tree of JSON. What settings have no use for (several documents, tags, bytes that are no UTF-8) is refused, not passed
+/// over.</summary>
 internal static class YamlText
 {
     private const string Lines = "`key: value` lines", TextTag = "tag:yaml.org,2002:str";
@@ -19,8 +20,13 @@ internal static class YamlText
         if (!System.IO.File.Exists(path)) throw new BadInputException("the settings file does not exist", place: path);
         string text = Decoded(path);
         try { return Root(text, path); }
-        catch (YamlException e) { throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: $"{path}:{TabLine(text) ?? e.Start.Line}", expected: Lines + ", indented by blanks", inner: e); }
-        catch (Exception e) when (e is InvalidOperationException or InvalidCastException) // the parser's, for some malformed flows, and keys that are no plain words
+        catch (YamlException e)
+        {
+            throw new BadInputException("the settings file is not valid YAML: " + e.Message,
+                place: $"{path}:{TabLine(text) ?? e.Start.Line}", expected: Lines + ", indented by blanks", inner: e);
+        }
+        // The parser's, for some malformed flows, and keys that are no plain words.
+        catch (Exception e) when (e is InvalidOperationException or InvalidCastException)
         {
             throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: path, expected: Lines, inner: e);
         }
@@ -44,8 +50,11 @@ internal static class YamlText
         yaml.Load(new StringReader(text));
         if (yaml.Documents.Count == 0) return [];
         if (yaml.Documents.Count > 1)
-            throw new BadInputException("the settings file holds several documents", $"{yaml.Documents.Count}", $"{path}:{yaml.Documents[1].RootNode.Start.Line}", "one", "Take out the lines `---`, or keep the documents in files of their own.");
-        return ToJson(yaml.Documents[0].RootNode) as JsonObject ?? throw new BadInputException("the settings file is no list of settings", place: path, expected: Lines);
+            throw new BadInputException("the settings file holds several documents", $"{yaml.Documents.Count}",
+                $"{path}:{yaml.Documents[1].RootNode.Start.Line}", "one",
+                "Take out the lines `---`, or keep the documents in files of their own.");
+        return ToJson(yaml.Documents[0].RootNode) as JsonObject
+            ?? throw new BadInputException("the settings file is no list of settings", place: path, expected: Lines);
     }
 
     private static string Decoded(string path)
@@ -53,34 +62,41 @@ internal static class YamlText
         byte[] bytes = System.IO.File.ReadAllBytes(path);
         try
         {
-            using var reader = new StreamReader(new MemoryStream(bytes), new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true); // a mark at its start is no part of the text
+            // A mark at its start is no part of the text.
+            var strict = new UTF8Encoding(false, throwOnInvalidBytes: true);
+            using var reader = new StreamReader(new MemoryStream(bytes), strict, detectEncodingFromByteOrderMarks: true);
             return reader.ReadToEnd();
         }
         catch (DecoderFallbackException e)
         {
             int line = 1 + bytes.AsSpan(0, WrongByte(bytes)).Count((byte)'\n');
-            throw new BadInputException("the settings file is not UTF-8", place: $"{path}:{line}", expected: "UTF-8", remedy: "Save it as UTF-8.", inner: e);
+            throw new BadInputException("the settings file is not UTF-8", place: $"{path}:{line}", expected: "UTF-8",
+                remedy: "Save it as UTF-8.", inner: e);
         }
     }
 
     private static int WrongByte(ReadOnlySpan<byte> bytes)
     {
         int at = 0;
-        while (at < bytes.Length && Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done) at += length;
+        while (at < bytes.Length && Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done)
+            at += length;
         return at;
     }
 
     // The parser tells the line in which the mapping began.
     private static int? TabLine(string text)
     {
-        int at = Array.FindIndex(text.Split('\n'), l => l.AsSpan(0, l.Length - l.AsSpan().TrimStart().Length).Contains('\t') && l.AsSpan().Trim().Length > 0);
+        int at = Array.FindIndex(text.Split('\n'), l => l.AsSpan(0, l.Length - l.AsSpan().TrimStart().Length).Contains('\t')
+            && l.AsSpan().Trim().Length > 0);
         return at < 0 ? null : at + 1;
     }
 
     private static JsonNode? ToJson(YamlNode node) => node switch
     {
-        { Tag: { IsEmpty: false, IsNonSpecific: false } tag } when tag.Value != TextTag => throw new BadInputException("tags are not known in settings", tag.Value, $"line {node.Start.Line}", "values without a tag"),
-        YamlMappingNode map => new JsonObject(map.Children.Select(c => KeyValuePair.Create(((YamlScalarNode)c.Key).Value ?? "", ToJson(c.Value)))),
+        { Tag: { IsEmpty: false, IsNonSpecific: false } tag } when tag.Value != TextTag
+            => throw new BadInputException("tags are not known in settings", tag.Value, $"line {node.Start.Line}", "values without a tag"),
+        YamlMappingNode map
+            => new JsonObject(map.Children.Select(c => KeyValuePair.Create(((YamlScalarNode)c.Key).Value ?? "", ToJson(c.Value)))),
         YamlSequenceNode list => new JsonArray([.. list.Children.Select(ToJson)]),
         YamlScalarNode { Style: ScalarStyle.Plain, Tag.IsEmpty: true } plain => Scalar(plain.Value ?? ""),
         YamlScalarNode quoted => JsonValue.Create(quoted.Value ?? ""),

@@ -34,7 +34,9 @@ public sealed record AdapterSize(long Numbers, IReadOnlyList<(string Layer, int 
         var size = Of(layers, config);
         long bytes = size.Numbers * sizeof(float), there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (bytes < there) return;
-        throw new BadInputException("the adapter's factors alone are larger than this machine's memory", config.Rank.ToString(CultureInfo.InvariantCulture), config.RankPattern.Count > 0 ? "r, rank_pattern" : "r",
-            $"less than {ByteSize.Show(there)} for {size.Layers} layers; these take {ByteSize.Show(bytes)}", "Lower r, or target fewer layers.");
+        throw new BadInputException("the adapter's factors alone are larger than this machine's memory",
+            config.Rank.ToString(CultureInfo.InvariantCulture), config.RankPattern.Count > 0 ? "r, rank_pattern" : "r",
+            $"less than {ByteSize.Show(there)} for {size.Layers} layers; these take {ByteSize.Show(bytes)}",
+            "Lower r, or target fewer layers.");
     }
 }

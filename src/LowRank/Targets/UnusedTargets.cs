@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>Names, patterns and numbers of a configuration that mean nothing in the model: misspelt ones would else change what is trained without a word.</summary>
+/// <summary>Names, patterns and numbers of a configuration that mean nothing in the model: misspelt ones would else change what is trained
+/// without a word.</summary>
 internal static class UnusedTargets
 {
     /// <summary>Refuses them, all at once.</summary>
@@ -12,7 +13,9 @@ internal static class UnusedTargets
     /// <param name="layers">The layers that it targets.</param>
     public static void Check(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config, IReadOnlyList<BaseLayer> layers)
     {
-        List<BadInputException> errors = [.. Names(config.TargetModules, "target_modules"), .. Names(config.ExcludeModules, "exclude_modules"), .. Blocks(), .. Patterns("rank_pattern", config.RankPattern), .. Patterns("alpha_pattern", config.AlphaPattern)];
+        List<BadInputException> errors = [.. Names(config.TargetModules, "target_modules"),
+            .. Names(config.ExcludeModules, "exclude_modules"), .. Blocks(), .. Patterns("rank_pattern", config.RankPattern),
+            .. Patterns("alpha_pattern", config.AlphaPattern)];
         if (errors.Count > 0) throw BadInputException.All("the adapter's settings name what the model does not have", errors);
 
         IEnumerable<BadInputException> Names(Selector? selector, string key)
@@ -24,11 +27,16 @@ internal static class UnusedTargets
 
         IEnumerable<BadInputException> Blocks()
         {
-            var blocks = config.LayersToTransform is null ? [] : layers.Select(l => Targets.LayerNumber(l.Name, config.LayersPattern)).OfType<int>().ToHashSet();
+            var blocks = config.LayersToTransform is null ? []
+                : layers.Select(l => Targets.LayerNumber(l.Name, config.LayersPattern)).OfType<int>().ToHashSet();
             foreach (int block in config.LayersToTransform ?? [])
-                if (!blocks.Contains(block)) yield return new("no targeted layer is in this block", $"{block}", "layers_to_transform", $"blocks of the model with targets, such as {string.Join(", ", blocks.Order().Take(5))}");
+                if (!blocks.Contains(block))
+                    yield return new("no targeted layer is in this block", $"{block}", "layers_to_transform",
+                        $"blocks of the model with targets, such as {string.Join(", ", blocks.Order().Take(5))}");
             foreach (string pattern in config.LayersPattern ?? [])
-                if (!layers.Any(l => Targets.LayerNumber(l.Name, [pattern]) is not null)) yield return new("no targeted layer stands behind this name and a number", pattern, "layers_pattern", remedy: "Leave it out: the name is found.");
+                if (!layers.Any(l => Targets.LayerNumber(l.Name, [pattern]) is not null))
+                    yield return new("no targeted layer stands behind this name and a number", pattern, "layers_pattern",
+                        remedy: "Leave it out: the name is found.");
         }
 
         IEnumerable<BadInputException> Patterns<T>(string key, IReadOnlyList<KeyValuePair<string, T>> patterns)
@@ -36,9 +44,12 @@ internal static class UnusedTargets
             for (int i = 0; i < patterns.Count; i++)
             {
                 var matched = layers.Where(l => PythonRegex.Suffix(patterns[i].Key).IsMatch(l.Name)).ToList();
-                if (matched.Count == 0) yield return new("no targeted layer has this name", patterns[i].Key, key, remedy: NearNames.Sentence(patterns[i].Key, Ends(layers.Select(l => l.Name))));
+                if (matched.Count == 0)
+                    yield return new("no targeted layer has this name", patterns[i].Key, key,
+                        remedy: NearNames.Sentence(patterns[i].Key, Ends(layers.Select(l => l.Name))));
                 else if (matched.All(l => patterns.Take(i).Any(p => PythonRegex.Suffix(p.Key).IsMatch(l.Name))))
-                    yield return new("an earlier key has all layers of this one", patterns[i].Key, key, remedy: "Put the longer name first: the first key that matches a layer counts.");
+                    yield return new("an earlier key has all layers of this one", patterns[i].Key, key,
+                        remedy: "Put the longer name first: the first key that matches a layer counts.");
             }
         }
 

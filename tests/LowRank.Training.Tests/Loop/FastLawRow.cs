@@ -24,7 +24,7 @@ internal sealed class FastLawRow : IDisposable
         var config = (JsonObject)FastLaw.Adapters[adapter].DeepClone();
         if (rank is not null) (config["r"], config["lora_alpha"]) = (rank, 1);
         if (begun) config["init_lora_weights"] = true;
-        KeepWhatItHas(config);
+        KeepWhatItHas(config, _model);
         _host = AdapterHost.Attach(_model);
         _adapter = _host.Add("a", LoraConfig.FromJson(config), 3, _model.Spec.ModelType);
         _host.Activate(("a", 1));
@@ -34,15 +34,16 @@ internal sealed class FastLawRow : IDisposable
     }
 
     // One configuration is for all families: names that this model has not are left out, which an adapter that is made refuses.
-    private void KeepWhatItHas(JsonObject config)
+    internal static void KeepWhatItHas(JsonObject config, CausalLM model)
     {
-        string[] paths = [.. _model.named_modules().Select(m => m.name)];
+        string[] paths = [.. model.named_modules().Select(m => m.name)];
         bool Has(string name) => paths.Any(p => p == name || p.EndsWith("." + name, StringComparison.Ordinal));
         if (config["target_modules"] is JsonArray targets)
             config["target_modules"] = new JsonArray([.. targets.Select(t => (string)t!).Where(Has).Select(t => (JsonNode)t)]);
         foreach (string key in (string[])["rank_pattern", "alpha_pattern"])
             if (config[key] is JsonObject patterns)
-                config[key] = new JsonObject(patterns.Where(p => Has(p.Key)).Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone())));
+                config[key] = new JsonObject(patterns.Where(p => Has(p.Key) && (config["target_modules"] is not JsonArray named || named.Any(t => (string)t! == p.Key)))
+                    .Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone())));
     }
 
     public DecoderSpec Spec => _model.Spec;

@@ -38,6 +38,7 @@ public class FastStepTests
         adapter["target_modules"] = targets switch { "all-linear" => "all-linear", "upper" => "all-linear", _ => new JsonArray([.. targets.Split(',').Select(t => (JsonNode)t)]) };
         foreach (var (key, value) in JsonNode.Parse(more)!.AsObject()) adapter[key] = value?.DeepClone();
         if (targets == "upper") (adapter["target_modules"], adapter["layers_to_transform"]) = (new JsonArray("q_proj", "down_proj"), new JsonArray(1, 2));
+        using (var any = LowRank.Models.ModelLoader.Load(Paths.Golden("models/" + model))) FastLawRow.KeepWhatItHas(adapter, any);
         RunSettings settings = new()
         {
             Model = Paths.Golden("models/" + model), Data = TestRun.RandomRows(Path.Combine(temporary, "rows.jsonl"), 12, 256, seed: 21), Adapter = adapter,
