@@ -124,13 +124,13 @@ public sealed class DataVerbTests(World world)
         File.WriteAllText(Path.Combine(folder, "b.json"), """{"data": [{"q": "nine", "a": "ten"}, {"q": 3}]}""");
         string[] settings = ["--set", "columns={prompt: q, completion: a}", "--set", "bad_rows=skip"];
         string config = world.Fresh("config") + ".yaml";
-        File.WriteAllText(config, $"model: {world.Model}\ndata:\n  - path: {folder}/a.csv\n    weight: 0.5\n  - {folder}/b.json\neval_data: {folder}\ncolumns: {{prompt: q, completion: a}}\nbad_rows: skip\nbatch_size: 3\nmax_steps: 2\ndtype: float32\nadapter: {{peft_type: LORA, r: 2, target_modules: [q_proj]}}\n");
+        File.WriteAllText(config, $"model: {world.Model}\ndata:\n  - path: {folder}/a.csv\n    weight: 0.5\n  - {folder}/b.json\neval_data: [{folder}/a.csv, {folder}/b.json]\ncolumns: {{prompt: q, completion: a}}\nbad_rows: skip\nbatch_size: 3\nmax_steps: 2\ndtype: float32\nadapter: {{peft_type: LORA, r: 2, target_modules: [q_proj]}}\n");
         var line = Program.Run("train", "--config", config, "--output", run, "--threads", "1", "--json").Good();
         Assert.Contains("3 rows (1 unusable", line.Error);
         Assert.Equal(2.0, (double)line.Json["epoch"]!);
         Assert.Contains("weight", File.ReadAllText(Path.Combine(run, "run.yaml")));
         Assert.Contains("chat_date", File.ReadAllText(Path.Combine(run, "run.yaml")));
-        var eval = Program.Run(["eval", "--model", world.Model, "--adapter", Path.Combine(run, "adapter"), "--data", folder, "--json", .. settings]).Good().Json;
+        var eval = Program.Run(["eval", "--model", world.Model, "--adapter", Path.Combine(run, "adapter"), "--data", Path.Combine(folder, "a.csv"), "--data", Path.Combine(folder, "b.json"), "--json", .. settings]).Good().Json;
         Assert.Equal((5, 1), ((int)eval["rows"]!, (int)eval["skipped_rows"]!));
         Assert.Equal((double)line.Json["eval_loss"]!, (double)eval["loss"]!, 4);
     }

@@ -12,7 +12,7 @@ public class OutputTests(World world)
     {
         string folder = world.Fresh("mine"), data = Path.Combine(folder, "data");
         Directory.CreateDirectory(data);
-        foreach (string file in (string[])["rows.jsonl", "notes.txt"]) File.Copy(world.Rows, Path.Combine(data, file));
+        foreach (string file in (string[])["rows.jsonl", "LICENSE"]) File.Copy(world.Rows, Path.Combine(data, file));
         string rows = Path.Combine(data, "rows.jsonl"), adapter = world.At("a"),
             input = Path.Combine(TestKit.Paths.Golden("models/llama"), "expected.safetensors");
         var (mine, model, adapters) = (World.Snapshot(folder), World.Snapshot(world.Model), World.Snapshot(adapter));

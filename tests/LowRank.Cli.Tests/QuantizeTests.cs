@@ -35,7 +35,9 @@ public class QuantizeTests(World world)
         float[] attached = Logits(world.Model, "--quantize", "nf4", "--adapter", adapter);
         Assert.True(Difference(attached, Logits(world.Model, "--adapter", adapter)) > 0.01); // another base
         var exact = Program.Run("merge", "--model", world.Model, "--quantize", "nf4", "--adapter", adapter, "--output", plain, "--json").Good().Json;
-        Assert.Equal((21, 0.0, 0.0), ((int)exact["merged_parameters"]!, (double)exact["largest_rounding_error"]!, (double)exact["rms_rounding_error"]!));
+        Assert.Equal(21, (int)exact["merged_parameters"]!);
+        Assert.InRange((double)exact["largest_rounding_error"]!, 1e-12, 1e-6); // float32's own rounding of the sum
+        Assert.InRange((double)exact["rms_rounding_error"]!, 1e-12, 6e-8);
         Assert.InRange(Difference(attached, Logits(plain)), 0, 1e-4);
         var rounded = Program.Run("merge", "--model", world.Model, "--quantize", "nf4", "--adapter", adapter, "--requantize", "--output", small, "--json").Good().Json;
         Assert.InRange((double)rounded["rms_rounding_error"]!, 0.001, 0.2);
