@@ -70,6 +70,7 @@ internal sealed class CommonOptions
     private static string Place(string path)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (!Path.Exists(full)) return full; // whoever opens it says so
         return new DirectoryInfo(full).ResolveLinkTarget(returnFinalTarget: true)?.FullName.TrimEnd(Path.DirectorySeparatorChar) ?? full;
     }
 

@@ -133,7 +133,7 @@ public static class AtomicFile
     }
 
     internal static BadInputException Unwritable(string path, Exception e)
-        => new("the output cannot be written: " + e.Message, place: path,
+        => new("the output cannot be written: " + e.Message.TrimEnd('.'), place: path,
             remedy: "Free some space or choose another place; nothing was left half-written.", inner: e);
 
     private static void Guarded(string path, Action<string> act)

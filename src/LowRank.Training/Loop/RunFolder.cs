@@ -71,7 +71,7 @@ public sealed class RunFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BadInputException("the log cannot be written: " + e.Message, place: LogFile, remedy: "Free some space and go on with --resume; the newest checkpoint is untouched.", inner: e);
+            throw new BadInputException("the log cannot be written: " + e.Message.TrimEnd('.'), place: LogFile, remedy: "Free some space and go on with --resume; the newest checkpoint is untouched.", inner: e);
         }
     }
 

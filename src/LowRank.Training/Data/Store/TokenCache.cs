@@ -77,7 +77,7 @@ internal static class TokenCache
 
     /// <summary>An error of writing the cache.</summary>
     public static BadInputException Unwritable(Exception e)
-        => new("the tokenised data cannot be written: " + e.Message, place: Folder, remedy: "Free some space, or name another folder in the environment variable LOWRANK_CACHE.", inner: e);
+        => new("the tokenised data cannot be written: " + e.Message.TrimEnd('.'), place: Folder, remedy: "Free some space, or name another folder in the environment variable LOWRANK_CACHE.", inner: e);
 
     /// <summary>Removes what killed processes left, then the least recently used stores until the rest is within the limit.</summary>
     private static void Prune(string keep)
