@@ -114,7 +114,7 @@ public class BatchPlanTests
     {
         var tree = new JsonObject { ["model"] = "m", ["batch_size"] = 4, ["gradient_accumulation_steps"] = 2, ["group_by_length"] = true, ["padding_free"] = true };
         Assert.Equal(new BatchOptions(4, true, 0) { LengthGroup = 8, PaddingFree = true }, BatchOptions.Of(SettingsBinder.Bind(tree, needsData: false)));
-        (tree["group_by_length"], tree["packing"], tree["max_length"]) = (false, true, 77);
+        (tree["group_by_length"], tree["padding_free"], tree["packing"], tree["max_length"]) = (false, false, true, 77);
         Assert.Equal(77, BatchOptions.Of(SettingsBinder.Bind(tree, needsData: false)).PackedLength);
         tree["group_by_length"] = true;
         Assert.Contains("packed sequences", Assert.Throws<BadInputException>(() => SettingsBinder.Bind(tree, needsData: false)).Message);

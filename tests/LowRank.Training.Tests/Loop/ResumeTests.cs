@@ -103,7 +103,7 @@ public class ResumeTests
         }
         TestRun.RandomRows(settings.Data.ToString(), 20, 256, seed: 99);
         using (var run = new TestRun(settings, folder, resume: true))
-            Assert.Contains("the data has changed", Assert.Throws<Tensors.BadInputException>(() => run.Trainer(null).Run()).Message);
+            Assert.Contains("the rows have changed", Assert.Throws<Tensors.BadInputException>(() => run.Trainer(null).Run()).Message);
         Directory.Delete(temporary, recursive: true);
     }
 
