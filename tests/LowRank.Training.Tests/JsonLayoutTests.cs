@@ -89,13 +89,19 @@ public class JsonLayoutTests
         Refused(Write(name, content)).Message);
 
     [Theory]
-    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer")]
+    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a git-lfs pointer")]
     [InlineData("<!DOCTYPE html><html></html>", "a web page")]
     public void What_stands_in_place_of_a_file_is_named(string content, string says)
     {
         foreach (string name in (string[])["x.jsonl", "x.json", "x.csv", "x.txt", "x.parquet", "x.arrow"]) Assert.Contains(says,
             Refused(Write(name, content)).Message);
     }
+
+    [Theory]
+    [InlineData("<p>Write a page</p>\n<html></html>\n", "<p>Write a page</p>")]
+    [InlineData("version https://example.org\n", "version https://example.org")]
+    public void Rows_that_speak_of_a_page_are_rows(string content, string first)
+        => Assert.Equal(first, (string)Raw(Write("x.txt", content))[0].Json["text"]!);
 
     [Fact]
     public void Lines_of_text_end_as_files_of_all_systems_have_them()

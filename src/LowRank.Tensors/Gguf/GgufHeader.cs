@@ -48,7 +48,7 @@ internal static class GgufHeader
     private static int Version(GgufCursor cursor, MappedFile file)
     {
         uint magic = cursor.Read<uint>("magic number");
-        if (magic != 0x46554747) StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, 1024)), binary: true);
+        if (magic != 0x46554747) StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, StandIn.Looked)), binary: true);
         if (magic != 0x46554747) throw cursor.Bad("this is no GGUF file", $"first bytes 0x{magic:x8}", "the letters GGUF", "Older ggml files are converted by llama.cpp.");
         uint version = cursor.Read<uint>("version");
         if ((version & 0xffff) == 0 && version != 0)

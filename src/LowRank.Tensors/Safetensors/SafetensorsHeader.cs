@@ -32,7 +32,7 @@ public sealed class SafetensorsHeader
         BadInputException Bad(string problem, string? value = null, string? expected = null, string? remedy = null)
             => new(problem, value, file.Path, expected, remedy);
 
-        if (file.Length < 9 || file.Span(8, 1)[0] != (byte)'{') StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, 1024)), binary: true);
+        if (file.Length < 9 || file.Span(8, 1)[0] != (byte)'{') StandIn.Refuse(file.Path, file.Span(0, (int)Math.Min(file.Length, StandIn.Looked)), binary: true);
         if (file.Length < 8) throw Bad("the file is too short for a safetensors header", $"{file.Length} bytes", "at least 8 bytes", "It may be an unfinished download.");
         ulong length = BitConverter.ToUInt64(file.Span(0, 8));
         // A header of 384, 640, ... bytes begins with the same two bytes as a pickle does: only the brace behind the length tells.

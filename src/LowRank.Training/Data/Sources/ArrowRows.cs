@@ -10,12 +10,10 @@ internal static class ArrowRows
     public static IEnumerable<RawRow> Read(DataFile file)
     {
         using var stream = file.OpenStored();
-        PointerFiles.Refuse(file, stream);
-        var start = new byte[8];
-        int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (start.AsSpan(0, read).StartsWith("FEA1"u8)) throw new BadInputException("a Feather file of version 1", place: file.Path, expected: "version 2, which is Arrow IPC");
-        stream.Position = 0;
-        bool asFile = start.AsSpan(0, read).StartsWith("ARROW1"u8);
+        byte[] start = StandIn.Refuse(file.Path, stream);
+        if (start.AsSpan().StartsWith("FEA1"u8))
+            throw new BadInputException("a Feather file of version 1", place: file.Path, expected: "version 2, which is Arrow IPC");
+        bool asFile = start.AsSpan().StartsWith("ARROW1"u8);
         CompressionCodecFactory codecs = new();
         using ArrowStreamReader reader = TableRows.Guard<ArrowStreamReader>(file, () =>
         {

@@ -14,7 +14,7 @@ internal static class ParquetRows
 
     public static IEnumerable<RawRow> Read(DataFile file)
     {
-        using (var stream = file.OpenStored()) PointerFiles.Refuse(file, stream);
+        using (var stream = file.OpenStored()) StandIn.Refuse(file.Path, stream);
         var json = new RowJson();
         long number = 0;
         for (int[]? columns = null; ;)

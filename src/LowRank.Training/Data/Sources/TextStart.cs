@@ -14,7 +14,6 @@ internal static class TextStart
         ([.. "PK\x03\x04"u8], "a zip file (or a spreadsheet)", "Unpack it, or save it as .csv."),
         ([.. "BZh"u8], "compressed with bzip2", "Decompress it."), ([0xFD, .. "7zXZ"u8], "compressed with xz", "Decompress it."),
         ([.. "SQLite format"u8], "a database", "Write its rows as .jsonl or .csv."),
-        .. PointerFiles.Signs,
     ];
 
     /// <summary>Opens a text file behind its byte order mark.</summary>
@@ -24,7 +23,8 @@ internal static class TextStart
         var window = new Window(file.Open(), file.Path);
         try
         {
-            window.Peek(63);
+            window.Peek(StandIn.Looked);
+            StandIn.Refuse(file.Path, window.Bytes);
             foreach (var (sign, kind, remedy) in Others)
                 if (window.Bytes.StartsWith(sign)) throw new BadInputException($"the file is {kind}, not {file.Ending}", place: file.Path,
                     remedy: remedy);
