@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Unicode;
 
@@ -32,10 +33,17 @@ public static class TextFile
         const string Remedy = "Save it as UTF-8.";
         if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
             throw new BadInputException("the file is UTF-16", place: path, expected: "UTF-8", remedy: Remedy);
-        if (Utf8.IsValid(bytes)) return;
-        int at = 0;
-        while (Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done) at += length;
-        throw new BadInputException("the file is not UTF-8", $"the byte 0x{bytes[at]:X2}", $"{path}:{bytes[..at].Count((byte)'\n') + 1}",
+        int at = WrongByte(bytes);
+        if (at >= 0) throw new BadInputException("the file is not UTF-8", $"the byte 0x{bytes[at]:X2}", $"{path}:{bytes[..at].Count((byte)'\n') + 1}",
             "UTF-8", Remedy);
+    }
+
+    /// <summary>The first byte that makes a text no UTF-8; -1 where it is.</summary>
+    public static int WrongByte(ReadOnlySpan<byte> text)
+    {
+        if (Utf8.IsValid(text)) return -1;
+        int at = 0;
+        while (Rune.DecodeFromUtf8(text[at..], out _, out int length) == OperationStatus.Done) at += length;
+        return at;
     }
 }

@@ -22,7 +22,7 @@ internal static class ConventionFiles
         string path = Path.Combine(folder, NumberedRoles.Generation);
         bool there = File.Exists(path);
         if (there && NumberedRoles.Of(folder, "eos").ToHashSet().SetEquals(ids)) return;
-        var config = there ? Read(path) : [];
+        var config = there ? JsonFile.ReadObject(path) : [];
         config["eos_token_id"] = ids.Count == 1 ? ids[0] : new JsonArray([.. ids.Select(id => (JsonNode)id)]);
         // Transformers asks config.json for none of them once this file is there.
         if (!there && File.Exists(Path.Combine(folder, "config.json")))
@@ -41,14 +41,8 @@ internal static class ConventionFiles
         if (other.Count == 0) return;
         string config = Path.Combine(folder, "tokenizer_config.json");
         string path = File.Exists(config) ? config : Path.Combine(folder, "special_tokens_map.json");
-        var names = File.Exists(path) ? Read(path) : [];
+        var names = File.Exists(path) ? JsonFile.ReadObject(path) : [];
         foreach (var (name, text) in other) names[name] = text.GetString();
         AtomicFile.WriteText(path, names.ToJsonString(Indented) + "\n");
-    }
-
-    private static JsonObject Read(string path)
-    {
-        try { return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("it is no object"); }
-        catch (JsonException e) { throw new BadInputException($"the file is not JSON: {e.Message}", place: path, inner: e); }
     }
 }

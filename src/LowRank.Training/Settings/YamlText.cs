@@ -69,18 +69,10 @@ internal static class YamlText
         }
         catch (DecoderFallbackException e)
         {
-            int line = 1 + bytes.AsSpan(0, WrongByte(bytes)).Count((byte)'\n');
+            int line = 1 + bytes.AsSpan(0, Math.Max(0, TextFile.WrongByte(bytes))).Count((byte)'\n');
             throw new BadInputException("the settings file is not UTF-8", place: $"{path}:{line}", expected: "UTF-8",
                 remedy: "Save it as UTF-8.", inner: e);
         }
-    }
-
-    private static int WrongByte(ReadOnlySpan<byte> bytes)
-    {
-        int at = 0;
-        while (at < bytes.Length && Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done)
-            at += length;
-        return at;
     }
 
     // The parser tells the line in which the mapping began.

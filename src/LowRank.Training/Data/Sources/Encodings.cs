@@ -1,7 +1,4 @@
-using System.Buffers;
 using System.Globalization;
-using System.Text;
-using System.Text.Unicode;
 using LowRank.Tensors;
 
 namespace LowRank.Training;
@@ -18,9 +15,8 @@ internal static class Encodings
     /// <param name="line">Its line.</param>
     public static void Check(ReadOnlySpan<byte> text, string path, long line)
     {
-        if (Utf8.IsValid(text)) return;
-        int at = 0;
-        while (Rune.DecodeFromUtf8(text[at..], out _, out int length) == OperationStatus.Done) at += length;
+        int at = TextFile.WrongByte(text);
+        if (at < 0) return;
         string got = string.Create(CultureInfo.InvariantCulture, $"the byte 0x{text[at]:X2} at column {at + 1}");
         throw text.Contains((byte)0) ? NoText(path, line) : new BadInputException("the file is not UTF-8", got, $"{path}:{line}",
             remedy: Remedy);

@@ -7,14 +7,14 @@ namespace LowRank.Training;
 /// <param name="Seeks">Whether reading jumps about, which a compressed stream cannot.</param>
 internal sealed record FileKind(string Family, Func<DataFile, IEnumerable<RawRow>> Read, bool Lines = true, bool Seeks = false)
 {
-    private static readonly FileKind JsonLinesKind = new(".json", f => JsonFile.Read(f, lines: true)),
+    private static readonly FileKind JsonLinesKind = new(".json", f => JsonRows.Read(f, lines: true)),
         ArrowKind = new(".arrow", ArrowRows.Read, Lines: false, Seeks: true);
 
     /// <summary>Ending -> kind.</summary>
     public static readonly Dictionary<string, FileKind> Table = new()
     {
         [".jsonl"] = JsonLinesKind, [".ndjson"] = JsonLinesKind, [".jsonlines"] = JsonLinesKind,
-        [".json"] = new(".json", f => JsonFile.Read(f, lines: false)),
+        [".json"] = new(".json", f => JsonRows.Read(f, lines: false)),
         [".csv"] = new(".csv", f => DelimitedLines.Read(f, (byte)',')), [".tsv"] = new(".csv", f => DelimitedLines.Read(f, (byte)'\t')),
         [".txt"] = new(".txt", TextLines.Read),
         [".parquet"] = new(".parquet", ParquetRows.Read, Lines: false, Seeks: true),

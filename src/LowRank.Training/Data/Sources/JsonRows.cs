@@ -7,7 +7,7 @@ namespace LowRank.Training;
 /// conversation as a list of messages. The file's first value decides, not its
 /// name alone; where it leaves a doubt, .jsonl is lines, so that each faulty line is named.
 /// </summary>
-internal static class JsonFile
+internal static class JsonRows
 {
     private const int Looked = 1 << 20;
 
