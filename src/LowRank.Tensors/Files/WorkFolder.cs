@@ -13,8 +13,7 @@ namespace LowRank.Tensors;
 /// </summary>
 internal sealed class WorkFolder
 {
-    private const string LockFile = "lock", Holder = "holder.new", Journal = "journal.json", Ending = ".lowrank";
-    private const int Attempts = 6, Races = 100;
+    private const string Journal = "journal.json", Ending = ".lowrank";
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, WorkFolder> Held = [];
@@ -51,7 +50,7 @@ internal sealed class WorkFolder
                 for (string? at = parent; at is not null && !Directory.Exists(at); at = System.IO.Path.GetDirectoryName(at)) made.Add(at);
                 Directory.CreateDirectory(parent);
                 string path = Choose(place);
-                WorkFolder work = new(place, path, Acquire(path, place), made);
+                WorkFolder work = new(place, path, WorkLock.Take(path, place), made);
                 Held[place] = work;
                 try { work.Begin(kind); }
                 catch
@@ -98,7 +97,7 @@ internal sealed class WorkFolder
 
     /// <summary>The places in a folder beside which there is a work folder, of this process or another, living or not.</summary>
     public static IReadOnlyList<string> PlacesIn(string folder)
-        => [.. Directory.EnumerateDirectories(folder, ".*" + Ending).Where(d => HolderOf(d) is not null)
+        => [.. Directory.EnumerateDirectories(folder, ".*" + Ending).Where(d => WorkLock.HolderOf(d) is not null)
             .Select(d => System.IO.Path.Combine(folder, System.IO.Path.GetFileName(d)[1..^Ending.Length]))];
 
     /// <summary>A free path in it.</summary>
@@ -137,7 +136,7 @@ internal sealed class WorkFolder
                 Clear();
                 FileSystem.DeleteFile(System.IO.Path.Combine(Path, FolderMarker.FileName));
                 // last: who opened it before sees that it is not the file of that name any more
-                FileSystem.DeleteFile(System.IO.Path.Combine(Path, LockFile));
+                FileSystem.DeleteFile(System.IO.Path.Combine(Path, WorkLock.FileName));
                 FileSystem.DeleteEmpty(Path);
                 foreach (string folder in _made) FileSystem.DeleteEmpty(folder);
             }
@@ -148,7 +147,7 @@ internal sealed class WorkFolder
 
     private void Begin(OutputKind kind)
     {
-        if (HolderOf(Path) is { } last && IsAlive(last)) throw Busy(Place, Path); // the file system grants locks that it does not keep
+        if (WorkLock.HolderOf(Path) is { } last && WorkLock.IsAlive(last)) throw WorkLock.Busy(Place, Path); // the file system grants locks that it does not keep
         FollowJournal();
         Clear();
         JsonObject holder = new()
@@ -157,13 +156,13 @@ internal sealed class WorkFolder
             ["process"] = Environment.ProcessId, ["host"] = Environment.MachineName,
             ["since"] = Text(DateTime.UtcNow), ["started"] = Text(Started), ["files"] = new JsonObject(), ["folders"] = new JsonArray(),
         };
-        PutInside(Holder, FolderMarker.FileName, holder, flush: false); // of no use after the machine's fall
+        PutInside(WorkLock.UnfinishedHolder, FolderMarker.FileName, holder, flush: false); // of no use after the machine's fall
     }
 
     private void Clear()
     {
         foreach (string entry in Directory.EnumerateFileSystemEntries(Path).ToList())
-            if (System.IO.Path.GetFileName(entry) is not (LockFile or FolderMarker.FileName)) FileSystem.DeleteTree(entry);
+            if (System.IO.Path.GetFileName(entry) is not (WorkLock.FileName or FolderMarker.FileName)) FileSystem.DeleteTree(entry);
     }
 
     private void WriteJournal(JsonObject entry) => PutInside("journal.new", Journal, entry, flush: true);
@@ -225,85 +224,11 @@ internal sealed class WorkFolder
         return beside;
     }
 
-    private static FileStream Acquire(string path, string place)
-    {
-        if (!IsOwn(path)) throw new BadInputException("a folder stands where the unfinished output would be", path, place,
-            remedy: "Move it elsewhere, or choose another place.");
-        string file = System.IO.Path.Combine(path, LockFile);
-        for (int busy = 0, races = 0; ;)
-        {
-            Directory.CreateDirectory(path);
-            FileStream held;
-            try { held = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1); }
-            catch (DirectoryNotFoundException) when (++races < Races) { continue; } // the one before has just cleaned up
-            catch (IOException e) when (IsShared(e))
-            {
-                if (++busy == Attempts) throw Busy(place, path);
-                Thread.Sleep(20); // perhaps another process only looks
-                continue;
-            }
-            // Between our opening and our lock the one before may have deleted the file: then there is another by that name, or none.
-            File.SetLastWriteTimeUtc(held.SafeFileHandle,
-                new DateTime(Random.Shared.NextInt64(DateTime.UnixEpoch.Ticks, DateTime.UtcNow.Ticks), DateTimeKind.Utc));
-            if (File.GetLastWriteTimeUtc(held.SafeFileHandle) == File.GetLastWriteTimeUtc(file)) return held;
-            held.Dispose();
-            if (++races == Races) throw Busy(place, path);
-        }
-    }
-
     private static void RefuseHeldAround(string place)
     {
         for (string? at = System.IO.Path.GetDirectoryName(place); at is not null; at = System.IO.Path.GetDirectoryName(at))
-            if (!Held.ContainsKey(at) && ((string[])[Beside(at), Inside(at)]).FirstOrDefault(IsHeld) is { } work) throw Busy(at, work);
+            if (!Held.ContainsKey(at) && ((string[])[Beside(at), Inside(at)]).FirstOrDefault(WorkLock.IsHeld) is { } work) throw WorkLock.Busy(at, work);
     }
-
-    private static bool IsHeld(string work)
-    {
-        string file = System.IO.Path.Combine(work, LockFile);
-        if (!File.Exists(file) || HolderOf(work) is null) return false;
-        try { new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1).Dispose(); }
-        catch (IOException e) { return IsShared(e); }
-        catch (UnauthorizedAccessException) { }
-        return false;
-    }
-
-    // EAGAIN on Linux, on macOS; Windows' sharing violation
-    private static bool IsShared(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020);
-
-    // Nothing in it (a kill may come before the first file), only what comes before the marker, or the marker.
-    private static bool IsOwn(string path)
-    {
-        try
-        {
-            return !Directory.Exists(path) || HolderOf(path) is not null
-                || Directory.EnumerateFileSystemEntries(path).All(e =>
-                    System.IO.Path.GetFileName(e) is LockFile or Holder or FolderMarker.FileName);
-        }
-        catch (DirectoryNotFoundException) { return true; } // the one before has just cleaned up
-    }
-
-    private static JsonObject? HolderOf(string path) => FolderMarker.Read(path) is { } marker && (string?)marker["kind"] == "work"
-        ? marker : null;
-
-    private static bool IsAlive(JsonObject holder)
-    {
-        if ((string?)holder["host"] != Environment.MachineName || (int?)holder["process"] is not { } id
-            || id == Environment.ProcessId) return false;
-        try
-        {
-            using var process = System.Diagnostics.Process.GetProcessById(id);
-            var started = DateTime.Parse((string)holder["started"]!, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
-            return Math.Abs((process.StartTime.ToUniversalTime() - started).TotalSeconds) < 2;
-        }
-        catch (Exception e) when (e is SystemException) { return false; } // it has ended, or its start cannot be told
-    }
-
-    private static BadInputException Busy(string place, string work)
-        => HolderOf(work) is { } holder
-            ? new("another process is writing there",
-                $"process {holder["process"]} on {holder["host"]}, since {holder["since"]}: a {holder["writes"]}", place,
-                remedy: "Wait until it has ended, or choose another place.")
-            : new("another process is about to write there", place: place, remedy: "Wait until it has ended, or choose another place.");
 
     private static string Text(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }
