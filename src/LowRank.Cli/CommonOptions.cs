@@ -62,16 +62,9 @@ internal sealed class CommonOptions
     public IReadOnlyList<(string Path, double Strength)> Adapters(ParseResult parsed)
     {
         List<(string Path, double Strength)> adapters = [.. parsed.GetValue(Adapter)!.Select(One)];
-        if (adapters.GroupBy(a => Place(a.Path)).FirstOrDefault(g => g.Count() > 1) is { } same)
+        if (adapters.GroupBy(a => RealPath.Of(a.Path)).FirstOrDefault(g => g.Count() > 1) is { } same)
             throw new BadInputException("an adapter is given twice", string.Join(" and ", same.Select(a => a.Path)), Adapter.Name, "each adapter once", "Give it once, with the sum of the strengths.");
         return adapters;
-    }
-
-    private static string Place(string path)
-    {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        if (!Path.Exists(full)) return full; // whoever opens it says so
-        return new DirectoryInfo(full).ResolveLinkTarget(returnFinalTarget: true)?.FullName.TrimEnd(Path.DirectorySeparatorChar) ?? full;
     }
 
     private static (string Path, double Strength) One(string text)

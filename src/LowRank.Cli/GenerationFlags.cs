@@ -5,7 +5,9 @@ using LowRank.Tensors;
 namespace LowRank.Cli;
 
 /// <summary>The flags that say how text is generated; `generate`, `chat` and `eval --generate` share them.</summary>
-internal sealed class GenerationFlags(int maxNewTokens = 128)
+/// <param name="maxNewTokens">The verb's own --max-new-tokens.</param>
+/// <param name="several">Whether several texts may be generated together.</param>
+internal sealed class GenerationFlags(int maxNewTokens = 128, bool several = true)
 {
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "new tokens at most", DefaultValueFactory = _ => maxNewTokens };
     private readonly Option<double> _temperature = new("--temperature") { Description = "divides the logits; 0 is greedy", DefaultValueFactory = _ => 1 };
@@ -19,13 +21,15 @@ internal sealed class GenerationFlags(int maxNewTokens = 128)
     private readonly Option<int> _batchSize = new("--batch-size") { Description = "prompts computed together at most", DefaultValueFactory = _ => 32 };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [_maxNewTokens, _temperature, _topK, _topP, _minP, _penalty, _stop, _greedy, _ignoreEnd, _batchSize];
+    public IEnumerable<Option> All =>
+    [
+        _maxNewTokens, _temperature, _topK, _topP, _minP, _penalty, _stop, _greedy, _ignoreEnd, .. several ? [_batchSize] : Array.Empty<Option>(),
+    ];
 
-    /// <summary>Adds them to a verb; without <paramref name="several"/> only one text is generated at a time.</summary>
-    public void AddTo(Command verb, bool several = true)
+    /// <summary>Adds them to a verb.</summary>
+    public void AddTo(Command verb)
     {
-        foreach (var option in All)
-            if (several || option != _batchSize) verb.Options.Add(option);
+        foreach (var option in All) verb.Options.Add(option);
     }
 
     /// <summary>What was given about chances where the most likely token is taken.</summary>
@@ -44,13 +48,13 @@ internal sealed class GenerationFlags(int maxNewTokens = 128)
     }
 
     /// <summary>Whether --temperature was given.</summary>
-    public bool GivesTemperature(ParseResult parsed) => parsed.GetResult(_temperature) is { Implicit: false };
+    public bool GivesTemperature(ParseResult parsed) => parsed.IsGiven(_temperature);
 
     /// <summary>The options as given.</summary>
     public GenerationOptions Read(ParseResult parsed, CommonOptions common, IReadOnlyList<int> endIds, bool greedy = false) => new()
     {
         MaxNewTokens = parsed.GetValue(_maxNewTokens), Temperature = parsed.GetValue(_temperature), TopK = parsed.GetValue(_topK), TopP = parsed.GetValue(_topP), MinP = parsed.GetValue(_minP),
         RepetitionPenalty = parsed.GetValue(_penalty), Stop = parsed.GetValue(_stop)!, Greedy = greedy || parsed.GetValue(_greedy), Seed = parsed.GetValue(common.Seed),
-        BatchSize = Math.Max(parsed.GetResult(_batchSize) is null ? 1 : int.MinValue, parsed.GetValue(_batchSize)), EndIds = parsed.GetValue(_ignoreEnd) ? [] : endIds,
+        BatchSize = several ? parsed.GetValue(_batchSize) : 1, EndIds = parsed.GetValue(_ignoreEnd) ? [] : endIds,
     };
 }

@@ -60,12 +60,12 @@ internal sealed class BenchVerb
         if (modes is ["full"]) errors.AddRange(parsed.Unused("Only lora and qlora have adapters.", _rank));
         if (modes.Length == 0 || modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) is not null)
             errors.Add(new("there is no such mode", modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) ?? "nothing", "--modes", string.Join(", ", TrainBench.Modes)));
-        string device = parsed.GetValue(_common.Device)!, dtype = parsed.GetResult(_common.Dtype) is { Implicit: false } ? parsed.GetValue(_common.Dtype)! : "auto";
+        string device = parsed.GetValue(_common.Device)!, dtype = parsed.IsGiven(_common.Dtype) ? parsed.GetValue(_common.Dtype)! : "auto";
         if (device is not ("auto" or "cpu")) errors.Add(new("the processor is what is measured", device, "--device", "cpu"));
         if (dtype is not ("auto" or "float32" or "bfloat16")) errors.Add(new("an unknown dtype", dtype, "--dtype", "auto, float32 or bfloat16"));
         TrainBenchRequest request = new()
         {
-            Shape = model is null ? shape ?? TrainBench.Shapes[0] : null, Model = model, Batch = AtLeast(_batch, 1), Length = parsed.GetResult(_length) is { Implicit: false } ? AtLeast(_length, 2) : null, Rank = AtLeast(_rank, 1),
+            Shape = model is null ? shape ?? TrainBench.Shapes[0] : null, Model = model, Batch = AtLeast(_batch, 1), Length = parsed.IsGiven(_length) ? AtLeast(_length, 2) : null, Rank = AtLeast(_rank, 1),
             Steps = AtLeast(_steps, 1), Threads = AtLeast(_common.Threads, 0), Modes = modes, Dtype = dtype, Quantize = parsed.GetValue(_quantize)!, Memory = parsed.GetValue(_memory), Quiet = parsed.GetValue(_common.Quiet),
         };
         return errors.Count == 0 ? request : throw BadInputException.All("the command line cannot be used", errors, "lowrank bench train");

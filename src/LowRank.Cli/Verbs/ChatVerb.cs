@@ -9,11 +9,11 @@ internal static class ChatVerb
     public static Command Create()
     {
         var common = new CommonOptions();
-        var generation = new GenerationFlags(maxNewTokens: 512);
+        var generation = new GenerationFlags(maxNewTokens: 512, several: false);
         Option<string> system = new("--system") { Description = "the system message" };
         Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("chat", "A conversation in the terminal; /help there shows what can be done.") { system, template };
-        generation.AddTo(verb, several: false);
+        generation.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {

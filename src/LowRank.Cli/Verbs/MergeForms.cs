@@ -14,7 +14,7 @@ internal static class MergeForms
 
     /// <summary>The dtype of all weights; null: each keeps the one that it is stored in.</summary>
     public static ScalarType? SavedDType(CommonOptions common, ParseResult parsed)
-        => parsed.GetResult(common.Dtype) is not { Implicit: false } ? null : parsed.GetValue(common.Dtype) switch
+        => !parsed.IsGiven(common.Dtype) ? null : parsed.GetValue(common.Dtype) switch
         {
             "auto" => null,
             "float32" => ScalarType.Float32,

@@ -1,7 +1,7 @@
 namespace LowRank.Tensors;
 
 /// <summary>Paths as the system sees them: links followed, so that two names of one place are known as one.</summary>
-internal static class RealPath
+public static class RealPath
 {
     private const int MostLinks = 40; // as Linux counts
 
