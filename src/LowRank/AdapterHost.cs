@@ -95,6 +95,7 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">The configuration cannot be used on this model.</exception>
     public AdapterSize Measure(LoraConfig config, string? modelType = null)
     {
+        ArgumentNullException.ThrowIfNull(config);
         config.Validate();
         var (targets, resolved) = Targets.Resolve(_modules, config, modelType ?? _modelType, strict: true);
         return AdapterSize.Of(targets, resolved);

@@ -33,4 +33,55 @@ public class LibraryCallTests
             Assert.Throws<ArgumentNullException>(call);
         host.Detach();
     }
+
+    [Fact]
+    public void No_call_runs_into_a_null_that_may_not_be()
+    {
+        using var model = ModelLoader.Load(Paths.Golden("models/llama"));
+        var host = AdapterHost.Attach(model);
+        var adapter = host.Add("a", new LoraConfig { TargetModules = Selector.AllLinear }, 1);
+        List<string> called = [], ranInto = [];
+        foreach (Type type in (Type[])[.. typeof(AdapterHost).Assembly.GetExportedTypes(), .. typeof(Generator).Assembly.GetExportedTypes()])
+            foreach (var method in Methods(type, BindingFlags.Static)) Try(null, method);
+        foreach (object instance in (object[])[host, adapter, adapter.Config, new Generator(model, null, host), model])
+            foreach (var method in Methods(instance.GetType(), BindingFlags.Instance)) Try(instance, method);
+        Assert.True(called.Count > 25, string.Join('\n', called));
+        Assert.True(ranInto.Count == 0, string.Join('\n', ranInto));
+
+        void Try(object? target, MethodInfo method)
+        {
+            var parameters = method.GetParameters();
+            if (parameters.Any(p => p.ParameterType.IsByRef || p.ParameterType.IsPointer || p.ParameterType.IsByRefLike)) return;
+            foreach (var parameter in parameters.Where(MayNotBeNull))
+            {
+                object?[] arguments = [.. parameters.Select(p => p == parameter ? null : Some(p))];
+                // nothing here makes the others
+                if (parameters.Where((p, k) => p != parameter && arguments[k] is null && !p.HasDefaultValue).Any()) continue;
+                string call = $"{method.DeclaringType!.Name}.{method.Name}({parameter.Name})";
+                called.Add(call);
+                try { method.Invoke(target, arguments); }
+                catch (TargetInvocationException e) when (e.InnerException is NullReferenceException) { ranInto.Add(call); }
+                catch (TargetInvocationException) { }
+            }
+        }
+    }
+
+    private static IEnumerable<MethodInfo> Methods(Type type, BindingFlags which)
+        => type.GetMethods(BindingFlags.Public | BindingFlags.DeclaredOnly | which).Where(m => !m.IsSpecialName && !m.ContainsGenericParameters);
+
+    private static bool MayNotBeNull(ParameterInfo parameter)
+        => !parameter.ParameterType.IsValueType && new NullabilityInfoContext().Create(parameter).WriteState == NullabilityState.NotNull;
+
+    /// <summary>Something to give; null where nothing is made as easily.</summary>
+    private static object? Some(ParameterInfo parameter)
+    {
+        if (parameter.HasDefaultValue) return parameter.DefaultValue;
+        Type type = parameter.ParameterType;
+        if (type == typeof(string)) return "absent";
+        if (type.IsArray) return Array.CreateInstance(type.GetElementType()!, 0);
+        if (type.IsValueType) return Activator.CreateInstance(type);
+        if (type is { IsGenericType: true, IsInterface: true } && type.GetGenericArguments() is [var item]
+            && Array.CreateInstance(item, 0) is var none && type.IsInstanceOfType(none)) return none;
+        return type is { IsAbstract: false, IsInterface: false } && type != typeof(Thread) ? type.GetConstructor(Type.EmptyTypes)?.Invoke(null) : null;
+    }
 }

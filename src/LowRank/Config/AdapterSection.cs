@@ -53,6 +53,7 @@ public static class AdapterSection
     /// <summary>The section with its missing keys, whichever way it was given.</summary>
     public static JsonObject Complete(JsonObject section)
     {
+        ArgumentNullException.ThrowIfNull(section);
         var all = (JsonObject)section.DeepClone();
         foreach (var (key, value) in Defaults) all.TryAdd(key, value?.DeepClone());
         return all;
