@@ -39,7 +39,7 @@ internal static class PlanVerb
         var host = AdapterHost.Attach(model, model.Spec.ModelType);
         var adapter = settings.Adapter is null && settings.InitAdapter is null ? null
             : RunAdapter.Make(host, model, settings, config => config with { Initialisation = LoraInitialisation.Default }, trained: false);
-        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength) 
+        PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength)
         {
             Limit = settings.MemoryLimit(), Rates = MachineRates.Measure(model.ComputeDType), Quantize = kind,
             DataBytes = RowSet.ForeseenBytes(settings.Data) + RowSet.ForeseenBytes(settings.EvalData),
@@ -65,10 +65,10 @@ internal static class PlanVerb
         };
     }
 
-    /// <summary>The rows of the run, which tell its steps and what is beyond the model's positions; null where no data are named.</summary>
+    /// <summary>The rows of the run, where they are needed to tell its steps or what is beyond the model's positions.</summary>
     private static RowSet? Rows(RunSettings settings, string path, DecoderSpec spec)
     {
-        if (settings.Data.Count == 0) return null;
+        if (settings.Data.Count == 0 || (settings.MaxSteps > 0 && !MayExceed(settings, spec))) return null;
         var encoder = TokenEncoders.Of(TokenEncoders.Texts(path, settings), settings.AssistantTurns);
         RowSet Load(DataOptions options)
             => RowSet.Load(options with { Positions = PositionLimit.Of(spec) }, spec.VocabularySize, encoder, settings.Seed, CommandLine.Stop);
@@ -76,8 +76,10 @@ internal static class PlanVerb
         return settings.EvalOptions() is { } held ? rows with { Notes = [.. rows.Notes, .. Load(held).Notes] } : rows;
     }
 
+    private static bool MayExceed(RunSettings settings, DecoderSpec spec) => settings.MaxLength > (PositionLimit.Of(spec)?.Most ?? int.MaxValue);
+
     private static string? Beyond(RunSettings settings, DecoderSpec spec)
-        => PositionLimit.Of(spec) is { Learned: true } positions && settings.MaxLength > positions.Most
+        => PositionLimit.Of(spec) is { Learned: true } positions && MayExceed(settings, spec)
             ? $"max_length {settings.MaxLength} is beyond the model's {positions.Most} learned positions: longer rows are refused" : null;
 
     private static void Show(JsonObject result)
