@@ -29,6 +29,15 @@ internal static class Output
         foreach (string note in notes) Console.Error.WriteLine("note: " + note);
     }
 
+    /// <summary>Says that the tokenizer of a GGUF base has no exact form in a folder.</summary>
+    /// <param name="model">The base.</param>
+    /// <param name="why">What it has that a folder cannot say; null: it has one, and nothing is said.</param>
+    public static void NoTokenizer(string model, string? why)
+    {
+        if (why is null) return;
+        Line(true, $"The folder has no tokenizer: {why}. Put the tokenizer's files of {model}'s original repository into it.");
+    }
+
     /// <summary>A JSON number of bytes for people, whatever kind of number it is held as.</summary>
     public static string Bytes(JsonNode? bytes) => bytes is null ? "-" : Bytes(double.Parse(bytes.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture));
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using LowRank.Cli.Verbs;
 using LowRank.Inference;
 using LowRank.Models;
 using LowRank.Tensors;
@@ -92,12 +91,7 @@ internal sealed class TrainingRun : IDisposable
         if (Directory.Exists(Folder.BaseFolder)) return;
         string? untold = null;
         ModelWriter.Save(_model, Folder.BaseFolder, quantized: true, extra: folder => untold = GgufTokenizerFolder.Write(_modelPath, folder));
-        SayNoTokenizer(untold);
-    }
-
-    private void SayNoTokenizer(string? why)
-    {
-        if (why is not null) Output.Line(true, MergeWords.NoTokenizer(_modelPath, why));
+        Output.NoTokenizer(_modelPath, untold);
     }
 
     private static LoraConfig Named(LoraConfig config, RunSettings settings, RunFolder folder)
@@ -159,7 +153,7 @@ internal sealed class TrainingRun : IDisposable
             outcome = Trainer.Run(stop, save);
             _peakMemory = Processor.PeakMemory; // before the report's samples are generated
         });
-        SayNoTokenizer((_trainable as FullTrainable)?.NoTokenizer);
+        Output.NoTokenizer(_modelPath, (_trainable as FullTrainable)?.NoTokenizer);
         if (outcome!.Finished && report && save) WriteReport(outcome, Stopwatch.GetElapsedTime(start).TotalSeconds);
         return outcome;
     }
@@ -182,7 +176,7 @@ internal sealed class TrainingRun : IDisposable
             Samples = Samples(),
             TrainableParameters = TrainedParameters, TotalParameters = _model.ParameterCount,
             AdapterBytes = Directory.EnumerateFiles(outcome.Result!, "*.safetensors").Sum(f => new FileInfo(f).Length),
-            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0), 
+            Seconds = seconds, Tokens = log.Sum(l => (long?)l["tokens"] ?? 0),
             PeakMemory = _peakMemory, PeakIsOfProcess = _peakIsOfProcess, PlannedMemory = Trainer.Foreseen.PeakBytes, MemoryLimit = Trainer.Plan?.Limit,
             TokensPerSecond = _steps.Count == 0 ? null : _steps.Sum(s => s.Tokens) / Math.Max(1e-9, _steps.Sum(s => s.Seconds)),
             Note = $"Path {Trainer.Path}: {Trainer.PathReason}.",

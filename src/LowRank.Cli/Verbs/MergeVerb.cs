@@ -53,7 +53,7 @@ internal static class MergeVerb
             if (MergeWords.Warning(report, gguf, again) is { } warning) Output.Line(true, warning);
             if (gguf && !texts.AreTheModels)
                 Output.Line(true, $"{place} keeps the chat template and the end tokens of its base; those of the adapters are not in it.");
-            if (untold is not null) Output.Line(true, MergeWords.NoTokenizer(model, untold));
+            Output.NoTokenizer(model, untold);
             return 0;
         });
         return verb;

@@ -20,10 +20,6 @@ internal static class MergeWords
             ["rms_conversion_error"] = others?.RelativeRms ?? 0, ["no_tokenizer"] = noTokenizer,
     };
 
-    /// <summary>Told where a GGUF base's tokenizer has no exact form in a folder.</summary>
-    public static string NoTokenizer(string model, string why)
-        => $"The folder has no tokenizer: {why}. Put the tokenizer's files of {model}'s original repository into it.";
-
     public static string Line(string output, MergeReport report, ConversionReport? others)
     {
         string held = string.Join(", ", report.HeldIn);

@@ -147,7 +147,8 @@ public sealed class Trainer
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
-        GC.Collect(0); // its youngest objects else grow to as much as a cache, of which servers have hundreds of megabytes
+        // .NET's youngest objects else grow to as much as a cache, of which servers have hundreds of megabytes.
+        if (Plan is not null || MemorySettings.IsApplied) GC.Collect(0);
         return new(step + 1, loss, norm, rate, batches.Sum(b => (long)b.Tokens), targets, Stopwatch.GetElapsedTime(start).TotalSeconds, Processor.PeakMemory, (double)(step + 1) / StepsPerEpoch);
     }
     // ------------------------------------------------------------------------------------------------------------------------------------
