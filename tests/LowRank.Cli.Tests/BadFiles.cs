@@ -70,7 +70,8 @@ internal sealed class BadFiles(string home, string model)
         foreach (string name in (string[])["weightless", "adapter-pickle", "adapter-cut", "wide", "nan"])
             File.Copy(Path.Combine(At("north"), "adapter_config.json"), Path.Combine(Folder(name, config: false), "adapter_config.json"));
         File.WriteAllBytes(Path.Combine(At("adapter-pickle"), "adapter_model.bin"), [0x80, 2, 0, 0]);
-        Directory.CreateSymbolicLink(At("linked"), At("."));
+        Directory.CreateDirectory(At("deep/adapter"));
+        Directory.CreateSymbolicLink(At("linked"), At("deep"));
         string weights = Path.Combine(At("north"), "adapter_model.safetensors");
         File.WriteAllBytes(Path.Combine(At("adapter-cut"), "adapter_model.safetensors"), File.ReadAllBytes(weights)[..^8]);
         using var scope = NewDisposeScope();

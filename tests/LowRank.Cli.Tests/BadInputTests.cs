@@ -67,7 +67,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("adapter for another size", Logits(model, "--adapter", At("wide")), "lora_A.weight", "[4, 40]", "[4, 48]"),
             new("adapter with NaN", Logits(model, "--adapter", At("nan")), "NaN", "lora_B.weight"),
             new("adapter strength no number", Logits(model, "--adapter", At("north") + "=much"), "much", "NUMBER"),
-            new("adapter given by two links", Logits(model, "--adapter", At("north"), "--adapter", At("linked/north")), "an adapter is given twice"),
+            new("adapter given by two links", Logits(model, "--adapter", At("deep/adapter"), "--adapter", At("linked/adapter")), "an adapter is given twice"),
             new("adapter given twice", Logits(model, "--adapter", At("north"), "--adapter", Path.Combine(home, ".", "north") + "/=0.5"), "an adapter is given twice", "north"),
             new("nothing to merge", Logits(model, "--merged"), "--merged", "no effect"),
             new("row of an adapter not given", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,south"), "south", "--rows-adapters"),

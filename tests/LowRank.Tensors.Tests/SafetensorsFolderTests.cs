@@ -61,7 +61,7 @@ public class SafetensorsFolderTests
     }
 
     [Theory, InlineData("{"), InlineData("[]"), InlineData("{}"), InlineData("""{"weight_map":{"a":null}}"""), InlineData("""{"weight_map":{"a":1}}""")]
-    public void A_malformed_index_is_refused(string index) 
+    public void A_malformed_index_is_refused(string index)
     {
         string message = Refused(index);
         Assert.True(message.Contains("the index is not what the format demands", StringComparison.Ordinal) || message.Contains("is not JSON", StringComparison.Ordinal) || message.Contains("not a JSON object", StringComparison.Ordinal), message);
