@@ -8,8 +8,13 @@ using static TorchSharp.torch;
 namespace LowRank.Cli;
 
 /// <summary>Options that many verbs share.</summary>
-internal sealed class CommonOptions
+/// <param name="dtype">What a verb's help says of its own --dtype.</param>
+internal sealed class CommonOptions(string? dtype = null)
 {
+    /// <summary>What --dtype is to training.</summary>
+    public const string TrainingDtype
+        = "what is computed in: float32, bfloat16, or auto (which is the default): bfloat16 where the processor has the instructions";
+
     /// <summary>--model</summary>
     public Option<string> Model { get; } = new("--model") { Description = "a Hugging Face folder (also one of its cache), a GGUF file, or an embedded model's name (outlet)" };
     /// <summary>--adapter A[=SCALE], repeatable.</summary>
@@ -17,7 +22,11 @@ internal sealed class CommonOptions
     /// <summary>--device</summary>
     public Option<string> Device { get; } = new("--device") { Description = "auto, cpu, cuda[:N] or mps", DefaultValueFactory = _ => "auto" };
     /// <summary>--dtype</summary>
-    public Option<string> Dtype { get; } = new("--dtype") { Description = "float32 (the reference's numbers), bfloat16, or auto: bfloat16 where the processor has the instructions; training goes by its settings (auto)", DefaultValueFactory = _ => "float32" };
+    public Option<string> Dtype { get; } = new("--dtype")
+    {
+        Description = dtype ?? "float32 (the reference's numbers), bfloat16, or auto: bfloat16 where the processor has the instructions",
+        DefaultValueFactory = dtype is null ? _ => "float32" : null!,
+    };
     /// <summary>--quantize</summary>
     public Option<string?> Quantize { get; } = new("--quantize") { Description = "how the projections' weights are held: keep (the file's own blocks), none (expanded), or quantised on loading: nf4, nf4-double, fp4, int8, q8_0, q4_k, ..." };
     /// <summary>--seed</summary>

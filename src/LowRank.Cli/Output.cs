@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 using Spectre.Console;
 
 namespace LowRank.Cli;
@@ -27,6 +28,13 @@ internal static class Output
     public static void Notes(IEnumerable<string> notes)
     {
         foreach (string note in notes) Console.Error.WriteLine("note: " + note);
+    }
+
+    /// <summary>What a person should know of how texts are written, unless --quiet is given.</summary>
+    public static void Notices(TextConventions? texts, bool quiet)
+    {
+        if (texts is null || quiet) return;
+        foreach (string notice in texts.Notices) Console.Error.WriteLine(notice);
     }
 
     /// <summary>Says that the tokenizer of a GGUF base has no exact form in a folder.</summary>

@@ -66,7 +66,7 @@ internal sealed class Session : IDisposable
     public TextConventions Texts(string? template, bool quiet, IReadOnlyList<string>? adapters = null, string place = "--template")
     {
         var texts = TextConventions.Of(Path, adapters ?? [.. Adapters.Select(a => a.Path)], template, place, TokenizerOrNull);
-        if (!quiet) foreach (string notice in texts.Notices) Output.Line(true, notice);
+        Output.Notices(texts, quiet);
         return texts;
     }
 

@@ -71,6 +71,9 @@ public sealed class Tokenizer
         return gguf.Metadata.ContainsKey("tokenizer.ggml.model");
     }
 
+    /// <summary>The files that <see cref="Of"/> may read; chat templates aside.</summary>
+    public static IReadOnlyList<string> FilesOf(string model) => File.Exists(model) ? [model] : [.. TokenizerFolder.All(model)];
+
     /// <summary>One past the largest id.</summary>
     public int VocabularySize { get; }
     /// <summary>The token that begins a text; null where none is named.</summary>

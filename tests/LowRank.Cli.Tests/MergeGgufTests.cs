@@ -67,7 +67,7 @@ public sealed class MergeGgufTests : IDisposable
         double lost = (double)again.Json["rounding_of_delta"]!;
         Assert.True(lost > 1);
         Assert.Contains("more than half as much as the adapters add", again.Error);
-        string named = System.Text.RegularExpressions.Regex.Match(again.Error, "--quantize ([a-z0-9_]+)").Groups[1].Value;
+        string named = System.Text.RegularExpressions.Regex.Match(again.Error, "--quantization ([a-z0-9_]+)").Groups[1].Value;
         Assert.NotEqual("", named);
         var better = Program.Run("merge", "--model", _base, "--adapter", weak, "--output", At("better.gguf"), "--quantize", named,
             "--json").Good();

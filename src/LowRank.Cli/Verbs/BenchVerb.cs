@@ -9,7 +9,7 @@ namespace LowRank.Cli.Verbs;
 /// <summary>`bench train`: this machine's ceiling and how close training comes to it, as ratios from one run. `bench step` measures one way of training in a process of its own.</summary>
 internal sealed class BenchVerb
 {
-    private readonly CommonOptions _common = new();
+    private readonly CommonOptions _common = new(CommonOptions.TrainingDtype);
     private readonly Option<string> _shape = new("--shape") { Description = string.Join(", ", TrainBench.Shapes) + ": a published model's sizes with random weights (smollm2-135m)" };
     private readonly Option<int> _batch = new("--batch") { Description = "rows of a step", DefaultValueFactory = _ => 4 };
     private readonly Option<int> _length = new("--length") { Description = "tokens of a row (512, or as many as the model has positions)" };
@@ -60,7 +60,7 @@ internal sealed class BenchVerb
         if (modes is ["full"]) errors.AddRange(parsed.Unused("Only lora and qlora have adapters.", _rank));
         if (modes.Length == 0 || modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) is not null)
             errors.Add(new("there is no such mode", modes.FirstOrDefault(m => !TrainBench.Modes.Contains(m)) ?? "nothing", "--modes", string.Join(", ", TrainBench.Modes)));
-        string device = parsed.GetValue(_common.Device)!, dtype = parsed.IsGiven(_common.Dtype) ? parsed.GetValue(_common.Dtype)! : "auto";
+        string device = parsed.GetValue(_common.Device)!, dtype = parsed.GetValue(_common.Dtype) ?? "auto";
         if (device is not ("auto" or "cpu")) errors.Add(new("the processor is what is measured", device, "--device", "cpu"));
         if (dtype is not ("auto" or "float32" or "bfloat16")) errors.Add(new("an unknown dtype", dtype, "--dtype", "auto, float32 or bfloat16"));
         TrainBenchRequest request = new()

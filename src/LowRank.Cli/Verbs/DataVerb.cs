@@ -41,7 +41,7 @@ internal sealed class DataVerb
         var texts = model is null ? null : TokenEncoders.Texts(model, settings);
         var encoder = texts is null ? CharacterEncoder.Create() : TokenEncoders.Of(texts, settings.AssistantTurns);
         var tokenizer = texts?.Tokenizer;
-        if (!parsed.GetValue(_common.Quiet)) foreach (string notice in texts?.Notices ?? []) Output.Line(true, notice);
+        Output.Notices(texts, parsed.GetValue(_common.Quiet));
         string unit = model is null ? "characters" : "tokens";
         var spec = SpecOf(model);
         DataOptions Limited(DataOptions options) => model is null ? options with { MaxLength = null }

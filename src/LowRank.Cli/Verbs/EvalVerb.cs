@@ -18,7 +18,7 @@ internal static class EvalVerb
         Option<string[]> data = new("--data") { Description = "held-out rows: a file or folder, as for train; repeatable", DefaultValueFactory = _ => [] };
         Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
         Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
-        Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => 1024 };
+        Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => new RunSettings().MaxLength };
         Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts, with --generate" };
         Option<bool> force = new("--force") { Description = "replace an existing --predictions file" };
         var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, settingsFlags.Set, predictions, force };
@@ -26,15 +26,13 @@ internal static class EvalVerb
         common.AddTo(verb);
         verb.SetAction(parsed =>
         {
-            if (parsed.GetValue(data) is not [var file, ..] files) throw CommonOptions.Missing(parsed, data);
+            if (parsed.GetValue(data) is []) throw CommonOptions.Missing(parsed, data);
             if (parsed.GetValue(limit) < 0) throw new BadInputException("a value out of range", $"{parsed.GetValue(limit)}", "--limit", "0 (all) or more");
-            if (parsed.GetValue(maxLength) < 2) throw new BadInputException("a value out of range", $"{parsed.GetValue(maxLength)}", "--max-length", "2 or more");
-            if (files.FirstOrDefault(f => !File.Exists(f) && !Directory.Exists(f)) is { } absent) throw new BadInputException("the data file does not exist", absent, "--data");
             bool generates = parsed.GetValue(generate);
             if (!generates) parsed.Refuse(parsed.Unused("It is about the texts of --generate.", [predictions, force, .. flags.All]));
             else parsed.Refuse([.. parsed.GetValue(predictions) is null ? parsed.Unused("It replaces the file of --predictions.", force) : [], .. flags.Unused(parsed, greedy: !flags.GivesTemperature(parsed))]);
             flags.Read(parsed, common, []).Check();
-            var (tree, errors) = settingsFlags.Read(parsed, new JsonObject { ["max_length"] = parsed.GetValue(maxLength) }, (common.Model, "model"), (data, "data"), (maxLength, "max_length"));
+            var (tree, errors) = settingsFlags.Read(parsed, null, (common.Model, "model"), (data, "data"), (maxLength, "max_length"));
             foreach (string key in parsed.GetValue(settingsFlags.Set)!.Select(a => a.Split('=', '.')[0]).Where(k => SettingsBinder.Names.Contains(k) && !DataRules.Keys.Contains(k)).Distinct())
                 errors.Add(new("this setting has no effect on an evaluation", key, "--set", string.Join(", ", DataRules.Keys), verb.Options.Any(o => o.Name == "--" + key) ? $"Give --{key}." : null));
             var settings = SettingsFlags.Bind((tree, errors));

@@ -13,7 +13,7 @@ internal static class PlanVerb
 {
     public static Command Create()
     {
-        var common = new CommonOptions();
+        var common = new CommonOptions(CommonOptions.TrainingDtype);
         var flags = new SettingsFlags();
         var verb = new Command("plan", "Memory, time and size of a run before it starts, and what to change to make it fit.") { flags.Config, flags.Set, flags.Memory };
         common.AddTo(verb);

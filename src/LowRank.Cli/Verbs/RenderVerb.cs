@@ -45,7 +45,7 @@ internal static class RenderVerb
     {
         if (!one && adapters.Length == 0 && template is null) return new(Tokenizer.Of(model));
         var texts = TextConventions.Of(model, adapters, template);
-        if (!quiet) foreach (string notice in texts.Notices) Output.Line(true, notice);
+        Output.Notices(texts, quiet);
         return new(texts);
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.Text.Chat;
@@ -11,7 +10,7 @@ namespace LowRank.Cli.Verbs;
 /// <summary>`train`: fine-tunes an adapter (or all weights) into a run folder; `--resume` continues bit for bit.</summary>
 internal sealed class TrainVerb
 {
-    private readonly CommonOptions _common = new();
+    private readonly CommonOptions _common = new(CommonOptions.TrainingDtype);
     private readonly SettingsFlags _settings = new();
     private readonly Option<string[]> _data = new("--data") { Description = "training rows: a file (.jsonl .json .csv .tsv .txt .parquet .arrow, also .gz or .zst) or a folder of them; repeatable", DefaultValueFactory = _ => [] };
     private readonly Option<string[]> _evalData = new("--eval-data") { Description = "held-out rows; repeatable", DefaultValueFactory = _ => [] };
@@ -90,34 +89,16 @@ internal sealed class TrainVerb
         return 0;
     }
 
-    // Settings by their values, but inputs by what they hold, wherever they lie now; all that differs at once.
     private static void CheckAgreement(JsonObject saved, RunSettings given, TextConventions texts, RunFolder folder)
     {
         var begun = Begun.Read(folder.Path);
-        JsonObject old = SettingsBinder.ToTree(new RunSettings()), asked = SettingsBinder.ToTree(given);
-        foreach (var (key, value) in begun?.Settings ?? saved) old[key] = value?.DeepClone();
-        bool ByContent(string key) => begun is not null && Begun.InputSettings.Contains(key);
-        List<BadInputException> errors = [];
-        foreach (var (key, value) in asked)
-            if (!ByContent(key) && !(key == "dtype" && given.Dtype == "auto") && !SameValue(old[key], value))
-                errors.Add(new BadInputException("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key,
-                    old[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run."));
-        if (begun is not null) errors.AddRange(begun.Differences(Begun.Of(given, texts)));
-        else if (folder.Steps.Count > 0)
+        List<BadInputException> errors = [.. begun is null ? Begun.SettingsThatDiffer(saved, SettingsBinder.ToTree(given))
+            : begun.Differences(Begun.Of(given, texts))];
+        if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, folder.Path);
+        if (begun is null && folder.Steps.Count > 0)
             Output.Line(true, $"An older program began this run, so that it has no {Begun.FileName}: "
                 + "whether model, template and held-out rows are still the same cannot be checked.");
-        if (errors.Count > 0) throw BadInputException.All("the run cannot go on", errors, folder.Path);
     }
-
-    private static bool SameValue(JsonNode? a, JsonNode? b) => (a, b) switch
-    {
-        (JsonObject x, JsonObject y) => x.Count == y.Count && x.All(p => y.ContainsKey(p.Key) && SameValue(p.Value, y[p.Key])),
-        (JsonArray x, JsonArray y) => x.Count == y.Count && x.Zip(y).All(p => SameValue(p.First, p.Second)),
-        (JsonValue x, JsonValue y) => JsonNode.DeepEquals(x, y) || (Number(x) is { } p && Number(y) is { } q && p == q),
-        _ => a is null && b is null,
-    };
-
-    private static double? Number(JsonValue value) => double.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : null;
 
     private static string Name(torch.ScalarType dtype) => dtype == torch.ScalarType.BFloat16 ? "bfloat16" : "float32";
 }

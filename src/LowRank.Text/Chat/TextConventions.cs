@@ -73,7 +73,7 @@ public sealed class TextConventions
     public ChatEncoder RequireChat()
         => Chat ?? throw new BadInputException("the model has no chat template, so it is not known how it was shown conversations",
             place: Model, expected: "chat_template.jinja, chat_template in tokenizer_config.json, or tokenizer.chat_template in a GGUF file",
-            remedy: "Give one with --template FILE.jinja, or use `lowrank generate`.");
+            remedy: "Give one with --template FILE.jinja, or give texts: `lowrank generate --prompt`.");
 
     /// <summary>Writes template and end ids into an adapter's or a model's folder; what that says alike already stays.</summary>
     public void Save(string folder)

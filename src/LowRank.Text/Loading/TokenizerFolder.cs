@@ -8,9 +8,15 @@ internal static class TokenizerFolder
 {
     private const string Json = "tokenizer.json";
     private static readonly string[] Files = [Json, "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"];
+    private static readonly string[] Beside =
+        ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", NumberedRoles.Generation, "config.json"];
 
     /// <summary>The file that a folder's tokenizer is read from; null where it has none.</summary>
     public static string? File(string folder) => Files.Select(name => Path.Combine(folder, name)).FirstOrDefault(System.IO.File.Exists);
+
+    /// <summary>All files of a folder that may say something of its tokenizer.</summary>
+    public static IEnumerable<string> All(string folder)
+        => Files.Concat(Beside).Select(name => Path.Combine(folder, name)).Where(System.IO.File.Exists);
 
     /// <summary>The tokenizer.</summary>
     public static Tokenizer Read(string folder)

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text;
 using LowRank.Text.Chat;
 
 namespace LowRank.Training;
@@ -16,18 +16,13 @@ public sealed class Begun
 {
     /// <summary>The file in a run's folder.</summary>
     public const string FileName = "begun.json";
-    /// <summary>The settings that name inputs: their contents count, not where these lie.</summary>
-    public static IReadOnlyList<string> InputSettings { get; } = ["model", "chat_template", "init_adapter", "data", "eval_data"];
+    private static readonly string[] InputSettings = ["model", "chat_template", "init_adapter", "data", "eval_data"];
 
-    private static readonly string[] Tokenizers =
-    [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-        "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "generation_config.json",
-    ];
     private static readonly JsonSerializerOptions Readable = new()
     {
         WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
+    private const string Config = "config.json";
     private readonly SortedDictionary<string, List<Part>> _inputs = new(StringComparer.Ordinal);
 
     private Begun(JsonObject settings) => Settings = settings;
@@ -44,10 +39,14 @@ public sealed class Begun
         var begun = new Begun(SettingsBinder.ToTree(settings));
         string model = texts.Model;
         bool folder = Directory.Exists(model);
-        begun.Add("model", folder ? Files(model, name => name == "config.json" || IsWeights(name)) : [new("", model)]);
-        if (folder) begun.Add("tokenizer", Files(model, Tokenizers.Contains));
+        begun.Add("model", folder ? Files(model, name => name == Config || IsWeights(name)) : [new("", model)]);
+        if (folder)
+            begun.Add("tokenizer", Tokenizer.FilesOf(model).Select(f => new Part(Path.GetFileName(f), f)).Where(p => p.Name != Config));
         if (texts.TemplatePlace is { } place)
-            begun._inputs["chat_template"] = [new("", place) { Digest = Hex(SHA256.HashData(Encoding.UTF8.GetBytes(texts.Identity))) }];
+        {
+            byte[] identity = System.Text.Encoding.UTF8.GetBytes(texts.Identity);
+            begun._inputs["chat_template"] = [new("", place) { Digest = Hex(SHA256.HashData(identity)) }];
+        }
         if (settings.InitAdapter is { } adapter)
             begun.Add("init_adapter", Files(adapter, name => name == "adapter_config.json" || IsWeights(name)));
         begun.Add("data", Rows(settings.Data));
@@ -88,8 +87,37 @@ public sealed class Begun
     public JsonObject Inputs() => new(_inputs.Select(input => KeyValuePair.Create(input.Key, (JsonNode?)new JsonArray(
         [.. input.Value.Select(p => (JsonNode)new JsonObject { ["name"] = p.Name, ["file"] = p.Place, ["sha256"] = p.Digest })]))));
 
-    /// <summary>Each input of which <paramref name="now"/> has something else, with what to do.</summary>
+    /// <summary>Each setting and input of which <paramref name="now"/> has something else, with what to do. Of inputs the contents count,
+    /// not where they lie.</summary>
     public IEnumerable<BadInputException> Differences(Begun now)
+        => [.. SettingsThatDiffer(Settings, now.Settings, InputSettings), .. InputsThatDiffer(now)];
+
+    /// <summary>Each setting that is not as it was; the dtype "auto" is any.</summary>
+    /// <param name="then">The run's settings; what it leaves out stands at its default.</param>
+    /// <param name="now">All that are asked for.</param>
+    /// <param name="except">Settings that are passed over.</param>
+    public static IEnumerable<BadInputException> SettingsThatDiffer(JsonObject then, JsonObject now, params IReadOnlyList<string> except)
+    {
+        var old = SettingsBinder.ToTree(new RunSettings());
+        foreach (var (key, value) in then) old[key] = value?.DeepClone();
+        foreach (var (key, value) in now)
+            if (!except.Contains(key) && !(key == "dtype" && (string?)value == "auto") && !SameValue(old[key], value))
+                yield return new("a setting disagrees with the run that is to go on", value?.ToJsonString() ?? "null", key,
+                    old[key]?.ToJsonString() ?? "null", "Leave it out, or start a new run.");
+    }
+
+    private static bool SameValue(JsonNode? a, JsonNode? b) => (a, b) switch
+    {
+        (JsonObject x, JsonObject y) => x.Count == y.Count && x.All(p => y.ContainsKey(p.Key) && SameValue(p.Value, y[p.Key])),
+        (JsonArray x, JsonArray y) => x.Count == y.Count && x.Zip(y).All(p => SameValue(p.First, p.Second)),
+        (JsonValue x, JsonValue y) => JsonNode.DeepEquals(x, y) || (Number(x) is { } p && Number(y) is { } q && p == q),
+        _ => a is null && b is null,
+    };
+
+    private static double? Number(JsonValue value)
+        => double.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : null;
+
+    private IEnumerable<BadInputException> InputsThatDiffer(Begun now)
     {
         const string Remedy = "Put back what was there, or start a new run.";
         foreach (string input in _inputs.Keys.Union(now._inputs.Keys))

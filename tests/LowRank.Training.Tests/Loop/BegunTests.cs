@@ -95,6 +95,18 @@ public sealed class BegunTests
         Assert.NotEmpty(Differences(Of(one), one with { EvalData = null }));
     }
 
+    [Fact]
+    public void Settings_count_by_their_values()
+    {
+        var settings = Settings() with { Dtype = "float32", LearningRate = 1e-4 };
+        var then = Of(settings);
+        Assert.Empty(Differences(then, settings with { Dtype = "auto" }));
+        Assert.Equal(["dtype: a setting disagrees with the run that is to go on (got \"bfloat16\"); expected \"float32\". "
+            + "Leave it out, or start a new run."], Differences(then, settings with { Dtype = "bfloat16" }));
+        Assert.StartsWith("learning_rate: a setting disagrees", Assert.Single(Differences(then, settings with { LearningRate = 2e-4 })),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]

@@ -3,20 +3,16 @@ using System.Text.Json;
 using LowRank.Tensors;
 using LowRank.Text;
 using LowRank.Text.Chat;
-using LowRank.Training;
+using LowRank.Text.Templates;
 
-namespace LowRank.Cli;
+namespace LowRank.Training;
 
-/// <summary>How a model's tokenizer and chat template are handed to the training room.</summary>
-internal static class TokenEncoders
+/// <summary>The encoders of models' folders and files.</summary>
+public static class TokenEncoders
 {
-    private static readonly string[] Files =
-    [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
-        "generation_config.json", "config.json",
-    ];
-
     /// <summary>How texts are written for a model by the settings' template and the adapter that training begins with.</summary>
+    /// <param name="modelPath">The model's folder or file.</param>
+    /// <param name="settings">The run's.</param>
     public static TextConventions Texts(string modelPath, RunSettings settings)
         => TextConventions.Of(modelPath, settings.InitAdapter is { } adapter ? [adapter] : [], settings.ChatTemplate, "chat_template");
 
@@ -35,14 +31,15 @@ internal static class TokenEncoders
         };
     }
 
-    private static Func<LowRank.Text.Templates.ChatRequest, bool, ChatTokens> Chat(ChatEncoder encoder, AssistantTurns turns)
+    private static Func<ChatRequest, bool, ChatTokens> Chat(ChatEncoder encoder, AssistantTurns turns)
         => (request, assistantOnly) =>
         {
             encoder.RefuseUnread(request);
-            return request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request))) : encoder.EncodeForTraining(request, assistantOnly, turns);
+            return request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request)))
+                : encoder.EncodeForTraining(request, assistantOnly, turns);
         };
 
-    /// <summary>A hash of all that a tokenizer and its templates are read from.</summary>
+    /// <summary>A hash of all that a tokenizer is read from; its template is told by <see cref="TextConventions.Identity"/>.</summary>
     private static string Identity(string modelPath)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -50,9 +47,15 @@ internal static class TokenEncoders
         {
             using var gguf = GgufFile.Open(modelPath);
             foreach (var (key, value) in gguf.Metadata)
-                if (key.StartsWith("tokenizer.", StringComparison.Ordinal)) hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(new { key, value }));
+                if (key.StartsWith("tokenizer.", StringComparison.Ordinal))
+                    hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(new { key, value }));
         }
-        else foreach (string file in File.Exists(modelPath) ? [modelPath] : Files.Select(f => Path.Combine(modelPath, f)).Where(File.Exists)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+        else
+            foreach (string file in Tokenizer.FilesOf(modelPath))
+            {
+                hash.AppendData(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(file)));
+                hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+            }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 
-namespace LowRank.Cli.Verbs;
+namespace LowRank.Cli;
 
 /// <summary>What merging cost, told: as JSON, as a line, and as a warning with a remedy that helps.</summary>
 internal static class MergeWords
@@ -29,7 +29,7 @@ internal static class MergeWords
 
     /// <summary>Where rounding took more than half as much as the adapters add: how much, and what loses less; else null.</summary>
     /// <param name="report">What merging did.</param>
-    /// <param name="gguf">Whether a GGUF file is written, whose types are named by --quantize.</param>
+    /// <param name="gguf">Whether a GGUF file is written, whose types are named by --quantization.</param>
     /// <param name="again">Whether --requantize was given.</param>
     public static string? Warning(MergeReport report, bool gguf, bool again)
     {
@@ -43,7 +43,7 @@ internal static class MergeWords
             return lost + "No dtype holds so small a change of these weights: use the adapter attached, or give it more strength.";
         string little = $"about {Number(rms * size * 100, "0.####")} % is lost";
         return lost + (gguf
-            ? $"Give the merged tensors another type: with --quantize {type} {little}. Without --requantize, in a folder, nearly nothing."
+            ? $"Give the merged tensors another type: with --quantization {type} {little}. Without --requantize, in a folder, nearly nothing."
             : again ? $"Without --requantize, in float32, {little}." : $"With --dtype float32 {little}.");
     }
 

@@ -3,7 +3,7 @@ using LowRank.Models;
 using LowRank.Tensors;
 using static TorchSharp.torch;
 
-namespace LowRank.Cli.Verbs;
+namespace LowRank.Cli;
 
 /// <summary>What `merge` is asked to write: the dtype of a folder, the type of a GGUF file's merged tensors.</summary>
 internal static class MergeForms
