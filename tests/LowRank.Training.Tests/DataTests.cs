@@ -202,6 +202,18 @@ public class DataTests
     }
 
     [Fact]
+    public void Evaluation_batches_are_filled_up_with_documents_of_one_token_that_is_no_target()
+    {
+        var rows = new[] { 2, 4, 8 }.Select(n => new Row([.. Enumerable.Repeat(n, n)], [.. Enumerable.Repeat(n, n)])).ToList();
+        var batches = EvaluationBatches.ByLength(rows, 8, 4).Select(b => b.Batch).ToList();
+        Assert.Equal([[8], [4, 2, 1, 1]], batches.Select(b => b.Documents!));
+        Assert.Equal([4, 4, 4, 4, 2, 2, 0, 0], batches[1].Ids);
+        Assert.Equal([-100, 4, 4, 4, -100, 2, -100, -100], batches[1].Labels);
+        Assert.Equal((7, 4), (batches[0].TargetTokens, batches[1].TargetTokens));
+        batches[1].Check(9);
+    }
+
+    [Fact]
     public void Rows_with_the_same_prompt_are_one_group()
     {
         string path = Write("x.jsonl", """

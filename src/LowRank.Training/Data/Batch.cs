@@ -100,18 +100,21 @@ public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
 
     /// <summary>Lays the rows end to end, longest first (rows of one length then lie together and are computed together).</summary>
     /// <param name="rows">At least one.</param>
-    public static Batch EndToEnd(IReadOnlyList<Row> rows)
+    /// <param name="multiple">What T is to be a multiple of: documents of one token without a target fill it up.</param>
+    public static Batch EndToEnd(IReadOnlyList<Row> rows, int multiple = 1)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(multiple);
         Row[] sorted = [.. rows.OrderByDescending(r => r.InputIds.Length)];
-        int total = sorted.Sum(r => r.InputIds.Length), at = 0;
+        int used = sorted.Sum(r => r.InputIds.Length), fill = (multiple - used % multiple) % multiple, total = used + fill, at = 0;
         var (ids, mask, labels) = (new long[total], new long[total], new long[total]);
         Array.Fill(mask, 1);
+        Array.Fill(labels, Row.Ignored);
         foreach (var row in sorted)
         {
             for (int t = 0; t < row.InputIds.Length; t++) (ids[at + t], labels[at + t]) = (row.InputIds[t], row.Labels[t]);
             labels[at] = Row.Ignored; // else the document before would have to predict it
             at += row.InputIds.Length;
         }
-        return new Batch(ids, mask, labels, 1, total) { Documents = [.. sorted.Select(r => r.InputIds.Length)] };
+        return new Batch(ids, mask, labels, 1, total) { Documents = [.. sorted.Select(r => r.InputIds.Length), .. Enumerable.Repeat(1, fill)] };
     }
 }

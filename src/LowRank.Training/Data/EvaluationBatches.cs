@@ -6,7 +6,8 @@ public static class EvaluationBatches
     /// <summary>Longest rows first, each batch with the numbers its rows have in <paramref name="rows"/>.</summary>
     /// <param name="rows">The rows; only their lengths are looked at beforehand.</param>
     /// <param name="tokens">Tokens of a batch at most, unless a single row has more.</param>
-    public static IEnumerable<(Batch Batch, int[] RowNumbers)> ByLength(IReadOnlyList<Row> rows, int tokens)
+    /// <param name="multiple">What each batch is filled up to a multiple of.</param>
+    public static IEnumerable<(Batch Batch, int[] RowNumbers)> ByLength(IReadOnlyList<Row> rows, int tokens, int multiple = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(tokens);
         var lengths = MemoryRows.Of(rows);
@@ -16,7 +17,7 @@ public static class EvaluationBatches
             long sum = lengths.LengthOf(order[start]);
             for (end = start + 1; end < order.Length && (sum += lengths.LengthOf(order[end])) <= tokens; end++) { }
             int[] numbers = order[start..end];
-            yield return (Batch.EndToEnd([.. numbers.Select(i => rows[i])]), numbers);
+            yield return (Batch.EndToEnd([.. numbers.Select(i => rows[i])], multiple), numbers);
         }
     }
 }

@@ -78,6 +78,9 @@ public class PackingLawTests
         TargetSums alone = Evaluator.Run(model, rows.Select(r => Batch.Of([r], 0))), together = Evaluator.Run(model, EvaluationBatches.ByLength(rows, 50).Select(b => b.Batch));
         Assert.Equal(alone.Loss, together.Loss, 1e-5 * alone.Loss);
         Assert.Equal((alone.Hits, alone.Targets), (together.Hits, together.Targets));
+        var filled = Evaluator.Run(model, EvaluationBatches.ByLength(rows, 50, 32).Select(b => b.Batch));
+        Assert.Equal(alone.Loss, filled.Loss, 1e-5 * alone.Loss);
+        Assert.Equal((alone.Hits, alone.Targets), (filled.Hits, filled.Targets));
     }
 
     [Theory]
