@@ -16,7 +16,7 @@ public sealed unsafe class SafetensorsFile : IWeightSource
     /// <exception cref="BadInputException">It does not exist or is not a well-formed safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
-        if (path.EndsWith(".bin", StringComparison.Ordinal) || path.EndsWith(".pt", StringComparison.Ordinal) || path.EndsWith(".pth", StringComparison.Ordinal))
+        if (PickleFile.Is(path))
             throw new BadInputException("pickle files are not read: they can run code", place: path, remedy: SafetensorsHeader.PickleRemedy);
         var file = new MappedFile(path);
         try { return new SafetensorsFile(file, SafetensorsHeader.Read(file)); }
