@@ -97,13 +97,14 @@ public sealed partial class AdapterHost
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType ?? _modelType, strict: true);
+        var (targets, resolved, _) = Resolve(config, modelType ?? _modelType, strict: true);
         return AdapterSize.Of(targets, resolved);
     }
 
     internal AdapterSize Measure(Adapter adapter)
     {
-        var ranked = adapter.Modules.Select(m => m.Module).ToHashSet();
+        // a tied output layer has no factors of its own
+        var ranked = adapter.Layers.Where(l => l.Rank > 0 && l.Parameters.Count > 0).Select(l => l.Module).ToHashSet();
         return AdapterSize.Of([.. _modules.Where(m => ranked.Contains(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)!)], adapter.Config);
     }
 

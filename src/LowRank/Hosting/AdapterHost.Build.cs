@@ -14,7 +14,7 @@ public sealed partial class AdapterHost
     private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, StoredAdapter? file = null)
     {
         ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: file is null);
+        var (targets, resolved, ties) = Resolve(config, modelType, strict: file is null);
         if (file is null) AdapterSize.Check(targets, resolved);
         var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
         if (file is not null) AdapterFit.CheckTargets(file, targets, resolved);
