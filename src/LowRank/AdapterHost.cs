@@ -44,6 +44,8 @@ public sealed partial class AdapterHost
     public IReadOnlyList<(Adapter Adapter, double Strength)> Active { get; private set; } = [];
     /// <summary>Whether adapters are folded into the weights at present.</summary>
     public bool IsMerged => _merged is not null;
+    /// <summary>What stands for the merge in force: another object for each; null where nothing is merged.</summary>
+    public object? Merged => _merged;
 
     /// <summary>Whether a <see cref="Disabled"/> scope is in force.</summary>
     public bool IsDisabled => _disabled > 0;
