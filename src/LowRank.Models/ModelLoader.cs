@@ -114,7 +114,14 @@ public static class ModelLoader
     }
 
     private static string BaseOf(string adapter)
-        => JsonFile.ReadObject(Path.Combine(adapter, "adapter_config.json"))["base_model_name_or_path"] is JsonValue value && value.TryGetValue(out string? name) && name.Length > 0 ? $" (it names {name})" : "";
+    {
+        try
+        {
+            return JsonFile.ReadObject(Path.Combine(adapter, "adapter_config.json"))["base_model_name_or_path"] is JsonValue value
+                && value.TryGetValue(out string? name) && name.Length > 0 ? $" (it names {name})" : "";
+        }
+        catch (BadInputException) { return ""; } // it is damaged; that it is no model is what counts here
+    }
 
     // Expanding takes many times the file: told before, not by the system that ends the process.
     private static void CheckMemory(IWeightSource source, IEnumerable<string> names, ScalarType dtype)
