@@ -146,6 +146,7 @@ public sealed partial class AdapterHost
     public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
     {
         RequireStill("a mixed batch");
+        RefuseReplaced();
         return Mix(adapterOfRow, strengths);
     }
 
@@ -154,10 +155,12 @@ public sealed partial class AdapterHost
     /// merging, deleting, detaching, a mixed batch of others - is refused. Adapters may come meanwhile. May be nested.
     /// </summary>
     /// <param name="why">What is going on, for the refusal: "a generation".</param>
+    /// <exception cref="BadInputException">A module was replaced since the host came to the model.</exception>
     public AdapterHold Hold(string why)
     {
         ObjectDisposedException.ThrowIf(_detached, this);
         if (Mixed is not null) throw new InvalidOperationException($"{why} inside a mixed batch: dispose that first, and give each request its own adapter");
+        RefuseReplaced();
         var hold = new AdapterHold(this, why);
         _holds.Add(hold);
         return hold;
@@ -174,7 +177,6 @@ public sealed partial class AdapterHost
             _ = Get(name);
             RequireStrength(name, strength);
         }
-        RefuseReplaced();
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force already: dispose it first");
         var device = Model.parameters().FirstOrDefault()?.device ?? CPU;
         return Mixed = new RowScope(this, [.. adapterOfRow.Select(n => n is null ? ((Adapter?)null, 1.0) : (Get(n), strengths?.GetValueOrDefault(n, 1) ?? 1))], device);

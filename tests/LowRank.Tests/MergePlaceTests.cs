@@ -65,7 +65,7 @@ public sealed class MergePlaceTests : IDisposable
         string before = Specimen.HashOf(old);
         model.block.lin = nn.Linear(6, 6);
         foreach (Action act in (Action[])[() => host.Merge(), () => model.call(ones(1, 6)), () => host.Activate(("a", 0.5)), ()
-            => host.Rows(["a"]), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
+            => host.Rows(["a"]), () => host.Hold("a generation"), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
         {
             var e = Assert.Throws<BadInputException>(act);
             Assert.Contains("this module was replaced", e.Message);
