@@ -127,12 +127,11 @@ public static class ModelLoader
     private static void CheckMemory(IWeightSource source, IEnumerable<string> names, ScalarType dtype)
     {
         long size = dtype == ScalarType.BFloat16 ? 2 : 4, there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        long needed = names.Distinct().Where(n => !IsPlain(source.DType(n))).Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)) * size;
+        long needed = names.Distinct().Where(n => !SafetensorsDType.IsPlain(source.DType(n)))
+            .Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)) * size;
         if (needed > there)
             throw new BadInputException("the weights do not fit into memory once they are expanded", ByteSize.Show(needed), source.Path, $"at most {ByteSize.Show(there)}", "Load them with quantize: keep, which leaves them in their blocks.");
     }
-
-    private static bool IsPlain(string dtype) => dtype is "F64" or "F32" or "F16" or "BF16";
 
     private static string ConfigPlace(string path) => Directory.Exists(path) ? Path.Combine(path, "config.json") : path;
 }

@@ -36,7 +36,8 @@ public sealed class BadInputException : Exception
     public static BadInputException All(string problem, IReadOnlyList<BadInputException> errors, string? place = null)
         => errors.Count == 1
             ? errors[0].Place is null && place is not null ? errors[0].At(place) : errors[0]
-            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place) { _parts = errors };
+            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)),
+                place: place) { _parts = errors };
 
     /// <summary>The same error in a file, where its place does not name that yet.</summary>
     public BadInputException In(string file) => Place is null ? At(file) : Place.Contains(file, StringComparison.Ordinal) ? this : At($"{file}: {Place}");

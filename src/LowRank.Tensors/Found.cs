@@ -48,7 +48,8 @@ public sealed record Found(FoundKind Kind, string Words, string Path, IReadOnlyL
         if (Has("adapter_config.json")) return new(FoundKind.Adapter, "an adapter folder", path, []);
         if (Has("run.yaml")) return new(FoundKind.Run, "a run folder", path, Below("model", "base", "adapter"));
         if (Directory.Exists(System.IO.Path.Combine(path, "snapshots"))) return OfCache(path);
-        string[] cached = [.. FolderList.Folders(path).Where(f => System.IO.Path.GetFileName(f).StartsWith("models--", StringComparison.Ordinal)).Take(MostChoices)];
+        string[] cached = [.. FolderList.Folders(path)
+            .Where(f => System.IO.Path.GetFileName(f).StartsWith("models--", StringComparison.Ordinal)).Take(MostChoices)];
         if (cached.Length > 0) return new(FoundKind.Folder, "Hugging Face's cache of several models", path, cached);
         string[] gguf = [.. FolderList.Files(path, "*.gguf").Take(MostChoices)];
         if (gguf.Length == 0) return new(FoundKind.Folder, "a folder", path, []);
@@ -67,7 +68,8 @@ public sealed record Found(FoundKind Kind, string Words, string Path, IReadOnlyL
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
         return path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)
             ? new(FoundKind.Weights, "a file of weights", path, [folder])
-            : new(FoundKind.File, "a file", path, System.IO.Path.GetFileName(path) is "config.json" or "adapter_config.json" or "model.safetensors.index.json" ? [folder] : []);
+            : new(FoundKind.File, "a file", path, System.IO.Path.GetFileName(path)
+                is "config.json" or "adapter_config.json" or "model.safetensors.index.json" ? [folder] : []);
     }
 
     private static bool IsGguf(string path)
@@ -87,7 +89,8 @@ public sealed record Found(FoundKind Kind, string Words, string Path, IReadOnlyL
         try
         {
             using var file = GgufFile.Open(path, lists: false);
-            if (file.Metadata.GetValueOrDefault("general.type") is "adapter") return new(FoundKind.GgufAdapter, "an adapter in GGUF", path, []);
+            if (file.Metadata.GetValueOrDefault("general.type") is "adapter")
+                return new(FoundKind.GgufAdapter, "an adapter in GGUF", path, []);
             if (GgufSplit.Of(file) is { } split) return new(FoundKind.GgufPart, split.Words, path, split.First is { } first ? [first] : []);
         }
         catch (BadInputException) { }

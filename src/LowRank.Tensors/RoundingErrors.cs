@@ -33,8 +33,7 @@ public sealed class RoundingErrors
     /// <summary>The same of a matrix in blocks.</summary>
     /// <exception cref="BadInputException">A number is beyond the range of the blocks.</exception>
     public void Add(string place, QuantizedWeight held, Tensor exact, Tensor? original = null)
-        => Add(place, held.Kind, (from, count) => held.Dequantize([.. Enumerable.Range(0, (int)count).Select(i => from + i)],
-            ScalarType.Float32).to(exact.device), exact, original);
+        => Add(place, held.Kind, (from, count) => held.Dequantize(from, count, ScalarType.Float32).to(exact.device), exact, original);
 
     private void Add(string place, string form, Func<long, long, Tensor> held, Tensor exact, Tensor? original)
     {

@@ -65,7 +65,8 @@ public sealed class MergePlaceTests : IDisposable
         string before = Specimen.HashOf(old);
         model.block.lin = nn.Linear(6, 6);
         foreach (Action act in (Action[])[() => host.Merge(), () => model.call(ones(1, 6)), () => host.Activate(("a", 0.5)), ()
-            => host.Rows(["a"]), () => host.Hold("a generation"), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
+            => host.Rows(["a"]), () => host.Hold("a generation"),
+            () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
         {
             var e = Assert.Throws<BadInputException>(act);
             Assert.Contains("this module was replaced", e.Message);
@@ -152,7 +153,8 @@ public sealed class MergePlaceTests : IDisposable
     public void A_merge_that_fails_half_way_leaves_the_base_as_it_was()
     {
         var stubborn = new StubbornLinear();
-        var model = nn.Sequential(("a", new OwnLinear(6, 6, ScalarType.Float32)), ("b", nn.Linear(6, 6)), ("c", stubborn), ("d", nn.Linear(6, 6)));
+        var model = nn.Sequential(("a", new OwnLinear(6, 6, ScalarType.Float32)), ("b", nn.Linear(6, 6)), ("c", stubborn),
+            ("d", nn.Linear(6, 6)));
         var host = AdapterHost.Attach(model);
         Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("a", "b", "c", "d"), Rank = 2 }, 1));
         string before = Specimen.HashOf(model);

@@ -85,7 +85,8 @@ public class TiedTests
         var host = AdapterHost.Attach(model);
         Adapter Of(string name, params long[] ids)
         {
-            var adapter = host.Add(name, new LoraConfig { TargetModules = Selector.Of("q_proj"), TrainableTokens = [new("embed_tokens", ids)] }, 1);
+            LoraConfig config = new() { TargetModules = Selector.Of("q_proj"), TrainableTokens = [new("embed_tokens", ids)] };
+            var adapter = host.Add(name, config, 1);
             using (no_grad()) adapter.Parameters.Single(p => p.Role == ParameterRole.Tokens).Parameter.fill_(Scalars.Two);
             return adapter;
         }

@@ -36,7 +36,7 @@ public static class QuantizeChoice
         var model = ModelLoader.Describe(path);
         string[] tables = [.. new[] { model.Spec.Names.Embedding, model.Spec.Names.PositionEmbedding,
             model.Spec.Names.Head }.OfType<string>().Select(n => n + ".weight")];
-        var blocks = model.Tensors.Where(t => t.Shape.Length == 2 && t.DType is not ("F64" or "F32" or "F16" or "BF16")
+        var blocks = model.Tensors.Where(t => t.Shape.Length == 2 && !SafetensorsDType.IsPlain(t.DType)
             && !t.DType.Equals(choice, StringComparison.OrdinalIgnoreCase)
             && !tables.Any(n => t.Name == n || t.Name.EndsWith("." + n, StringComparison.Ordinal))).ToList();
         if (blocks.Count == 0) return null;

@@ -119,7 +119,7 @@ internal static class AdapterFit
         return own.to_type(narrow).to_type(ScalarType.Float32).sub(stored.to_type(narrow).to_type(ScalarType.Float32)).abs().max().item<float>() == 0;
     }
 
-    private static bool IsFloat(string dtype) => dtype is "F32" or "F16" or "BF16" or "F64" || dtype.StartsWith("F8", StringComparison.Ordinal);
+    private static bool IsFloat(string dtype) => SafetensorsDType.IsPlain(dtype) || dtype.StartsWith("F8", StringComparison.Ordinal);
 
     private static string Shape(long[] shape) => StoredAdapter.Shown(shape);
 }

@@ -34,9 +34,11 @@ internal static class NotAnAdapter
             return new("the adapter's weights are a pickle file, which can run code when it is read; only safetensors are read", pickle, folder, remedy: PickleRemedy(pickle));
         string[] weights = [.. files.Where(f => f.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))];
         if (weights.Any(f => f.StartsWith("adapter_model-", StringComparison.Ordinal)))
-            return new("the adapter's shards are there without their index", NameList.Of(weights), folder, StoredAdapter.WeightsName + ".index.json");
+            return new("the adapter's shards are there without their index", NameList.Of(weights), folder,
+                StoredAdapter.WeightsName + ".index.json");
         if (files.FirstOrDefault(f => f.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) is { } gguf) return At(Path.Combine(folder, gguf));
-        return new("the adapter's weights are missing", weights.Length == 0 ? null : "beside it lies " + NameList.Of(weights), folder, StoredAdapter.WeightsName);
+        return new("the adapter's weights are missing", weights.Length == 0 ? null : "beside it lies " + NameList.Of(weights), folder,
+            StoredAdapter.WeightsName);
     }
 
     /// <summary>mlx-lm's adapter_config.json, which has the same name; null: it is not.</summary>
@@ -60,7 +62,8 @@ internal static class NotAnAdapter
         string[] beside = [];
         try
         {
-            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent && Directory.Exists(parent)) beside = FolderList.Folders(parent);
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent && Directory.Exists(parent))
+                beside = FolderList.Folders(parent);
         }
         catch (BadInputException) { } // then there is no hint
         return new("the adapter folder does not exist", place: path,
@@ -72,7 +75,9 @@ internal static class NotAnAdapter
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (System.IO.File.Exists(Path.Combine(folder, StoredAdapter.ConfigName)))
             return new("an adapter is given as its folder, not as a file in it", Path.GetFileName(path), path, remedy: $"Give {folder}.");
-        if (PickleFile.Is(path)) return new("this is a pickle file, which can run code when it is read; only safetensors are read", place: path, remedy: PickleRemedy(path));
+        if (PickleFile.Is(path))
+            return new("this is a pickle file, which can run code when it is read; only safetensors are read", place: path,
+                remedy: PickleRemedy(path));
         if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) return new($"this is {words}, no adapter", place: path, expected: PeftFolder);
         using var tensors = SafetensorsFile.Open(path);
         return Tensors(tensors.Names, path)
@@ -82,12 +87,14 @@ internal static class NotAnAdapter
 
     private static BadInputException Folder(string folder, IReadOnlyList<string> below)
     {
-        string[] inside = [.. FolderList.Folders(folder).Union(below).Where(d => System.IO.File.Exists(Path.Combine(d, StoredAdapter.ConfigName))).Order(StringComparer.Ordinal)];
+        string[] inside = [.. FolderList.Folders(folder).Union(below)
+            .Where(d => System.IO.File.Exists(Path.Combine(d, StoredAdapter.ConfigName))).Order(StringComparer.Ordinal)];
         if (inside.Length > 0)
             return new("the folder holds no adapter", place: folder, expected: StoredAdapter.ConfigName, remedy: $"Adapters are in its folders: give {string.Join(" or ", inside)}.");
         string[] files = FolderList.FileNames(folder);
         if (files.Contains("adapters.safetensors")) return IsMlx(folder);
-        return new("the folder holds no adapter", files.Length == 0 ? "an empty folder" : NameList.Of(files), folder, StoredAdapter.ConfigName,
+        return new("the folder holds no adapter", files.Length == 0 ? "an empty folder" : NameList.Of(files), folder,
+            StoredAdapter.ConfigName,
             files.Contains(StoredAdapter.WeightsName) ? "Its tensors say neither alpha nor method: copy the configuration that was saved with them." : null);
     }
 

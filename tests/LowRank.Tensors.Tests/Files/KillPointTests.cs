@@ -64,7 +64,8 @@ public class KillPointTests(ITestOutputHelper output)
             (folder, var canary) = Fresh(scenario);
             string what = $"{name}, operation {point} of {count} fails";
             var failed = Run(scenario, folder, point, fails: true);
-            bool told = failed.Error.Contains(nameof(BadInputException)) || failed.Error.Contains("log.jsonl"); // which the scenario writes itself
+            // the log is written by the scenario itself
+            bool told = failed.Error.Contains(nameof(BadInputException)) || failed.Error.Contains("log.jsonl");
             Assert.True(failed.Code == 0 || (failed.Code == 3 && told), $"{what}: exit code {failed.Code} {failed.Error}");
             Assert.Contains(KillScenario.Describe(Path.Combine(folder, scenario.Target)), scenario.States); // before any next start
             Check(scenario, folder, canary, what, found);
