@@ -43,8 +43,8 @@ public sealed class PrefixCache : IDisposable
         return _cache;
     }
 
-    // What adapters do to the keys: which content acts how. A name says nothing, for it may have been given to other weights since; nor does
-    // what was merged, for it may have been rounded in another way.
+    // What adapters do to the keys: which content acts how. A name says nothing, for it may have been given to other weights since; nor
+    // does what was merged, for it may have been rounded in another way.
     private static object?[] StateOf(AdapterHost? host, string? adapter)
     {
         if (host is null) return [];

@@ -77,6 +77,7 @@ public static class ModelLoader
     /// <summary>Opens what a path leads to (<see cref="Found"/>): a folder, a GGUF file, the snapshot of a cache folder, the only GGUF model of a folder.</summary>
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         string place = Place(path);
         if (!Directory.Exists(place))
         {
@@ -93,6 +94,7 @@ public static class ModelLoader
     /// <exception cref="BadInputException">It leads to none: says what is there instead.</exception>
     public static string Place(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         const string Expected = "a folder with config.json and model.safetensors, or a GGUF file";
         var found = Found.At(path);
         BadInputException Not(string problem, string? value = null, string? remedy = null) => new(problem, value, path, Expected, remedy);

@@ -28,6 +28,7 @@ public static class WeightCheck
 
     private static BadInputException? NonFinite(CausalLM model, string? result)
     {
+        ArgumentNullException.ThrowIfNull(model);
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         string[] bad = [.. model.Stored().Select(w => First(w.Name, w.Weight)).OfType<string>()];

@@ -97,6 +97,7 @@ public sealed class Adapter
     /// <exception cref="BadInputException">It exists, or cannot be written.</exception>
     public void Save(string folder, bool overwrite = false, Action<string>? extra = null)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         AdapterFolder.Save(this, folder, overwrite, extra);
     }

@@ -145,6 +145,7 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">A name that is no adapter's, a strength that is no number.</exception>
     public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
     {
+        ArgumentNullException.ThrowIfNull(adapterOfRow);
         RequireStill("a mixed batch");
         RefuseReplaced();
         return Mix(adapterOfRow, strengths);
@@ -158,9 +159,10 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">A module was replaced since the host came to the model.</exception>
     public AdapterHold Hold(string why)
     {
+        ArgumentNullException.ThrowIfNull(why);
         ObjectDisposedException.ThrowIf(_detached, this);
-        if (Mixed is not null) throw new InvalidOperationException($"{why} inside a mixed batch: dispose that first, and give each request its own adapter");
         RefuseReplaced();
+        if (Mixed is not null) throw new InvalidOperationException($"{why} inside a mixed batch: dispose that first, and give each request its own adapter");
         var hold = new AdapterHold(this, why);
         _holds.Add(hold);
         return hold;
@@ -193,6 +195,7 @@ public sealed partial class AdapterHost
     /// <summary>Removes an adapter and frees its tensors.</summary>
     public void Delete(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         RequireStill("deleting an adapter");
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force: dispose it first");
         var adapter = Get(name);

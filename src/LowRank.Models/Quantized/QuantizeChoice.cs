@@ -16,6 +16,8 @@ public static class QuantizeChoice
     /// <exception cref="BadInputException">It is none of them.</exception>
     public static void Check(string choice, string place)
     {
+        ArgumentNullException.ThrowIfNull(choice);
+        ArgumentNullException.ThrowIfNull(place);
         if (choice is Keep or None || QuantizedKinds.Names.Contains(choice)) return;
         string[] all = [Keep, None, .. QuantizedKinds.Names];
         throw new BadInputException("there is no such way to hold the weights", choice, place, "one of " + string.Join(", ", all), NearNames.Sentence(choice, all));
@@ -31,6 +33,7 @@ public static class QuantizeChoice
     /// <exception cref="BadInputException">The model cannot be opened.</exception>
     public static string? Remark(string path, string? choice)
     {
+        ArgumentNullException.ThrowIfNull(path);
         const double little = 1.3; // less than a quarter is saved
         if (choice is null or Keep or None || !QuantizedKinds.Names.Contains(choice)) return null;
         var model = ModelLoader.Describe(path);
