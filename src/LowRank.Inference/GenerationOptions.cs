@@ -34,6 +34,8 @@ public sealed record GenerationOptions
     /// <summary>Throws for values out of range, all at once.</summary>
     public void Check()
     {
+        ArgumentNullException.ThrowIfNull(Stop);
+        ArgumentNullException.ThrowIfNull(EndIds);
         List<BadInputException> errors = [];
         void Demand(bool holds, string name, double value, string expected)
         {
@@ -46,7 +48,8 @@ public sealed record GenerationOptions
         Demand(MinP is >= 0 and <= 1, "--min-p", MinP, "0 to 1");
         Demand(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), "--repetition-penalty", RepetitionPenalty, "above 0");
         Demand(BatchSize > 0, "--batch-size", BatchSize, "1 or more");
-        if (Stop.Contains("")) errors.Add(new BadInputException("a stop text is empty", "", "--stop", "at least one character"));
+        if (Stop.Any(string.IsNullOrEmpty))
+            errors.Add(new BadInputException("a stop text is empty", "", "--stop", "at least one character"));
         if (errors.Count > 0) throw BadInputException.All("the generation settings cannot be used", errors);
     }
 }

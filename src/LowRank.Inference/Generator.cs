@@ -15,6 +15,8 @@ namespace LowRank.Inference;
 /// <param name="host">The owner of the model's adapters; null where there is none.</param>
 public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost? host = null)
 {
+    private readonly CausalLM _model = model ?? throw new ArgumentNullException(nameof(model));
+
     /// <summary>Generates for all prompts; results are in their order.</summary>
     /// <param name="requests">The prompts.</param>
     /// <param name="options">How.</param>
@@ -24,7 +26,6 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     /// <exception cref="BadInputException">A prompt is empty, too long, or has ids outside the vocabulary; options out of range.</exception>
     public IReadOnlyList<GenerationResult> Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, Action<int, string>? onText = null, CancellationToken stop = default, PrefixCache? prefix = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
@@ -37,7 +38,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         {
             if (stop.IsCancellationRequested) break;
             try { Run(batch, onText, stop, prefix, hold); }
-            catch (NoNumberException e) { throw WeightCheck.Explain(model, e.Message); }
+            catch (NoNumberException e) { throw WeightCheck.Explain(_model, e.Message); }
         }
         return [.. sequences.Select(s => s.Result())];
     }
@@ -48,12 +49,12 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         using var nothing = inference_mode();
         if (prefix is null)
         {
-            using var own = model.NewCache();
+            using var own = _model.NewCache();
             Run(running, onText, stop, own, hold);
             return;
         }
         var only = running[0];
-        var cache = prefix.Begin(model, host, only.Tokens, only.Request.Adapter);
+        var cache = prefix.Begin(_model, host, only.Tokens, only.Request.Adapter);
         try { Run(running, onText, stop, cache, hold); }
         catch
         {
@@ -74,7 +75,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
             var logits = Logits(running, ids, mask, cache, hold);
             for (int i = 0; i < running.Count; i++)
             {
-                string piece = running[i].Advance(logits.AsSpan(i * model.Spec.VocabularySize, model.Spec.VocabularySize));
+                string piece = running[i].Advance(logits.AsSpan(i * _model.Spec.VocabularySize, _model.Spec.VocabularySize));
                 if (piece.Length > 0) onText?.Invoke(running[i].Index, piece);
             }
             int[] alive = [.. Enumerable.Range(0, running.Count).Where(i => running[i].FinishReason is null)];
@@ -84,7 +85,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
                 cache.Select(alive);
                 running = [.. alive.Select(i => running[i])];
             }
-            if (model.CanContinue(cache, 1)) (ids, mask) = ([.. running.Select(s => (long)s.Tokens[^1])], null);
+            if (_model.CanContinue(cache, 1)) (ids, mask) = ([.. running.Select(s => (long)s.Tokens[^1])], null);
             else
             {
                 cache.Truncate(0); // its keys were turned by other frequencies: everything again
@@ -97,11 +98,11 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     private float[] Logits(List<Sequence> running, long[] ids, long[]? mask, KvCache cache, AdapterHold? hold)
     {
         int width = ids.Length / running.Count;
-        var input = tensor(ids, running.Count, width, device: model.Device);
-        var padding = mask is null ? null : tensor(mask, running.Count, width, device: model.Device);
+        var input = tensor(ids, running.Count, width, device: _model.Device);
+        var padding = mask is null ? null : tensor(mask, running.Count, width, device: _model.Device);
         using var rows = running.Any(s => s.Request.Adapter is not null) ? hold!.Rows([.. running.Select(s => s.Request.Adapter)]) : null;
-        var hidden = model.Hidden(input, padding, cache);
-        return model.Logits(hidden.select(1, width - 1)).to(ScalarType.Float32).cpu().data<float>().ToArray();
+        var hidden = _model.Hidden(input, padding, cache);
+        return _model.Logits(hidden.select(1, width - 1)).to(ScalarType.Float32).cpu().data<float>().ToArray();
     }
 
     private static (long[] Ids, long[]? Mask) LeftPadded(List<Sequence> batch)
@@ -117,7 +118,8 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     }
 
     /// <summary>Tokens that a sequence may have: a dynamic rope is made to go beyond the positions of the configuration.</summary>
-    private int MostPositions => model.Spec.Ropes.FirstOrDefault(r => r.Kind == RopeKind.Dynamic) is { } rope ? (int)Math.Min(int.MaxValue, model.Spec.MaxPositions * rope.Factor) : model.Spec.MaxPositions;
+    private int MostPositions => _model.Spec.Ropes.FirstOrDefault(r => r.Kind == RopeKind.Dynamic) is { } rope
+        ? (int)Math.Min(int.MaxValue, _model.Spec.MaxPositions * rope.Factor) : _model.Spec.MaxPositions;
 
     /// <summary>
     /// Where rotary frequencies depend on the length of the longest row, rows of different lengths would change each other. Those that stay within the
@@ -125,7 +127,7 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
     /// </summary>
     private int RopeKindOf(Sequence s, int added)
     {
-        if (model.Spec.Ropes.FirstOrDefault(r => r.Kind is RopeKind.Dynamic or RopeKind.LongRope) is not { } rope) return 0;
+        if (_model.Spec.Ropes.FirstOrDefault(r => r.Kind is RopeKind.Dynamic or RopeKind.LongRope) is not { } rope) return 0;
         int length = s.Tokens.Count;
         if ((long)length + added <= rope.TrainedPositions) return 0;
         return rope.Kind == RopeKind.LongRope && length > rope.TrainedPositions ? -1 : length;
@@ -142,8 +144,9 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         ArgumentNullException.ThrowIfNull(ids);
         if (ids.Length == 0) throw new BadInputException("a prompt has no tokens", place: place, remedy: "Give some text.");
         foreach (int id in ids)
-            if (id < 0 || id >= model.Spec.VocabularySize)
-                throw new BadInputException("a token id outside the vocabulary", id.ToString(System.Globalization.CultureInfo.InvariantCulture), place, $"0 to {model.Spec.VocabularySize - 1}", "The ids were made with another model's tokenizer.");
+            if (id < 0 || id >= _model.Spec.VocabularySize)
+                throw new BadInputException("a token id outside the vocabulary",
+                    id.ToString(System.Globalization.CultureInfo.InvariantCulture), place, $"0 to {_model.Spec.VocabularySize - 1}", "The ids were made with another model's tokenizer.");
         if (ids.Length >= MostPositions)
             throw new BadInputException("a prompt is too long for the model", $"{ids.Length} tokens", place, $"fewer than {MostPositions}", "Shorten it.");
         if (request.Adapter is { } name && host?.Adapters.ContainsKey(name) != true)

@@ -11,7 +11,7 @@ public sealed class PrefixCache : IDisposable
     private readonly List<int> _ids = [];
     private KvCache? _cache;
     private CausalLM? _model;
-    private object[] _state = [];
+    private object?[] _state = [];
 
     /// <summary>How many tokens of the last prompt were not computed again.</summary>
     public int Reused { get; private set; }
@@ -30,7 +30,7 @@ public sealed class PrefixCache : IDisposable
     /// <summary>The cache, cut back to what the prompt shares with it; at least one token is left to compute.</summary>
     internal KvCache Begin(CausalLM model, AdapterHost? host, IReadOnlyList<int> prompt, string? adapter)
     {
-        object[] state = StateOf(host, adapter);
+        object?[] state = StateOf(host, adapter);
         // Where frequencies depend on the length, older keys were turned by other ones.
         bool changing = model.Spec.Ropes.Any(r => r.Kind is RopeKind.Dynamic or RopeKind.LongRope);
         if (changing || !ReferenceEquals(model, _model) || !state.SequenceEqual(_state)) Clear();
@@ -43,12 +43,14 @@ public sealed class PrefixCache : IDisposable
         return _cache;
     }
 
-    // What adapters do to the keys: which content acts how. A name says nothing, for it may have been given to other weights since.
-    private static object[] StateOf(AdapterHost? host, string? adapter)
+    // What adapters do to the keys: which content acts how. A name says nothing, for it may have been given to other weights since; nor
+    // does what was merged, for it may have been rounded in another way.
+    private static object?[] StateOf(AdapterHost? host, string? adapter)
     {
         if (host is null) return [];
         if (adapter is not null) return ["row", host.Adapters[adapter].Digest(), host.IsDisabled];
-        return [host.IsMerged, host.IsDisabled, .. host.Active.Where(a => a.Strength != 0).Select(a => (object)(a.Adapter.Digest(), a.Strength))];
+        return [host.Merged, host.IsDisabled, .. host.Active.Where(a => a.Strength != 0)
+            .Select(a => (object)(a.Adapter.Digest(), a.Strength))];
     }
 
     /// <summary>Notes what the cache holds now.</summary>

@@ -32,12 +32,13 @@ public static class Activations
     public static Activation? Find(string name) => ByName.TryGetValue(name, out var a) ? a : null;
 
     /// <summary>Applies it elementwise.</summary>
-    public static Tensor Apply(this Activation activation, Tensor x) => activation switch
-    {
-        Activation.Silu => nn.functional.silu(x),
-        Activation.Gelu => nn.functional.gelu(x),
-        Activation.GeluTanh => nn.functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
-        Activation.Relu => nn.functional.relu(x),
-        _ => throw new ArgumentOutOfRangeException(nameof(activation)),
-    };
+    public static Tensor Apply(this Activation activation, Tensor x)
+        => x is null ? throw new ArgumentNullException(nameof(x)) : activation switch
+        {
+            Activation.Silu => nn.functional.silu(x),
+            Activation.Gelu => nn.functional.gelu(x),
+            Activation.GeluTanh => nn.functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
+            Activation.Relu => nn.functional.relu(x),
+            _ => throw new ArgumentOutOfRangeException(nameof(activation)),
+        };
 }

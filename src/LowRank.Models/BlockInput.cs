@@ -80,6 +80,7 @@ public sealed class BlockInput
     /// <exception cref="BadInputException">They have not.</exception>
     public static void CheckLength(DecoderSpec spec, long longest)
     {
+        ArgumentNullException.ThrowIfNull(spec);
         if (spec.Names.PositionEmbedding is not null && longest > spec.MaxPositions)
             throw new BadInputException("the sequence is longer than the model's learned positions", $"{longest} tokens", spec.ModelType, $"at most {spec.MaxPositions}");
     }

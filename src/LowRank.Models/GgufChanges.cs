@@ -52,7 +52,8 @@ internal static unsafe class GgufChanges
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         Tensor mine = Values(weight).to(ScalarType.Float32), files = source.Get(name).to(ScalarType.Float32).contiguous();
-        bool same = SameBytes(NativeTensors.DataPointer(mine), NativeTensors.DataPointer(files), mine.NumberOfElements * mine.ElementSize);
+        bool same = NativeTensors.SameBytes(NativeTensors.DataPointer(mine), NativeTensors.DataPointer(files),
+            mine.NumberOfElements * mine.ElementSize);
         GC.KeepAlive((mine, files));
         source.Release(name);
         return same;
@@ -89,11 +90,13 @@ internal static unsafe class GgufChanges
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         bool same;
-        if (table.Quantized is GgufWeight a && head.Quantized is GgufWeight b) same = a.Type == b.Type && SameBytes(a.Blocks, b.Blocks, a.Bytes);
+        if (table.Quantized is GgufWeight a && head.Quantized is GgufWeight b)
+            same = a.Type == b.Type && NativeTensors.SameBytes(a.Blocks, b.Blocks, a.Bytes);
         else if (table.Quantized is null && head.Quantized is null)
         {
             Tensor x = Values(table), y = Values(head);
-            same = x.dtype == y.dtype && SameBytes(NativeTensors.DataPointer(x), NativeTensors.DataPointer(y), x.NumberOfElements * x.ElementSize);
+            same = x.dtype == y.dtype && NativeTensors.SameBytes(NativeTensors.DataPointer(x), NativeTensors.DataPointer(y),
+                x.NumberOfElements * x.ElementSize);
             GC.KeepAlive((x, y));
         }
         else same = false;
@@ -110,16 +113,5 @@ internal static unsafe class GgufChanges
     {
         const int portion = 1 << 24;
         for (long at = 0; at < length; at += portion) stream.Write(new ReadOnlySpan<byte>(data + at, (int)Math.Min(portion, length - at)));
-    }
-
-    private static bool SameBytes(byte* a, byte* b, long length)
-    {
-        const int portion = 1 << 24;
-        for (long at = 0; at < length; at += portion)
-        {
-            int many = (int)Math.Min(portion, length - at);
-            if (!new ReadOnlySpan<byte>(a + at, many).SequenceEqual(new ReadOnlySpan<byte>(b + at, many))) return false;
-        }
-        return true;
     }
 }

@@ -16,6 +16,7 @@ public static class GgufModel
     /// <summary>The same; without <paramref name="lists"/> the metadata lack the vocabulary's lists of texts.</summary>
     internal static (JsonObject Config, IWeightSource Weights, IReadOnlyDictionary<string, object> Metadata) Open(string path, bool lists)
     {
+        ArgumentNullException.ThrowIfNull(path);
         var file = GgufFile.Open(path, lists);
         try
         {

@@ -77,6 +77,7 @@ public static class ModelLoader
     /// <summary>Opens what a path leads to (<see cref="Found"/>): a folder, a GGUF file, the snapshot of a cache folder, the only GGUF model of a folder.</summary>
     internal static (JsonObject Config, IWeightSource Weights) Open(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         string place = Place(path);
         if (!Directory.Exists(place))
         {
@@ -93,6 +94,7 @@ public static class ModelLoader
     /// <exception cref="BadInputException">It leads to none: says what is there instead.</exception>
     public static string Place(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         const string Expected = "a folder with config.json and model.safetensors, or a GGUF file";
         var found = Found.At(path);
         BadInputException Not(string problem, string? value = null, string? remedy = null) => new(problem, value, path, Expected, remedy);
@@ -114,18 +116,24 @@ public static class ModelLoader
     }
 
     private static string BaseOf(string adapter)
-        => JsonFile.ReadObject(Path.Combine(adapter, "adapter_config.json"))["base_model_name_or_path"] is JsonValue value && value.TryGetValue(out string? name) && name.Length > 0 ? $" (it names {name})" : "";
+    {
+        try
+        {
+            return JsonFile.ReadObject(Path.Combine(adapter, "adapter_config.json"))["base_model_name_or_path"] is JsonValue value
+                && value.TryGetValue(out string? name) && name.Length > 0 ? $" (it names {name})" : "";
+        }
+        catch (BadInputException) { return ""; } // it is damaged; that it is no model is what counts here
+    }
 
     // Expanding takes many times the file: told before, not by the system that ends the process.
     private static void CheckMemory(IWeightSource source, IEnumerable<string> names, ScalarType dtype)
     {
         long size = dtype == ScalarType.BFloat16 ? 2 : 4, there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        long needed = names.Distinct().Where(n => !IsPlain(source.DType(n))).Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)) * size;
+        long needed = names.Distinct().Where(n => !SafetensorsDType.IsPlain(source.DType(n)))
+            .Sum(n => source.Shape(n)!.Aggregate(1L, (a, b) => a * b)) * size;
         if (needed > there)
             throw new BadInputException("the weights do not fit into memory once they are expanded", ByteSize.Show(needed), source.Path, $"at most {ByteSize.Show(there)}", "Load them with quantize: keep, which leaves them in their blocks.");
     }
-
-    private static bool IsPlain(string dtype) => dtype is "F64" or "F32" or "F16" or "BF16";
 
     private static string ConfigPlace(string path) => Directory.Exists(path) ? Path.Combine(path, "config.json") : path;
 }

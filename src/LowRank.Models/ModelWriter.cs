@@ -31,6 +31,8 @@ public static class ModelWriter
     public static ConversionReport Save(CausalLM model, string folder, ScalarType? dtype = null, bool overwrite = false,
         IReadOnlyDictionary<string, string>? metadata = null, Action<string>? extra = null, bool quantized = false)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(folder);
         var sample = quantized ? BnbFolder.Check(model) : null;
         var errors = new RoundingErrors();
         AtomicFile.WriteFolder(folder, place =>
@@ -55,7 +57,8 @@ public static class ModelWriter
 
     /// <summary>Checks, before any work, that <see cref="Save"/> could write a model quantised.</summary>
     /// <exception cref="BadInputException">It could not.</exception>
-    public static void CheckQuantized(CausalLM model) => BnbFolder.Check(model);
+    public static void CheckQuantized(CausalLM model)
+        => BnbFolder.Check(model ?? throw new ArgumentNullException(nameof(model)));
 
     /// <summary>
     /// Writes a model that was read from a GGUF file as GGUF: that file with other data where the model's weights have changed, in its
@@ -73,6 +76,8 @@ public static class ModelWriter
     /// stood there is untouched.</exception>
     public static int SaveGguf(CausalLM model, string path, bool overwrite = false, GgufType? type = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(path);
         var source = GgufChanges.Source(model);
         GgufRewriter.RefuseSource(source.Path, path); // first: to overwrite would be no remedy
         AtomicFile.RefuseExisting(path, overwrite);

@@ -25,6 +25,7 @@ public sealed record PlainBlock(
     /// <summary>Why a spec's blocks are not of this kind; null if they are.</summary>
     public static string? Refusal(DecoderSpec spec)
     {
+        ArgumentNullException.ThrowIfNull(spec);
         var a = spec.Attention;
         var names = spec.Names;
         bool inside = a.QkNorm != QkNorm.None || names.AttentionOutputNorm is not null || names.FeedForwardOutputNorm is not null;

@@ -48,5 +48,10 @@ public static class PublishedShapes
     /// <summary>A shape's config.json.</summary>
     /// <exception cref="BadInputException">There is no such shape.</exception>
     public static JsonObject Config(string name)
-        => Rows.FirstOrDefault(r => r.Name == name).Config is { } config ? (JsonObject)JsonNode.Parse(config)! : throw new BadInputException("there is no such shape", name, expected: string.Join(", ", Names), remedy: NearNames.Sentence(name, Names));
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return Rows.FirstOrDefault(r => r.Name == name).Config is { } config ? (JsonObject)JsonNode.Parse(config)!
+            : throw new BadInputException("there is no such shape", name, expected: string.Join(", ", Names),
+                remedy: NearNames.Sentence(name, Names));
+    }
 }

@@ -17,6 +17,7 @@ public static class RandomModel
     /// <exception cref="BadInputException">The configuration describes no known model, or the place cannot be written.</exception>
     public static void Write(string folder, JsonObject config, long seed = 1, CancellationToken stop = default)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         var spec = FamilyTable.Describe(config, Path.Combine(folder, "config.json"));
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), config.ToJsonString());
         using var scope = NewDisposeScope();

@@ -51,7 +51,7 @@ internal static partial class TensorCheck
 
     // Whole numbers and 8-bit floats stand for weights only together with the scales of a quantised form; where those were found, the dtype is that form's name.
     private static bool IsCode(IWeightSource source, string name)
-        => SafetensorsDType.Bits(source.DType(name)) is not null && source.DType(name) is not ("F64" or "F32" or "F16" or "BF16");
+        => SafetensorsDType.Bits(source.DType(name)) is not null && !SafetensorsDType.IsPlain(source.DType(name));
 
     private static BadInputException NoNumbers(IWeightSource source, List<string> names)
     {

@@ -28,6 +28,7 @@ public static class WeightCheck
 
     private static BadInputException? NonFinite(CausalLM model, string? result)
     {
+        ArgumentNullException.ThrowIfNull(model);
         using var scope = NewDisposeScope();
         using var plain = no_grad();
         string[] bad = [.. model.Stored().Select(w => First(w.Name, w.Weight)).OfType<string>()];
@@ -48,7 +49,7 @@ public static class WeightCheck
             using var scope = NewDisposeScope();
             long many = Math.Min(step, rows - row);
             var values = weight.Quantized is { } blocks
-                ? blocks.Dequantize([.. Enumerable.Range(0, (int)many).Select(i => row + i)], ScalarType.Float32)
+                ? blocks.Dequantize(row, many, ScalarType.Float32)
                 : weight.Parameter.detach().narrow(0, row, many).reshape(many, columns);
             var good = values.isfinite();
             if (good.all().item<bool>()) continue;

@@ -6,6 +6,8 @@ namespace LowRank.Tensors;
 /// </summary>
 public sealed class BadInputException : Exception
 {
+    private IReadOnlyList<BadInputException>? _parts;
+
     /// <summary>Makes the error; the message shown to people joins the given parts.</summary>
     /// <param name="problem">What is wrong, one clause without a full stop.</param>
     /// <param name="value">The offending value, as given; null where there is none.</param>
@@ -28,18 +30,20 @@ public sealed class BadInputException : Exception
     /// <summary>What to do.</summary>
     public string? Remedy { get; }
     /// <summary>The errors that this one lists; of a single one, itself.</summary>
-    public IReadOnlyList<BadInputException> Parts { get => field ?? [this]; private init; }
+    public IReadOnlyList<BadInputException> Parts => _parts ?? [this];
 
     /// <summary>Joins several errors into one that lists them all; a single one comes back as it is, at <paramref name="place"/> where it has none of its own.</summary>
     public static BadInputException All(string problem, IReadOnlyList<BadInputException> errors, string? place = null)
         => errors.Count == 1
             ? errors[0].Place is null && place is not null ? errors[0].At(place) : errors[0]
-            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)), place: place) { Parts = errors };
+            : new BadInputException($"{problem} ({errors.Count} mistakes):\n" + string.Join('\n', errors.Select(e => "  - " + e.Message)),
+                place: place) { _parts = errors };
 
     /// <summary>The same error in a file, where its place does not name that yet.</summary>
     public BadInputException In(string file) => Place is null ? At(file) : Place.Contains(file, StringComparison.Ordinal) ? this : At($"{file}: {Place}");
 
-    private BadInputException At(string place) => new(Problem, Value, place, Expected, Remedy, InnerException);
+    /// <summary>The same error at another place.</summary>
+    internal BadInputException At(string place) => new(Problem, Value, place, Expected, Remedy, InnerException) { _parts = _parts };
 
     private static string Compose(string problem, string? value, string? place, string? expected, string? remedy)
     {

@@ -30,30 +30,31 @@ public enum FoundKind
 }
 
 /// <summary>What lies at a path, told by its content: the one place that model, adapter and inspection ask before they open something.</summary>
-/// <param name="Given">The path as given.</param>
 /// <param name="Kind">What is there.</param>
 /// <param name="Words">The same for messages: "an adapter folder", "part 2 of 3 of a split GGUF model".</param>
 /// <param name="Path">Where the thing itself lies: the snapshot of a cache folder, the only GGUF model of a folder; else the path given.</param>
 /// <param name="Choices">What of it could be given instead, where there are several or the thing itself is one level below.</param>
-public sealed record Found(string Given, FoundKind Kind, string Words, string Path, IReadOnlyList<string> Choices)
+public sealed record Found(FoundKind Kind, string Words, string Path, IReadOnlyList<string> Choices)
 {
     private const int MostChoices = 20;
 
     /// <summary>Looks at a path.</summary>
+    /// <exception cref="BadInputException">It is a folder that cannot be read.</exception>
     public static Found At(string path)
     {
         if (System.IO.File.Exists(path)) return OfFile(path);
-        if (!Directory.Exists(path)) return new(path, FoundKind.Nothing, "nothing", path, []);
-        if (Has("config.json")) return new(path, FoundKind.Model, "a model folder", path, []);
-        if (Has("adapter_config.json")) return new(path, FoundKind.Adapter, "an adapter folder", path, []);
-        if (Has("run.yaml")) return new(path, FoundKind.Run, "a run folder", path, Below("model", "base", "adapter"));
+        if (!Directory.Exists(path)) return new(FoundKind.Nothing, "nothing", path, []);
+        if (Has("config.json")) return new(FoundKind.Model, "a model folder", path, []);
+        if (Has("adapter_config.json")) return new(FoundKind.Adapter, "an adapter folder", path, []);
+        if (Has("run.yaml")) return new(FoundKind.Run, "a run folder", path, Below("model", "base", "adapter"));
         if (Directory.Exists(System.IO.Path.Combine(path, "snapshots"))) return OfCache(path);
-        string[] cached = [.. Folders(path).Where(f => System.IO.Path.GetFileName(f).StartsWith("models--", StringComparison.Ordinal)).Take(MostChoices)];
-        if (cached.Length > 0) return new(path, FoundKind.Folder, "Hugging Face's cache of several models", path, cached);
-        string[] gguf = [.. Files(path, "*.gguf").Take(MostChoices)];
-        if (gguf.Length == 0) return new(path, FoundKind.Folder, "a folder", path, []);
+        string[] cached = [.. FolderList.Folders(path)
+            .Where(f => System.IO.Path.GetFileName(f).StartsWith("models--", StringComparison.Ordinal)).Take(MostChoices)];
+        if (cached.Length > 0) return new(FoundKind.Folder, "Hugging Face's cache of several models", path, cached);
+        string[] gguf = [.. FolderList.Files(path, "*.gguf").Take(MostChoices)];
+        if (gguf.Length == 0) return new(FoundKind.Folder, "a folder", path, []);
         string[] models = [.. gguf.Where(f => OfFile(f).Kind == FoundKind.GgufModel)];
-        return new(path, FoundKind.GgufFolder, "a folder of GGUF files", models.Length == 1 ? models[0] : path, gguf);
+        return new(FoundKind.GgufFolder, "a folder of GGUF files", models.Length == 1 ? models[0] : path, gguf);
 
         bool Has(string name) => System.IO.File.Exists(System.IO.Path.Combine(path, name));
         string[] Below(params string[] names) => [.. names.Select(n => System.IO.Path.Combine(path, n)).Where(Directory.Exists)];
@@ -61,12 +62,14 @@ public sealed record Found(string Given, FoundKind Kind, string Words, string Pa
 
     private static Found OfFile(string path)
     {
+        if (FileType.OtherThanFile(path) is { } other) return new(FoundKind.File, other, path, []);
         if (IsGguf(path)) return OfGguf(path);
-        if (StandIn.At(path) is var (what, _)) return new(path, FoundKind.File, what.Replace("this is ", "", StringComparison.Ordinal), path, []);
+        if (StandIn.At(path) is var (what, _)) return new(FoundKind.File, what.Replace("this is ", "", StringComparison.Ordinal), path, []);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
         return path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)
-            ? new(path, FoundKind.Weights, "a file of weights", path, [folder])
-            : new(path, FoundKind.File, "a file", path, System.IO.Path.GetFileName(path) is "config.json" or "adapter_config.json" or "model.safetensors.index.json" ? [folder] : []);
+            ? new(FoundKind.Weights, "a file of weights", path, [folder])
+            : new(FoundKind.File, "a file", path, System.IO.Path.GetFileName(path)
+                is "config.json" or "adapter_config.json" or "model.safetensors.index.json" ? [folder] : []);
     }
 
     private static bool IsGguf(string path)
@@ -86,32 +89,23 @@ public sealed record Found(string Given, FoundKind Kind, string Words, string Pa
         try
         {
             using var file = GgufFile.Open(path, lists: false);
-            if (file.Metadata.GetValueOrDefault("general.type") is "adapter") return new(path, FoundKind.GgufAdapter, "an adapter in GGUF", path, []);
-            if (GgufSplit.Of(file) is { } split) return new(path, FoundKind.GgufPart, split.Words, path, split.First is { } first ? [first] : []);
+            if (file.Metadata.GetValueOrDefault("general.type") is "adapter")
+                return new(FoundKind.GgufAdapter, "an adapter in GGUF", path, []);
+            if (GgufSplit.Of(file) is { } split) return new(FoundKind.GgufPart, split.Words, path, split.First is { } first ? [first] : []);
         }
         catch (BadInputException) { }
-        return new(path, FoundKind.GgufModel, "a GGUF model", path, []);
+        return new(FoundKind.GgufModel, "a GGUF model", path, []);
     }
 
     // refs/main names the snapshot that the library itself would take.
     private static Found OfCache(string path)
     {
         string snapshots = System.IO.Path.Combine(path, "snapshots"), main = System.IO.Path.Combine(path, "refs", "main");
-        string[] all = [.. Folders(snapshots)];
+        string[] all = FolderList.Folders(snapshots);
         string? named = null;
         try { named = System.IO.File.Exists(main) ? System.IO.Path.Combine(snapshots, System.IO.File.ReadAllText(main).Trim()) : null; }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException) { } // then it is asked which one
         string? one = named is not null && all.Contains(named) ? named : all.Length == 1 ? all[0] : null;
-        return new(path, FoundKind.HubCache, "a folder of Hugging Face's cache", one is null ? path : At(one).Path, all);
-    }
-
-    private static IEnumerable<string> Folders(string path) => Sorted(() => Directory.EnumerateDirectories(path));
-
-    private static IEnumerable<string> Files(string path, string pattern) => Sorted(() => Directory.EnumerateFiles(path, pattern));
-
-    private static IEnumerable<string> Sorted(Func<IEnumerable<string>> entries)
-    {
-        try { return entries().Order(StringComparer.Ordinal); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return []; }
+        return new(FoundKind.HubCache, "a folder of Hugging Face's cache", one is null ? path : At(one).Path, all);
     }
 }

@@ -43,6 +43,18 @@ public static unsafe partial class NativeTensors
         return (byte*)pointer;
     }
 
+    /// <summary>Whether two pieces of memory, of any length, hold the same bytes.</summary>
+    public static bool SameBytes(byte* one, byte* other, long length)
+    {
+        const int portion = 1 << 24;
+        for (long at = 0; at < length; at += portion)
+        {
+            int many = (int)Math.Min(portion, length - at);
+            if (!new ReadOnlySpan<byte>(one + at, many).SequenceEqual(new ReadOnlySpan<byte>(other + at, many))) return false;
+        }
+        return true;
+    }
+
     /// <summary>c10's dtype number of a tensor, also of those that TorchSharp does not name.</summary>
     public static int DType(Tensor tensor)
     {

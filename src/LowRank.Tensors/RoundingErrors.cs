@@ -28,38 +28,44 @@ public sealed class RoundingErrors
     /// <param name="original">As it was before something was added; null: nothing was.</param>
     /// <exception cref="BadInputException">A number is beyond the range of the form that it is held in.</exception>
     public void Add(string place, Tensor held, Tensor exact, Tensor? original = null)
-        => Add(place, held.dtype.ToString().ToLowerInvariant(), (from, count) => held.narrow(0, from, count), exact, original);
+        => Add(place, held.dtype.ToString().ToLowerInvariant(), (from, count) => Rows(held).narrow(0, from, count), exact, original);
 
     /// <summary>The same of a matrix in blocks.</summary>
     /// <exception cref="BadInputException">A number is beyond the range of the blocks.</exception>
     public void Add(string place, QuantizedWeight held, Tensor exact, Tensor? original = null)
-        => Add(place, held.Kind, (from, count) => held.Dequantize([.. Enumerable.Range(0, (int)count).Select(i => from + i)],
-            ScalarType.Float32).to(exact.device), exact, original);
+        => Add(place, held.Kind, (from, count) => held.Dequantize(from, count, ScalarType.Float32).to(exact.device), exact, original);
 
     private void Add(string place, string form, Func<long, long, Tensor> held, Tensor exact, Tensor? original)
     {
         Count++;
         if (exact.NumberOfElements == 0) return;
         using var all = NewDisposeScope();
-        if (exact.dim() == 0) (exact, original) = (exact.reshape(1), original?.reshape(1));
+        (exact, original) = (Rows(exact), original is null ? null : Rows(original));
         long rows = exact.size(0), step = Math.Max(1, Portion / Math.Max(1, exact.NumberOfElements / rows));
         for (long from = 0; from < rows; from += step)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(step, rows - from);
             Tensor right = Wide(exact.narrow(0, from, count)), error = Wide(held(from, count)).reshape(right.shape).sub(right);
-            error = where(right.isfinite(), error, zeros_like(error)); // a base's own NaN is no rounding
+            var good = right.isfinite();
+            error = OrZero(good, error); // a base's own NaN is no rounding
             double largest = error.abs().max().to(ScalarType.Float64).item<double>();
             if (!double.IsFinite(largest)) throw new BadInputException("a weight is beyond the range of the form that it would be held in",
                 form, place, remedy: "Take float32 or bfloat16 (--dtype): their range is wider.");
             if (largest > Largest) (Largest, Worst) = (largest, place);
             _errors += Power(error);
-            _weights += Power(right);
-            if (original is not null) _deltas += Power(right.sub(Wide(original.narrow(0, from, count))));
+            _weights += Power(OrZero(good, right));
+            if (original is null) continue;
+            var delta = right.sub(Wide(original.narrow(0, from, count)));
+            _deltas += Power(OrZero(delta.isfinite(), delta));
         }
     }
 
     private double? Share(double of) => _errors == 0 ? 0 : of == 0 ? null : Math.Sqrt(_errors / of);
+
+    private static Tensor Rows(Tensor x) => x.dim() == 0 ? x.reshape(1) : x;
+
+    private static Tensor OrZero(Tensor good, Tensor x) => where(good, x, zeros_like(x));
 
     // Metal has no float64.
     private static Tensor Wide(Tensor x) => x.to_type(x.device_type == TorchSharp.DeviceType.MPS ? ScalarType.Float32 : ScalarType.Float64);

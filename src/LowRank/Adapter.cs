@@ -69,13 +69,16 @@ public sealed class Adapter
         static string Show(JsonNode? value) => value?.ToJsonString() ?? "null";
     }
 
-    /// <summary>A SHA-256 of what it computes: its tensors with their names, its scales. Two that have the same give the same results on the same base.</summary>
+    /// <summary>A SHA-256 of what it computes: its tensors with their names, the tokens whose rows it trains, its scales. Two that have the
+    /// same give the same results on the same base.</summary>
     public string Digest()
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         using var scope = NewDisposeScope();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var layer in _layers) hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{layer.GetType().Name} {layer.Module} {layer.Rank} {layer.Scale:R}\n")));
+        foreach (var tokens in _layers.OfType<TrainedTokens>())
+            hash.AppendData(Encoding.UTF8.GetBytes($"{tokens.Module} {string.Join(',', tokens.Tokens)}\n"));
         foreach (var (key, parameter, _, _) in Parameters)
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"{key} {parameter.dtype} {string.Join(',', parameter.shape)}\n"));
@@ -94,6 +97,7 @@ public sealed class Adapter
     /// <exception cref="BadInputException">It exists, or cannot be written.</exception>
     public void Save(string folder, bool overwrite = false, Action<string>? extra = null)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         AdapterFolder.Save(this, folder, overwrite, extra);
     }

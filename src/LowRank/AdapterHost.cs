@@ -44,6 +44,8 @@ public sealed partial class AdapterHost
     public IReadOnlyList<(Adapter Adapter, double Strength)> Active { get; private set; } = [];
     /// <summary>Whether adapters are folded into the weights at present.</summary>
     public bool IsMerged => _merged is not null;
+    /// <summary>What stands for the merge in force: another object for each; null where nothing is merged.</summary>
+    public object? Merged => _merged;
 
     /// <summary>Whether a <see cref="Disabled"/> scope is in force.</summary>
     public bool IsDisabled => _disabled > 0;
@@ -97,13 +99,14 @@ public sealed partial class AdapterHost
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType ?? _modelType, strict: true);
+        var (targets, resolved, _) = Resolve(config, modelType ?? _modelType, strict: true);
         return AdapterSize.Of(targets, resolved);
     }
 
     internal AdapterSize Measure(Adapter adapter)
     {
-        var ranked = adapter.Modules.Select(m => m.Module).ToHashSet();
+        // a tied output layer has no factors of its own
+        var ranked = adapter.Layers.Where(l => l.Rank > 0 && l.Parameters.Count > 0).Select(l => l.Module).ToHashSet();
         return AdapterSize.Of([.. _modules.Where(m => ranked.Contains(m.Name)).Select(m => LayerKinds.Of(m.Name, m.Module)!)], adapter.Config);
     }
 
@@ -142,7 +145,9 @@ public sealed partial class AdapterHost
     /// <exception cref="BadInputException">A name that is no adapter's, a strength that is no number.</exception>
     public IDisposable Rows(IReadOnlyList<string?> adapterOfRow, IReadOnlyDictionary<string, double>? strengths = null)
     {
+        ArgumentNullException.ThrowIfNull(adapterOfRow);
         RequireStill("a mixed batch");
+        RefuseReplaced();
         return Mix(adapterOfRow, strengths);
     }
 
@@ -151,9 +156,12 @@ public sealed partial class AdapterHost
     /// merging, deleting, detaching, a mixed batch of others - is refused. Adapters may come meanwhile. May be nested.
     /// </summary>
     /// <param name="why">What is going on, for the refusal: "a generation".</param>
+    /// <exception cref="BadInputException">A module was replaced since the host came to the model.</exception>
     public AdapterHold Hold(string why)
     {
+        ArgumentNullException.ThrowIfNull(why);
         ObjectDisposedException.ThrowIf(_detached, this);
+        RefuseReplaced();
         if (Mixed is not null) throw new InvalidOperationException($"{why} inside a mixed batch: dispose that first, and give each request its own adapter");
         var hold = new AdapterHold(this, why);
         _holds.Add(hold);
@@ -171,7 +179,6 @@ public sealed partial class AdapterHost
             _ = Get(name);
             RequireStrength(name, strength);
         }
-        RefuseReplaced();
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force already: dispose it first");
         var device = Model.parameters().FirstOrDefault()?.device ?? CPU;
         return Mixed = new RowScope(this, [.. adapterOfRow.Select(n => n is null ? ((Adapter?)null, 1.0) : (Get(n), strengths?.GetValueOrDefault(n, 1) ?? 1))], device);
@@ -188,6 +195,7 @@ public sealed partial class AdapterHost
     /// <summary>Removes an adapter and frees its tensors.</summary>
     public void Delete(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         RequireStill("deleting an adapter");
         if (Mixed is not null) throw new InvalidOperationException("a mixed batch is in force: dispose it first");
         var adapter = Get(name);

@@ -30,7 +30,7 @@ public sealed record MergeInto
 
     /// <summary>One kind of blocks for all matrices (see <see cref="QuantizedKinds"/>), or f32, f16, bf16; vectors keep their stored
     /// dtype.</summary>
-    public static MergeInto Kind(string kind) => new(kind: kind);
+    public static MergeInto Kind(string kind) => new(kind: kind ?? throw new ArgumentNullException(nameof(kind)));
 
     /// <summary>A merged weight as it is to be held: a tensor of its own, or blocks.</summary>
     /// <param name="exact">The sum.</param>

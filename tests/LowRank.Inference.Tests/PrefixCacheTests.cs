@@ -112,6 +112,32 @@ public class PrefixCacheTests
     }
 
     [Fact]
+    public void The_same_adapter_merged_again_in_another_form_computes_anew()
+    {
+        using var model = Tiny.Load("llama");
+        var host = AdapterHost.Attach(model);
+        Tiny.AddRandom(host, "a", 1, "llama");
+        host.Activate(("a", 1));
+        var generator = new Generator(model, null, host);
+        using var prefix = new PrefixCache();
+        var prompt = Tiny.Prompts(3, 9);
+        List<int> reused = [];
+        foreach (var into in (MergeInto?[])[null, MergeInto.Kind("nf4"), MergeInto.Kind("nf4")])
+        {
+            host.Merge(into);
+            foreach (int _ in (int[])[1, 2])
+            {
+                var expected = generator.Generate(prompt, Tiny.Greedy(8)).Single().Ids;
+                Assert.Equal(expected, generator.Generate(prompt, Tiny.Greedy(8), prefix: prefix).Single().Ids);
+                reused.Add(prefix.Reused);
+            }
+            host.Unmerge();
+        }
+        Assert.Equal([0, 8, 0, 8, 0, 8], reused);
+        host.Detach();
+    }
+
+    [Fact]
     public void What_acts_cannot_be_changed_during_a_generation()
     {
         using var model = Tiny.Load("llama");

@@ -89,6 +89,27 @@ public class RopeKeysTests
         Assert.StartsWith("config.json", message);
     }
 
+    [Theory]
+    [InlineData("llama-yarn", "0", "expected at least 1")]
+    [InlineData("llama-yarn", "-4", "expected at least 1")]
+    [InlineData("llama-yarn", "32.5", "expected a whole number")]
+    [InlineData("phi3-longrope", "0", "expected at least 1")]
+    [InlineData("phi3-longrope", "-4", "expected at least 1")]
+    [InlineData("phi3-longrope", "16.5", "expected a whole number")]
+    public void Trained_positions_are_a_count(string name, string value, string said)
+    {
+        foreach (string place in (string[])["rope_parameters", ""])
+        {
+            var config = Config(name);
+            if (name != "phi3-longrope" && place.Length == 0) continue; // of this family the key stands in the rope only
+            config.Remove("original_max_position_embeddings");
+            config["rope_parameters"]!.AsObject().Remove("original_max_position_embeddings");
+            (place.Length == 0 ? config : config[place]!.AsObject())["original_max_position_embeddings"] = JsonNode.Parse(value);
+            string message = Refused(config);
+            Assert.Contains($"'original_max_position_embeddings' has a value that is not supported (got {value}); {said}", message);
+        }
+    }
+
     [Fact]
     public void A_share_of_a_head_is_refused_where_the_family_rotates_whole_heads()
     {

@@ -20,6 +20,41 @@ public class HelpersTests
     }
 
     [Fact]
+    public void An_error_of_several_keeps_them_wherever_it_is_said_to_be()
+    {
+        BadInputException a = new("first", "1"), b = new("second", place: "there");
+        Assert.Equal([a, b], BadInputException.All("settings are wrong", [a, b]).In("run.yaml").Parts);
+        var one = a.In("run.yaml");
+        Assert.Equal([one], one.Parts);
+        string folder = Path.Combine(Paths.Temporary(), "out");
+        var e = Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(folder,
+            f => throw BadInputException.All("files are wrong", [a, b], Path.Combine(f, "x"))));
+        Assert.Equal([a, b], e.Parts);
+        Assert.Equal(Path.Combine(folder, "x"), e.Place);
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_listed_is_told()
+    {
+        string file = Path.Combine(Paths.Temporary(), "file");
+        File.WriteAllText(file, "");
+        foreach (Action list in (Action[])[() => FolderList.Files(file), () => FolderList.FileNames(file), () => FolderList.Folders(file)])
+        {
+            var e = Assert.Throws<BadInputException>(list);
+            Assert.StartsWith("the folder cannot be read", e.Problem);
+            Assert.Equal(file, e.Place);
+        }
+    }
+
+    [Fact]
+    public void Of_many_names_the_first_are_told_and_how_many_more_there_are()
+    {
+        Assert.Equal("", NameList.Of([]));
+        Assert.Equal("a, b", NameList.Of(["a", "b"], 2));
+        Assert.Equal("a, b and 1 more", NameList.Of(["a", "b", "c"], 2));
+    }
+
+    [Fact]
     public void Near_names_come_nearest_first_and_far_ones_not_at_all()
     {
         string[] names = ["q_proj", "k_proj", "v_proj", "gate_proj", "embed_tokens", "lm_head", "q_proj"];

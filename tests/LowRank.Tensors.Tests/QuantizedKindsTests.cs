@@ -46,6 +46,10 @@ public unsafe class QuantizedKindsTests
         foreach (long[] rows in (long[][])[[149, 0, 7, 7], [], [.. Enumerable.Range(0, 300).Select(i => i * 7L % 150)]])
             foreach (var dtype in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
                 Same(wide.index_select(0, tensor(rows, ScalarType.Int64)).to(dtype), weight.Dequantize(rows, dtype));
+        foreach (var (from, count) in ((long, long)[])[(0, 150), (7, 100), (149, 1), (30, 0)])
+            Same(wide.narrow(0, from, count), weight.Dequantize(from, count, ScalarType.Float32));
+        foreach (var (from, count) in ((long, long)[])[(-1, 2), (100, 51)])
+            Assert.Throws<ArgumentOutOfRangeException>(() => weight.Dequantize(from, count, ScalarType.Float32));
         foreach (long row in (long[])[-1, 150])
             Assert.Equal($"{row}", Assert.Throws<BadInputException>(() => weight.Dequantize([0, row], ScalarType.Float32)).Value);
         using QuantizedWeight again = QuantizedKinds.Quantize("nf4", weight), direct = QuantizedKinds.Quantize("nf4", wide);

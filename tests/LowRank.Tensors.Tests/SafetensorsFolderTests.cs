@@ -44,6 +44,8 @@ public class SafetensorsFolderTests
     {
         Assert.Contains("names files that are not there (got model-3.safetensors)", Refused("""{"weight_map":{"a":"model-3.safetensors"}}"""));
         Assert.Contains("outside its folder (got ../x.safetensors)", Refused("""{"weight_map":{"a":"../x.safetensors"}}"""));
+        Assert.Contains("no name holds a null character (got \"m\\u0000.safetensors\")",
+            Refused("""{"weight_map":{"a":"m\u0000.safetensors"}}"""));
     }
 
     [Fact]
@@ -76,6 +78,8 @@ public class SafetensorsFolderTests
         File.WriteAllBytes(Path.Combine(folder, "pytorch_model.bin"), [1]);
         Assert.Contains("pickle file", Assert.Throws<BadInputException>(() => SafetensorsFolder.Open(folder)).Message);
         Assert.Contains("does not exist", Assert.Throws<BadInputException>(() => SafetensorsFolder.Open(folder + "-none")).Message);
+        File.Move(Path.Combine(folder, "pytorch_model.bin"), Path.Combine(folder, "model.CKPT"));
+        Assert.Contains("pickle file", Assert.Throws<BadInputException>(() => SafetensorsFolder.Open(folder)).Message);
     }
 
     [Theory]

@@ -4,8 +4,8 @@ using Xunit;
 
 namespace LowRank.TestKit;
 
-/// <summary>Ends a process before its nth change to a folder: a small library in C put before libc (`kill-shim.c`), made by the system's
-/// compiler. Kills go by what is done, not by time.</summary>
+/// <summary>Ends a process before its nth change to a folder, or lets that change fail: a small library in C put before libc
+/// (`kill-shim.c`), made by the system's compiler. It goes by what is done, not by time.</summary>
 public static class KillShim
 {
     private static readonly Lazy<string?> Library = new(Compile);
@@ -22,8 +22,11 @@ public static class KillShim
     /// <param name="start">The process.</param>
     /// <param name="below">The folder, a real path.</param>
     /// <param name="at">Before which change it ends; 0: never.</param>
+    /// <param name="fails">Whether that change fails instead.</param>
+    /// <param name="noExchange">Whether two folders cannot be exchanged in one step.</param>
     /// <returns>The exit code (137: it was ended) and, of a process that came to its end, how many changes there were.</returns>
-    public static (int Code, int Count, string Error) Run(ProcessStartInfo start, string below, int at)
+    public static (int Code, int Count, string Error) Run(ProcessStartInfo start, string below, int at, bool fails = false,
+        bool noExchange = false)
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("the library that counts file operations is for Linux");
         if (Library.Value is not { } library)
@@ -36,6 +39,8 @@ public static class KillShim
             start.Environment.Remove(key);
         (start.Environment["LD_PRELOAD"], start.Environment["KILL_BELOW"], start.Environment["KILL_COUNT"]) = (library, below, counted);
         start.Environment["KILL_AT"] = at.ToString(CultureInfo.InvariantCulture);
+        if (fails) start.Environment["KILL_FAILS"] = "1";
+        if (noExchange) start.Environment["KILL_NO_EXCHANGE"] = "1";
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         using var process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();

@@ -65,7 +65,8 @@ public sealed class MergePlaceTests : IDisposable
         string before = Specimen.HashOf(old);
         model.block.lin = nn.Linear(6, 6);
         foreach (Action act in (Action[])[() => host.Merge(), () => model.call(ones(1, 6)), () => host.Activate(("a", 0.5)), ()
-            => host.Rows(["a"]), () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
+            => host.Rows(["a"]), () => host.Hold("a generation"),
+            () => host.Add("b", new LoraConfig { TargetModules = Selector.Of("lin") }, 1)])
         {
             var e = Assert.Throws<BadInputException>(act);
             Assert.Contains("this module was replaced", e.Message);
@@ -148,6 +149,30 @@ public sealed class MergePlaceTests : IDisposable
         Assert.Equal(before, Specimen.HashOf(model));
     }
 
+    [Fact]
+    public void A_merge_that_fails_half_way_leaves_the_base_as_it_was()
+    {
+        var stubborn = new StubbornLinear();
+        var model = nn.Sequential(("a", new OwnLinear(6, 6, ScalarType.Float32)), ("b", nn.Linear(6, 6)), ("c", stubborn),
+            ("d", nn.Linear(6, 6)));
+        var host = AdapterHost.Attach(model);
+        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("a", "b", "c", "d"), Rank = 2 }, 1));
+        string before = Specimen.HashOf(model);
+        var own = Parameter(model, "a.weight");
+        var attached = model.call(ones(1, 6));
+        stubborn.Refuses = true;
+        Assert.Equal("not now", Assert.Throws<InvalidOperationException>(() => host.Merge()).Message);
+        Assert.False(host.IsMerged);
+        Assert.Equal(before, Specimen.HashOf(model));
+        Assert.Same(own, Parameter(model, "a.weight"));
+        Assert.Equal(0, model.call(ones(1, 6)).sub(attached).abs().max().item<float>()); // the adapter acts
+        stubborn.Refuses = false;
+        host.Merge();
+        Assert.NotEqual(before, Specimen.HashOf(model));
+        host.Detach();
+        Assert.Equal(before, Specimen.HashOf(model));
+    }
+
     public void Dispose() => _scope.Dispose();
 
     private static Parameter Parameter(nn.Module model, string name) => model.named_parameters().First(p => p.name == name).parameter;
@@ -175,6 +200,22 @@ public sealed class MergePlaceTests : IDisposable
         public Block() : base("Block") => RegisterComponents();
 
         public override Tensor forward(Tensor x) => lin.call(x).tanh();
+    }
+
+    private sealed class StubbornLinear : OwnModule, ILinearLayer
+    {
+        public StubbornLinear() : base("StubbornLinear") => Put("weight", new Parameter(randn(6, 6)));
+
+        public bool Refuses { get; set; }
+        public Parameter Weight => Own["weight"];
+        public Parameter? Bias => null;
+        public bool Transposed => false;
+        public bool IsOutputEmbedding => false;
+
+        public (Parameter? Weight, Parameter? Bias) Replace(Parameter? weight, Parameter? bias = null)
+            => Refuses ? throw new InvalidOperationException("not now") : (Put("weight", weight!), null);
+
+        public override Tensor forward(Tensor x) => nn.functional.linear(x, Weight);
     }
 
     private sealed class Chain : nn.Module<Tensor, Tensor>

@@ -78,6 +78,44 @@ public class TiedTests
     }
 
     [Fact]
+    public void The_digest_tells_the_tokens_whose_rows_are_trained()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new TiedModel();
+        var host = AdapterHost.Attach(model);
+        Adapter Of(string name, params long[] ids)
+        {
+            LoraConfig config = new() { TargetModules = Selector.Of("q_proj"), TrainableTokens = [new("embed_tokens", ids)] };
+            var adapter = host.Add(name, config, 1);
+            using (no_grad()) adapter.Parameters.Single(p => p.Role == ParameterRole.Tokens).Parameter.fill_(Scalars.Two);
+            return adapter;
+        }
+        string digest = Of("a", 3, 10).Digest();
+        Assert.Equal(digest, Of("b", 3, 10).Digest());
+        Assert.NotEqual(digest, Of("c", 3, 9).Digest());
+        host.Detach();
+    }
+
+    [Fact]
+    public void A_tied_output_layer_has_no_factors_of_its_own_to_count()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new TiedModel();
+        var host = AdapterHost.Attach(model);
+        foreach (string[] names in (string[][])[["embed_tokens", "q_proj"], ["lm_head", "q_proj"], ["embed_tokens", "lm_head", "q_proj"]])
+        {
+            LoraConfig config = new() { Rank = 2, EnsureWeightTying = true, TargetModules = names };
+            long numbers = 2 * (11 + 6) + 2 * (6 + 6);
+            var measured = host.Measure(config);
+            Assert.Equal((numbers, 2), (measured.Numbers, measured.Layers));
+            var adapter = host.Add("a", config, 1);
+            Assert.Equal((numbers, 2, numbers), (adapter.Size.Numbers, adapter.Size.Layers, adapter.ParameterCount));
+            host.Delete("a");
+        }
+        host.Detach();
+    }
+
+    [Fact]
     public void A_targeted_embedding_saves_its_base_and_refuses_another_one()
     {
         using var scope = NewDisposeScope();

@@ -79,7 +79,7 @@ internal static class RopeReader
 
     private static RopeSpec Yarn(RopeSpec rope, ConfigReader p, int maxPositions)
     {
-        int trained = p.OptionalInt("original_max_position_embeddings") ?? maxPositions;
+        int trained = p.Count("original_max_position_embeddings", maxPositions);
         double factor = p.Has("factor") ? Factor(p) : (double)maxPositions / trained;
         static double Magnitude(double scale, double m = 1) => scale <= 1 ? 1 : 0.1 * m * Math.Log(scale) + 1;
         double mscale = p.Number("mscale", 0), mscaleAll = p.Number("mscale_all_dim", 0);
@@ -100,8 +100,10 @@ internal static class RopeReader
 
     private static RopeSpec LongRope(RopeSpec rope, ConfigReader p, ConfigReader config, int maxPositions)
     {
-        int trained = (int?)config.Agreed("original_max_position_embeddings", p, "original_max_position_embeddings") ?? maxPositions;
-        double factor = config.Has("original_max_position_embeddings") || !p.Has("factor") ? (double)maxPositions / trained : p.Number("factor", 1);
+        const string key = "original_max_position_embeddings";
+        config.Agreed(key, p, key);
+        int trained = (p.Has(key) ? p : config).Count(key, maxPositions);
+        double factor = config.Has(key) || !p.Has("factor") ? (double)maxPositions / trained : p.Number("factor", 1);
         p.Has("factor");
         double attention = p.OptionalNumber("attention_factor") ?? (factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(trained)));
         return rope with

@@ -37,6 +37,8 @@ public static class FamilyTable
     /// <summary>The same, its numbers held against what the weights have.</summary>
     internal static DecoderSpec Describe(JsonObject config, string place, ModelBounds? bounds)
     {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(place);
         string? type = config["model_type"] is JsonValue v && v.TryGetValue(out string? s) ? s : null;
         var row = Rows.FirstOrDefault(r => r.ModelType == type);
         if (row.Read is null)

@@ -16,6 +16,8 @@ public static class QuantizeChoice
     /// <exception cref="BadInputException">It is none of them.</exception>
     public static void Check(string choice, string place)
     {
+        ArgumentNullException.ThrowIfNull(choice);
+        ArgumentNullException.ThrowIfNull(place);
         if (choice is Keep or None || QuantizedKinds.Names.Contains(choice)) return;
         string[] all = [Keep, None, .. QuantizedKinds.Names];
         throw new BadInputException("there is no such way to hold the weights", choice, place, "one of " + string.Join(", ", all), NearNames.Sentence(choice, all));
@@ -31,12 +33,13 @@ public static class QuantizeChoice
     /// <exception cref="BadInputException">The model cannot be opened.</exception>
     public static string? Remark(string path, string? choice)
     {
+        ArgumentNullException.ThrowIfNull(path);
         const double little = 1.3; // less than a quarter is saved
         if (choice is null or Keep or None || !QuantizedKinds.Names.Contains(choice)) return null;
         var model = ModelLoader.Describe(path);
         string[] tables = [.. new[] { model.Spec.Names.Embedding, model.Spec.Names.PositionEmbedding,
             model.Spec.Names.Head }.OfType<string>().Select(n => n + ".weight")];
-        var blocks = model.Tensors.Where(t => t.Shape.Length == 2 && t.DType is not ("F64" or "F32" or "F16" or "BF16")
+        var blocks = model.Tensors.Where(t => t.Shape.Length == 2 && !SafetensorsDType.IsPlain(t.DType)
             && !t.DType.Equals(choice, StringComparison.OrdinalIgnoreCase)
             && !tables.Any(n => t.Name == n || t.Name.EndsWith("." + n, StringComparison.Ordinal))).ToList();
         if (blocks.Count == 0) return null;

@@ -6,7 +6,7 @@ namespace LowRank.Models;
 public static class RopeFrequencies
 {
     /// <summary>[Pairs] inverse frequencies for a sequence of <paramref name="length"/> tokens (which matters for dynamic and longrope only).</summary>
-    public static float[] Of(RopeSpec rope, long length) => rope.Kind switch
+    public static float[] Of(RopeSpec rope, long length) => (rope ?? throw new ArgumentNullException(nameof(rope))).Kind switch
     {
         RopeKind.Default => Plain(rope.Theta, rope.Size),
         RopeKind.Linear => [.. Plain(rope.Theta, rope.Size).Select(f => f / (float)rope.Factor)],
@@ -20,6 +20,7 @@ public static class RopeFrequencies
     /// <summary>Cosines and sines [length, Pairs] of positions 0 .. <paramref name="length"/> - 1 of a sequence that long, times the spec's factor.</summary>
     public static (float[] Cosines, float[] Sines) Table(RopeSpec rope, int length)
     {
+        ArgumentNullException.ThrowIfNull(rope);
         float[] frequencies = Of(rope, length), cos = new float[length * rope.Pairs], sin = new float[length * rope.Pairs];
         for (int t = 0; t < length; t++)
             for (int i = 0; i < rope.Pairs; i++)

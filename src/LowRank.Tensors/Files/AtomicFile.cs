@@ -67,13 +67,13 @@ public static class AtomicFile
             OutputRules.CheckExisting(path, place, kind, replace, now, work.Folder.Path); // it may have changed meanwhile
             if (MarkerAround(place) is { } marked && FolderMarker.WithFolder(marked, Named(marked, place)) is { } noted)
                 Mark(work.Folder, marked, noted);
-            Publish(made, place, work.Folder);
+            Publish(made, place, work.Folder, path, replace);
         }
         catch (BadInputException e) when (e.Place is { } unseen && RealPath.IsNamedBelow(unseen, made)) // as the user knows it
         {
-            throw new BadInputException(e.Problem, e.Value, path + unseen[made.Length..], e.Expected, e.Remedy, e.InnerException);
+            throw e.At(path + unseen[made.Length..]);
         }
-        finally { if (Directory.Exists(made)) FileSystem.DeleteTree(made); }
+        finally { work.Folder.Discard(made); }
     });
 
     /// <summary>Marks a finished folder that lies in <see cref="OutputPlace.Scratch"/> and puts it into its place, where nothing stands
@@ -85,14 +85,16 @@ public static class AtomicFile
         using var work = new Entered(place, kind);
         OutputRules.CheckExisting(path, place, kind, replace: false, work: work.Folder.Path);
         FolderMarker.Seal(made, kind);
-        Publish(made, place, work.Folder);
+        Publish(made, place, work.Folder, path, replace: false);
     });
 
-    /// <summary>Notes a file as it is now in the marker of the folder around it, where this process has that folder.</summary>
-    public static void Note(string path, bool grows = false) => Guarded(path, place =>
+    /// <summary>Notes a file that lines were added to, as it is now, in the marker of the folder around it, where this process has that
+    /// folder.</summary>
+    public static void NoteGrown(string path) => Guarded(path, place =>
     {
         using var work = new Entered(place, OutputKind.File);
-        if (MarkerAround(place) is { } marked) Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), place, grows));
+        if (MarkerAround(place) is { } marked)
+            Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), place, grows: true));
     });
 
     /// <summary>Deletes a folder that LowRank wrote; one that holds anything else stays.</summary>
@@ -157,7 +159,8 @@ public static class AtomicFile
         FolderMarker.Seal(folder, kind);
     }
 
-    private static void Publish(string made, string place, WorkFolder work)
+    /// <summary>Puts a finished folder into its place, unless something was put there meanwhile that may not be replaced.</summary>
+    internal static void Publish(string made, string place, WorkFolder work, string path, bool replace)
     {
         string parent = Path.GetDirectoryName(place) ?? place;
         if (!Directory.Exists(place))
@@ -171,6 +174,7 @@ public static class AtomicFile
                 || RealPath.Same(place, RealPath.Of(Environment.CurrentDirectory))) work.Spread(made, place);
             else FileSystem.Rename(made, place);
         }
+        else if (!replace) throw OutputRules.Exists(path, null);
         else if (RealPath.IsNamedBelow(work.Path, place))
             throw new IOException("the folder above it may not be written, so it cannot be exchanged for another");
         else if (!FileSystem.Exchange(made, place)) work.Swap(made, place);

@@ -22,16 +22,12 @@ internal static unsafe class FileSystem
     private static readonly delegate* unmanaged<byte*, int, int> OpenFile = (delegate* unmanaged<byte*, int, int>)Native("open");
 
     /// <summary>A file's number on its device.</summary>
-    internal readonly record struct Identity(ulong Device, ulong Number, bool Regular);
+    internal readonly record struct Identity(ulong Device, ulong Number);
 
     /// <summary>Puts each of two folders into the other's place in one step; false where the system or the file system has no such
     /// step.</summary>
     public static bool Exchange(string one, string other)
-    {
-        // the variable: so that tests see the other way
-        if (Renameat2 is null || Environment.GetEnvironmentVariable("LOWRANK_NO_EXCHANGE") is not null) return false;
-        return Call(one, other, Exchanging) == 0;
-    }
+        => Renameat2 is not null && Call(one, other, Exchanging) == 0;
 
     /// <summary>Moves a file or folder; an existing file or empty folder at <paramref name="to"/> is replaced in one step.</summary>
     /// <exception cref="IOException">It cannot be moved there.</exception>
@@ -78,7 +74,7 @@ internal static unsafe class FileSystem
         if (OpenFile is null || OperatingSystem.IsWindows()) return;
         fixed (byte* name = Bytes(path))
         {
-            int number = OpenFile(name, 0x80000); // O_RDONLY | O_CLOEXEC; on macOS the flag means nothing
+            int number = OpenFile(name, 0x80000); // O_RDONLY | O_CLOEXEC
             if (number < 0) return;
             using var handle = new SafeFileHandle(number, ownsHandle: true);
             try { RandomAccess.FlushToDisk(handle); }
@@ -92,9 +88,8 @@ internal static unsafe class FileSystem
         if (Statx is null) return null;
         byte* answer = stackalloc byte[256];
         fixed (byte* name = Bytes(path))
-            if (Statx(AtWorkingFolder, name, 0, 0x101, answer) != 0) return null; // type and number
-        return new(((ulong)*(uint*)(answer + 136) << 32) | *(uint*)(answer + 140), *(ulong*)(answer + 32),
-            (*(ushort*)(answer + 28) & 0xf000) == 0x8000);
+            if (Statx(AtWorkingFolder, name, 0, 0x100, answer) != 0) return null; // the number
+        return new(((ulong)*(uint*)(answer + 136) << 32) | *(uint*)(answer + 140), *(ulong*)(answer + 32));
     }
 
     /// <summary>Whether a folder is where another file system begins: nothing can be moved over it.</summary>

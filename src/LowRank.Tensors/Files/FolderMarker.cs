@@ -176,7 +176,7 @@ public static class FolderMarker
     private static bool IsAsWritten(FileInfo file, JsonNode? written, DateTime since)
     {
         if (written is not JsonObject || written["bytes"] is not JsonValue length || !length.TryGetValue(out long bytes)
-            || FileSystem.IdentityOf(file.FullName) is { Regular: false }) return false;
+            || FileType.OtherThanFile(file.FullName) is not null) return false;
         bool grows = written["grows"] is not null;
         if (grows ? file.Length < bytes : file.Length != bytes) return false;
         if (file.LastWriteTimeUtc < since && !grows) return true;

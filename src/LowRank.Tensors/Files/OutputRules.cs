@@ -4,7 +4,6 @@ namespace LowRank.Tensors;
 internal static class OutputRules
 {
     private const string Remedy = "Choose another place.";
-    private const int MostNames = 5;
 
     /// <summary>Throws where writing would hit something that is read: the same file or folder, one that holds it, or a place in
     /// it.</summary>
@@ -45,8 +44,8 @@ internal static class OutputRules
         if (there != wanted) throw new BadInputException($"a {there} stands where the {wanted} would be", place: path, remedy: Remedy);
         if (file)
         {
-            if (FileSystem.IdentityOf(place) is { Regular: false }) throw new BadInputException("what stands there is no plain file",
-                place: path, remedy: Remedy);
+            if (FileType.OtherThanFile(place) is { } other)
+                throw new BadInputException("what stands there is no plain file", other, path, remedy: Remedy);
             if (!replace) throw Exists(path, null);
             return;
         }
@@ -66,14 +65,12 @@ internal static class OutputRules
         if (FileSystem.IsMountPoint(place)) return "it is a mount point, which cannot be exchanged for another folder";
         var state = FolderMarker.Check(place, since, work);
         return !state.Marked ? $"LowRank did not write it, or an earlier version did that left no {FolderMarker.FileName} in it"
-            : state.Foreign.Count > 0 ? $"it holds what LowRank did not write ({Names(state.Foreign)})"
-            : state.Changed.Count > 0 ? $"it was changed since LowRank wrote it ({Names(state.Changed)})" : null;
+            : state.Foreign.Count > 0 ? $"it holds what LowRank did not write ({NameList.Of(state.Foreign)})"
+            : state.Changed.Count > 0 ? $"it was changed since LowRank wrote it ({NameList.Of(state.Changed)})" : null;
     }
 
-    private static BadInputException Exists(string path, string? reason)
+    /// <summary>The error that something stands there.</summary>
+    public static BadInputException Exists(string path, string? reason)
         => new("the output already exists" + (reason is null ? "" : "; " + reason), place: path,
             remedy: reason is null ? "Choose another place, or give --force to replace it." : Remedy);
-
-    private static string Names(IReadOnlyList<string> names)
-        => string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? $" and {names.Count - MostNames} more" : "");
 }

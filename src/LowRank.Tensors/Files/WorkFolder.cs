@@ -111,8 +111,11 @@ internal sealed class WorkFolder
         string old = Free();
         WriteJournal(new JsonObject { ["do"] = "swap", ["target"] = Named(target), ["new"] = System.IO.Path.GetFileName(made),
             ["old"] = System.IO.Path.GetFileName(old) });
-        FileSystem.Rename(target, old);
-        FollowJournal();
+        OrBack(() =>
+        {
+            FileSystem.Rename(target, old);
+            FollowJournal();
+        }, [(old, target)]);
         FileSystem.DeleteTree(old);
     }
 
@@ -120,8 +123,16 @@ internal sealed class WorkFolder
     /// last.</summary>
     public void Spread(string made, string target)
     {
+        List<(string, string)> moves = [.. Directory.EnumerateFileSystemEntries(made)
+            .Select(e => (System.IO.Path.Combine(target, System.IO.Path.GetFileName(e)), e))];
         WriteJournal(new JsonObject { ["do"] = "spread", ["target"] = Named(target), ["new"] = System.IO.Path.GetFileName(made) });
-        FollowJournal();
+        OrBack(FollowJournal, moves);
+    }
+
+    /// <summary>Deletes what was not put into its place, unless it is written down that it is going to be.</summary>
+    public void Discard(string made)
+    {
+        if (Directory.Exists(made) && !File.Exists(System.IO.Path.Combine(Path, Journal))) FileSystem.DeleteTree(made);
     }
 
     /// <summary>Gives the place up, and with its last user the lock.</summary>
@@ -133,6 +144,7 @@ internal sealed class WorkFolder
             Held.Remove(Place);
             try
             {
+                if (File.Exists(System.IO.Path.Combine(Path, Journal))) return; // what it names is needed: the next one follows it
                 Clear();
                 FileSystem.DeleteFile(System.IO.Path.Combine(Path, FolderMarker.FileName));
                 // last: who opened it before sees that it is not the file of that name any more
@@ -166,6 +178,20 @@ internal sealed class WorkFolder
     }
 
     private void WriteJournal(JsonObject entry) => PutInside("journal.new", Journal, entry, flush: true);
+
+    /// <summary>Moves; where that fails, moves back what was moved and forgets what was written down. Where that fails too, it stays
+    /// written down.</summary>
+    private void OrBack(Action moves, IEnumerable<(string From, string To)> back)
+    {
+        try { moves(); }
+        catch
+        {
+            foreach (var (from, to) in back)
+                if (!System.IO.Path.Exists(to) && System.IO.Path.Exists(from)) FileSystem.Rename(from, to);
+            FileSystem.DeleteFile(System.IO.Path.Combine(Path, Journal));
+            throw;
+        }
+    }
 
     /// <summary>Does what is written down, from whatever point a kill left it at.</summary>
     private void FollowJournal()

@@ -29,6 +29,14 @@ public abstract unsafe class QuantizedWeight(long rows, long columns) : IDisposa
     /// <summary>The whole matrix as a new tensor of the given dtype, in the current dispose scope.</summary>
     public Tensor Dequantize(ScalarType dtype) => Make(Rows, dtype, Expand);
 
+    /// <summary>Rows one after the other, as a new tensor [count, Columns] of the given dtype, in the current dispose scope.</summary>
+    public Tensor Dequantize(long from, long count, ScalarType dtype)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(from + count, Rows, nameof(count));
+        return Make(count, dtype, (first, last, destination) => Expand(from + first, from + last, destination));
+    }
+
     /// <summary>The rows named, in that order, as a new tensor [rows, Columns] of the given dtype, in the current dispose scope.</summary>
     /// <exception cref="BadInputException">The matrix has no such row.</exception>
     public Tensor Dequantize(long[] rows, ScalarType dtype)

@@ -25,6 +25,9 @@ public static class SafetensorsDType
     /// <summary>Bits of one element; null for an unknown name.</summary>
     public static int? Bits(string name) => Known.TryGetValue(name, out var d) ? d.Bits : null;
 
+    /// <summary>Whether its numbers are values by themselves; all others stand for some only together with scales.</summary>
+    public static bool IsPlain(string name) => name is "F64" or "F32" or "F16" or "BF16";
+
     /// <summary>c10's dtype number; -1 where libtorch has none.</summary>
     public static int Torch(string name) => Known[name].Torch;
 

@@ -16,7 +16,7 @@ public sealed unsafe class SafetensorsFile : IWeightSource
     /// <exception cref="BadInputException">It does not exist or is not a well-formed safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
-        if (path.EndsWith(".bin", StringComparison.Ordinal) || path.EndsWith(".pt", StringComparison.Ordinal) || path.EndsWith(".pth", StringComparison.Ordinal))
+        if (PickleFile.Is(path))
             throw new BadInputException("pickle files are not read: they can run code", place: path, remedy: SafetensorsHeader.PickleRemedy);
         var file = new MappedFile(path);
         try { return new SafetensorsFile(file, SafetensorsHeader.Read(file)); }
@@ -44,7 +44,7 @@ public sealed unsafe class SafetensorsFile : IWeightSource
         var entry = Entry(name);
         int dtype = SafetensorsDType.Torch(entry.DType);
         if (dtype < 0) throw new BadInputException("no tensor can hold this dtype", entry.DType, $"{Path}: {name}", remedy: "Convert the file to bfloat16.");
-        return NativeTensors.View(_file.Start + _header.DataStart + entry.Begin, entry.Shape, dtype);
+        return NativeTensors.View(Start(name), entry.Shape, dtype);
     }
 
     /// <inheritdoc/>
@@ -55,17 +55,9 @@ public sealed unsafe class SafetensorsFile : IWeightSource
 
     /// <summary>Whether another file holds the same bytes under a name that both have.</summary>
     internal bool SameBytes(SafetensorsFile other, string name)
-    {
-        const int portion = 1 << 24;
-        long length = ByteLength(name), mine = _header.DataStart + Entry(name).Begin, theirs = other._header.DataStart + other.Entry(name).Begin;
-        if (other.ByteLength(name) != length) return false;
-        for (long at = 0; at < length; at += portion)
-        {
-            int many = (int)Math.Min(portion, length - at);
-            if (!_file.Span(mine + at, many).SequenceEqual(other._file.Span(theirs + at, many))) return false;
-        }
-        return true;
-    }
+        => ByteLength(name) == other.ByteLength(name) && NativeTensors.SameBytes(Start(name), other.Start(name), ByteLength(name));
+
+    private byte* Start(string name) => _file.Start + _header.DataStart + Entry(name).Begin;
 
     /// <summary>Unmaps the file: its tensors must not be used any more.</summary>
     public void Dispose() => _file.Dispose();

@@ -78,7 +78,10 @@ public sealed class SafetensorsFolder : IWeightSource
         HashSet<string> shards = new(StringComparer.Ordinal);
         foreach (var (_, value) in map)
         {
-            string name = value!.GetValue<string>(), full = System.IO.Path.GetFullPath(System.IO.Path.Combine(root, name));
+            string name = value!.GetValue<string>();
+            if (name.Contains('\0')) throw new BadInputException("the index names a file that cannot be: no name holds a null character",
+                value.ToJsonString(), index, remedy: "Download it again.");
+            string full = System.IO.Path.GetFullPath(System.IO.Path.Combine(root, name));
             if (System.IO.Path.GetDirectoryName(full) != root.TrimEnd(System.IO.Path.DirectorySeparatorChar)) throw new BadInputException("the index names a file outside its folder", name, index);
             shards.Add(System.IO.Path.GetFileName(full));
         }
@@ -92,19 +95,20 @@ public sealed class SafetensorsFolder : IWeightSource
     private static BadInputException Missing(string folder)
     {
         if (!Directory.Exists(folder)) return new("the model folder does not exist", place: folder);
-        string[] files = [.. Directory.EnumerateFiles(folder).Select(f => System.IO.Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+        string[] files = FolderList.FileNames(folder);
         string[] weights = [.. files.Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal))], gguf = [.. files.Where(f => f.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))];
-        string? pickle = files.FirstOrDefault(f => System.IO.Path.GetExtension(f) is ".bin" or ".pt" or ".pth");
+        string? pickle = files.FirstOrDefault(PickleFile.Is);
         if (weights.Any(f => f.StartsWith("model-", StringComparison.Ordinal)))
-            return new("the model's shards are there without their index", Names(weights), folder, "model.safetensors.index.json", "Download model.safetensors.index.json of the same repository.");
+            return new("the model's shards are there without their index", NameList.Of(weights), folder, "model.safetensors.index.json",
+                "Download model.safetensors.index.json of the same repository.");
         if (weights.Length > 0)
-            return new("the weights have a name that Transformers does not look for", Names(weights), folder, "model.safetensors or model.safetensors.index.json",
+            return new("the weights have a name that Transformers does not look for", NameList.Of(weights), folder,
+                "model.safetensors or model.safetensors.index.json",
                 "Rename the file to model.safetensors if its tensors have Hugging Face's names (`lowrank inspect FILE` lists them), else take the model's Hugging Face files.");
-        if (gguf.Length > 0) return new("the folder's weights are GGUF files", Names(gguf), folder, "model.safetensors", "Give one of these files as the model.");
+        if (gguf.Length > 0) return new("the folder's weights are GGUF files", NameList.Of(gguf), folder, "model.safetensors",
+            "Give one of these files as the model.");
         return pickle is null
             ? new("the folder holds no weights", place: folder, expected: "model.safetensors or model.safetensors.index.json")
             : new("the weights are a pickle file, which can run code when it is read; only safetensors are read", pickle, folder, remedy: SafetensorsHeader.PickleRemedy);
-
-        static string Names(string[] files) => string.Join(", ", files.Take(5)) + (files.Length > 5 ? $" and {files.Length - 5} more" : "");
     }
 }

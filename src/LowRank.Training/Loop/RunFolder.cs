@@ -97,7 +97,7 @@ public sealed class RunFolder
     /// <summary>Notes in the marker how the log ends, when a process is done with it.</summary>
     public void NoteLog()
     {
-        if (File.Exists(LogFile)) AtomicFile.Note(LogFile, grows: true);
+        if (File.Exists(LogFile)) AtomicFile.NoteGrown(LogFile);
     }
 
     /// <summary>Steps that have a checkpoint, ascending.</summary>

@@ -76,7 +76,10 @@ public static class AdapterSection
 
     /// <summary>The key that is meant by an unknown one, as a remedy; null where none is near.</summary>
     public static string? Hint(string key)
-        => Elsewhere.TryGetValue(key, out string? ours) ? $"Did you mean '{ours}'?" : NearNames.Sentence(key, Keys);
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Elsewhere.TryGetValue(key, out string? ours) ? $"Did you mean '{ours}'?" : NearNames.Sentence(key, Keys);
+    }
 
     private static BadInputException? Refusal(string key, JsonNode? value, string place)
     {

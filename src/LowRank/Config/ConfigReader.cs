@@ -44,7 +44,8 @@ internal sealed class ConfigReader(JsonObject json, string place, bool trained)
             if (node.GetValueKind() == JsonValueKind.String) return LowRank.Selector.OfPattern(node.GetValue<string>());
         }
         catch (BadInputException e) { return Add(new BadInputException(e.Problem, e.Value, $"{place}: {key}", remedy: e.Remedy), (Selector?)null); }
-        return List(key, node, AsText, "a list of module names, a regular expression, or all-linear") is { } names ? LowRank.Selector.Of([.. names!]) : null;
+        return List(key, node, AsText, "a list of module names, a regular expression, or all-linear") is { } names
+            ? LowRank.Selector.Of([.. names.Select(n => n ?? "")]) : null; // what is no text was told
     }
 
     /// <summary>A string or a list of strings.</summary>

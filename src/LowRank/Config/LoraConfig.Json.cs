@@ -16,6 +16,7 @@ public sealed partial record LoraConfig
     /// <exception cref="BadInputException">It is absent, no JSON, or says what cannot be; all mistakes at once.</exception>
     public static LoraConfig FromFile(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         if (!File.Exists(path)) throw new BadInputException("the adapter's configuration is missing", place: path, expected: "adapter_config.json as PEFT writes it");
         var json = JsonFile.ReadObject(path);
         return NotAnAdapter.Mlx(path, json) is { } other ? throw other : Read(json, path, trained: true);
@@ -72,6 +73,7 @@ public sealed partial record LoraConfig
     /// <exception cref="BadInputException">All mistakes at once.</exception>
     public void Validate(string place = "adapter")
     {
+        ArgumentNullException.ThrowIfNull(place);
         var errors = LoraConfigRules.Check(this, place).ToList();
         if (errors.Count > 0) throw BadInputException.All("the adapter's settings cannot be used", errors, errors.Count == 1 ? null : place);
     }

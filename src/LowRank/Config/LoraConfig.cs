@@ -89,6 +89,7 @@ public sealed partial record LoraConfig
 
     private static T First<T>(IReadOnlyList<KeyValuePair<string, T>> patterns, string path, T otherwise)
     {
+        ArgumentNullException.ThrowIfNull(path);
         foreach (var (key, value) in patterns)
             if (PythonRegex.Suffix(key).IsMatch(path)) return value;
         return otherwise;

@@ -17,7 +17,12 @@ public sealed record Selector
     public bool IsAllLinear => Pattern is not null && _regex is null;
 
     /// <summary>Modules whose path is, or ends in a dot and, one of the names.</summary>
-    public static Selector Of(params string[] names) => new([.. names], null, null);
+    public static Selector Of(params string[] names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        foreach (string name in names) ArgumentNullException.ThrowIfNull(name, nameof(names));
+        return new([.. names], null, null);
+    }
 
     /// <summary>Modules whose whole path matches; `all-linear` means <see cref="AllLinear"/>.</summary>
     /// <exception cref="LowRank.Tensors.BadInputException">The expression is malformed.</exception>
@@ -26,7 +31,11 @@ public sealed record Selector
 
     /// <summary>Whether a module's path is meant (never for <see cref="AllLinear"/>, which asks for its kind).</summary>
     public bool Matches(string path)
-        => Names is not null ? Names.Any(n => path == n || path.EndsWith("." + n, StringComparison.Ordinal)) : _regex?.IsMatch(path) == true;
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return Names is null ? _regex?.IsMatch(path) == true
+            : Names.Any(n => path == n || path.EndsWith("." + n, StringComparison.Ordinal));
+    }
 
     /// <inheritdoc/>
     public bool Equals(Selector? other)

@@ -30,13 +30,13 @@ internal static class AdapterFit
         using var _ = no_grad();
         var wanted = adapter.Parameters.ToDictionary(p => p.Key, p => (Tensor)p.Parameter, StringComparer.Ordinal);
         var baseTensors = adapter.Host.BaseTensorsInFile(adapter, key => file.Shape(key) is not null).ToDictionary(t => t.Key, t => t.Tensor, StringComparer.Ordinal);
-        foreach (var (key, value) in AdapterHost.Mirrors(adapter)) baseTensors[key] = value; // checked below, once what they mirror is read
-        var mirrored = AdapterHost.Mirrors(adapter).Select(m => m.Key).ToHashSet();
+        var mirrors = AdapterHost.Mirrors(adapter).ToDictionary(m => m.Key, m => m.Tensor, StringComparer.Ordinal);
+        foreach (var (key, value) in mirrors) baseTensors[key] = value; // checked below, once what they mirror is read
         var errors = Mismatches(file, wanted, baseTensors);
         if (errors.Count > 0) throw BadInputException.All("the adapter does not fit this base model", errors, file.Path);
-        CheckValues(file, key => !wanted.ContainsKey(key) && !mirrored.Contains(key), baseTensors);
+        CheckValues(file, key => !wanted.ContainsKey(key) && !mirrors.ContainsKey(key), baseTensors);
         foreach (var (key, parameter) in wanted) parameter.copy_(file.Get(key));
-        foreach (var (key, value) in AdapterHost.Mirrors(adapter))
+        foreach (var (key, value) in mirrors)
             if (file.Shape(key) is not null && !SameBase(value, file.Get(key)))
                 throw new BadInputException("the tied output layer's tensor differs from the embedding's", key, file.Path, remedy: "Set ensure_weight_tying to false in adapter_config.json to keep the two apart.");
     }
@@ -119,7 +119,7 @@ internal static class AdapterFit
         return own.to_type(narrow).to_type(ScalarType.Float32).sub(stored.to_type(narrow).to_type(ScalarType.Float32)).abs().max().item<float>() == 0;
     }
 
-    private static bool IsFloat(string dtype) => dtype is "F32" or "F16" or "BF16" or "F64" || dtype.StartsWith("F8", StringComparison.Ordinal);
+    private static bool IsFloat(string dtype) => SafetensorsDType.IsPlain(dtype) || dtype.StartsWith("F8", StringComparison.Ordinal);
 
     private static string Shape(long[] shape) => StoredAdapter.Shown(shape);
 }

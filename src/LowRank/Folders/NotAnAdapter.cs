@@ -29,14 +29,16 @@ internal static class NotAnAdapter
     /// <summary>A folder with a configuration and no weights where they belong.</summary>
     public static BadInputException Weightless(string folder)
     {
-        string[] files = Files(folder);
-        if (files.FirstOrDefault(IsPickle) is { } pickle)
+        string[] files = FolderList.FileNames(folder);
+        if (files.FirstOrDefault(PickleFile.Is) is { } pickle)
             return new("the adapter's weights are a pickle file, which can run code when it is read; only safetensors are read", pickle, folder, remedy: PickleRemedy(pickle));
         string[] weights = [.. files.Where(f => f.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))];
         if (weights.Any(f => f.StartsWith("adapter_model-", StringComparison.Ordinal)))
-            return new("the adapter's shards are there without their index", Some(weights), folder, StoredAdapter.WeightsName + ".index.json");
+            return new("the adapter's shards are there without their index", NameList.Of(weights), folder,
+                StoredAdapter.WeightsName + ".index.json");
         if (files.FirstOrDefault(f => f.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) is { } gguf) return At(Path.Combine(folder, gguf));
-        return new("the adapter's weights are missing", weights.Length == 0 ? null : "beside it lies " + Some(weights), folder, StoredAdapter.WeightsName);
+        return new("the adapter's weights are missing", weights.Length == 0 ? null : "beside it lies " + NameList.Of(weights), folder,
+            StoredAdapter.WeightsName);
     }
 
     /// <summary>mlx-lm's adapter_config.json, which has the same name; null: it is not.</summary>
@@ -56,15 +58,26 @@ internal static class NotAnAdapter
     }
 
     private static BadInputException Absent(string path)
-        => new("the adapter folder does not exist", place: path, remedy: Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent && Directory.Exists(parent)
-            ? NearNames.Sentence(Path.GetFileName(path), Directory.EnumerateDirectories(parent).Select(d => Path.GetFileName(d)!)) : null);
+    {
+        string[] beside = [];
+        try
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent && Directory.Exists(parent))
+                beside = FolderList.Folders(parent);
+        }
+        catch (BadInputException) { } // then there is no hint
+        return new("the adapter folder does not exist", place: path,
+            remedy: NearNames.Sentence(Path.GetFileName(path), beside.Select(d => Path.GetFileName(d)!)));
+    }
 
     private static BadInputException File(string path, string words)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (System.IO.File.Exists(Path.Combine(folder, StoredAdapter.ConfigName)))
             return new("an adapter is given as its folder, not as a file in it", Path.GetFileName(path), path, remedy: $"Give {folder}.");
-        if (IsPickle(path)) return new("this is a pickle file, which can run code when it is read; only safetensors are read", place: path, remedy: PickleRemedy(path));
+        if (PickleFile.Is(path))
+            return new("this is a pickle file, which can run code when it is read; only safetensors are read", place: path,
+                remedy: PickleRemedy(path));
         if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) return new($"this is {words}, no adapter", place: path, expected: PeftFolder);
         using var tensors = SafetensorsFile.Open(path);
         return Tensors(tensors.Names, path)
@@ -74,24 +87,20 @@ internal static class NotAnAdapter
 
     private static BadInputException Folder(string folder, IReadOnlyList<string> below)
     {
-        string[] inside = [.. Directory.EnumerateDirectories(folder).Union(below).Where(d => System.IO.File.Exists(Path.Combine(d, StoredAdapter.ConfigName))).Order(StringComparer.Ordinal)];
+        string[] inside = [.. FolderList.Folders(folder).Union(below)
+            .Where(d => System.IO.File.Exists(Path.Combine(d, StoredAdapter.ConfigName))).Order(StringComparer.Ordinal)];
         if (inside.Length > 0)
             return new("the folder holds no adapter", place: folder, expected: StoredAdapter.ConfigName, remedy: $"Adapters are in its folders: give {string.Join(" or ", inside)}.");
-        string[] files = Files(folder);
+        string[] files = FolderList.FileNames(folder);
         if (files.Contains("adapters.safetensors")) return IsMlx(folder);
-        return new("the folder holds no adapter", files.Length == 0 ? "an empty folder" : Some(files), folder, StoredAdapter.ConfigName,
+        return new("the folder holds no adapter", files.Length == 0 ? "an empty folder" : NameList.Of(files), folder,
+            StoredAdapter.ConfigName,
             files.Contains(StoredAdapter.WeightsName) ? "Its tensors say neither alpha nor method: copy the configuration that was saved with them." : null);
     }
 
     private static BadInputException IsMlx(string place)
         => new("this is an adapter of Apple's MLX (mlx-lm), whose configuration and tensors are laid out in another way", place: place, expected: "a PEFT folder", remedy: Fuse);
 
-    private static bool IsPickle(string path) => Path.GetExtension(path).ToLowerInvariant() is ".bin" or ".pt" or ".pth" or ".ckpt" or ".pkl";
-
     private static string PickleRemedy(string path)
         => $"Convert it once where it was made: safetensors.torch.save_file(torch.load('{Path.GetFileName(path)}', weights_only=True), '{StoredAdapter.WeightsName}')";
-
-    private static string[] Files(string folder) => [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
-
-    private static string Some(string[] names) => string.Join(", ", names.Take(5)) + (names.Length > 5 ? $" and {names.Length - 5} more" : "");
 }

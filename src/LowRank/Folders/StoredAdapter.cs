@@ -25,6 +25,7 @@ public sealed class StoredAdapter : IDisposable
     /// <exception cref="BadInputException">It is none, or its files are damaged, of another kind, or do not fit each other.</exception>
     public static StoredAdapter Open(string folder)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         if (Found.At(folder) is { Kind: FoundKind.HubCache } cache) folder = cache.Path;
         string config = System.IO.Path.Combine(folder, ConfigName), weights = System.IO.Path.Combine(folder, WeightsName);
         if (!File.Exists(config)) throw NotAnAdapter.At(folder);

@@ -14,9 +14,8 @@ public sealed partial class AdapterHost
     private Adapter Build(string name, LoraConfig config, ulong seed, string? modelType, StoredAdapter? file = null)
     {
         ObjectDisposedException.ThrowIf(_hadParameters && !Model.parameters().Any(), Model);
-        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict: file is null);
+        var (targets, resolved, ties) = Resolve(config, modelType, strict: file is null);
         if (file is null) AdapterSize.Check(targets, resolved);
-        var ties = resolved.EnsureWeightTying ? Ties(targets, resolved) : [];
         if (file is not null) AdapterFit.CheckTargets(file, targets, resolved);
         var random = new Randomness(seed);
         var method = AdapterMethods.Of(resolved);
@@ -53,6 +52,14 @@ public sealed partial class AdapterHost
         }
         var order = _modules.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i, StringComparer.Ordinal);
         return new Adapter(this, name, config, resolved, [.. layers.OrderBy(l => order[l.Module])]);
+    }
+
+    /// <summary>The layers that get factors, the configuration as it was understood, and the pairs that it keeps tied.</summary>
+    private (List<BaseLayer> Targets, LoraConfig Config, List<(BaseLayer Table, BaseLayer Head)> Ties) Resolve(LoraConfig config,
+        string? modelType, bool strict)
+    {
+        var (targets, resolved) = Targets.Resolve(_modules, config, modelType, strict);
+        return (targets, resolved, resolved.EnsureWeightTying ? Ties(targets, resolved) : []);
     }
 
     /// <summary>
@@ -137,7 +144,7 @@ public sealed partial class AdapterHost
             .Select(l => ($"{Adapter.KeyPrefix}{l.Module}.base_layer.weight", OriginalWeight(l.Module)))
             .Concat(Mirrors(adapter));
 
-    /// <summary>Tensors that follow from others of the adapter.</summary>
+    /// <summary>Tensors that follow from others of the adapter; they change with those.</summary>
     internal static IEnumerable<(string Key, Tensor Tensor)> Mirrors(Adapter adapter)
         => adapter.Layers.SelectMany(l => l.Mirrors.Select(m => ($"{Adapter.KeyPrefix}{l.Module}.{m.Suffix}", m.Value)));
 

@@ -20,7 +20,7 @@ public sealed partial class AdapterHost
         var fired = _slots.Values.Where(s => s.Fired).Select(s => Kin(s.Name)).ToHashSet();
         string[] silent = [.. _slots.Values.Where(s => !s.Fired && !fired.Contains(Kin(s.Name))).Select(s => s.Name)];
         if (silent.Length > 0)
-            throw new BadInputException("adapted layers were never called, so their adapters do nothing", string.Join(", ", silent.Take(8)) + (silent.Length > 8 ? $" and {silent.Length - 8} more" : ""),
+            throw new BadInputException("adapted layers were never called, so their adapters do nothing", NameList.Of(silent, 8),
                 "the model's forward pass", "each layer reached by call()", "In the model's code write layer.call(x) instead of layer.forward(x): only call() runs hooks.");
     }
 

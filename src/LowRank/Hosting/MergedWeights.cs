@@ -36,10 +36,18 @@ internal sealed class MergedWeights
     public void Plan(string module, nn.Module target, string name, QuantizedWeight value)
         => _changes.Add(new(module, target, name, value, ScalarType.Float32, default));
 
-    /// <summary>Puts all new values in place.</summary>
+    /// <summary>Puts all new values in place; where one cannot be, the old ones are put back.</summary>
     public void Apply()
     {
-        foreach (var c in _changes) c.Old = Put(c.Target, c.Name, c.New);
+        try
+        {
+            foreach (var c in _changes) c.Old = Put(c.Target, c.Name, c.New);
+        }
+        catch
+        {
+            Restore();
+            throw;
+        }
     }
 
     /// <summary>
@@ -51,7 +59,8 @@ internal sealed class MergedWeights
     {
         foreach (var c in Enumerable.Reverse(_changes))
         {
-            if (IsDisposed(c.Target, c.Name)) c.Old!.Dispose();
+            if (c.Old is null) c.New.Dispose(); // was never put in place
+            else if (IsDisposed(c.Target, c.Name)) c.Old.Dispose();
             else if (Put(c.Target, c.Name, Converted(c)) is { } merged && !ReferenceEquals(merged, c.Old)) merged.Dispose();
         }
         _changes.Clear();

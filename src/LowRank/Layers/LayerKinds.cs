@@ -8,17 +8,22 @@ namespace LowRank;
 public static class LayerKinds
 {
     /// <summary>The layer of a module; null where its kind is none of the table's.</summary>
-    public static BaseLayer? Of(string name, nn.Module module) => module switch
+    public static BaseLayer? Of(string name, nn.Module module)
     {
-        Linear linear => new TorchLinear(name, linear),
-        Embedding embedding => new EmbeddingTable(name, embedding),
-        Conv1d conv => new ConvolutionLayer(name, conv, 1),
-        Conv2d conv => new ConvolutionLayer(name, conv, 2),
-        Conv3d conv => new ConvolutionLayer(name, conv, 3),
-        nn.Module<Tensor, Tensor> own and ILinearLayer => new ProjectionLayer(name, own),
-        nn.Module<Tensor, Tensor> own and IEmbeddingLayer table => new EmbeddingTable(name, own, table),
-        _ => null,
-    };
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(module);
+        return module switch
+        {
+            Linear linear => new TorchLinear(name, linear),
+            Embedding embedding => new EmbeddingTable(name, embedding),
+            Conv1d conv => new ConvolutionLayer(name, conv, 1),
+            Conv2d conv => new ConvolutionLayer(name, conv, 2),
+            Conv3d conv => new ConvolutionLayer(name, conv, 3),
+            nn.Module<Tensor, Tensor> own and ILinearLayer => new ProjectionLayer(name, own),
+            nn.Module<Tensor, Tensor> own and IEmbeddingLayer table => new EmbeddingTable(name, own, table),
+            _ => null,
+        };
+    }
 
     /// <summary>The blocks of a module's weight, where it is quantised; else null.</summary>
     internal static QuantizedWeight? BlocksOf(nn.Module module) => (module as ILinearLayer)?.Quantized ?? (module as IEmbeddingLayer)?.Quantized;

@@ -36,7 +36,7 @@ public abstract class AdapterLayer
     /// <param name="strength">As in <see cref="Forward"/>.</param>
     public abstract Tensor Merge(string parameter, Tensor original, Tensor merged, double strength);
 
-    /// <summary>Tensors that follow from another layer's and are written for readers that expect them; by the end of their key.</summary>
+    /// <summary>Views of another layer's tensors, written for readers that expect them; by the end of their key.</summary>
     internal virtual IEnumerable<(string Suffix, Tensor Value)> Mirrors => [];
 
     internal virtual void DisposeExtras() { }

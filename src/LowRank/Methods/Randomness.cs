@@ -33,7 +33,12 @@ public sealed class Randomness
     public Parameter Normals(long[] shape, double deviation) => Fill(shape, () => (float)(Normal() * deviation));
 
     /// <summary>A trainable float32 tensor of zeros.</summary>
-    public static Parameter Zeros(long[] shape) => Keep(zeros(shape, ScalarType.Float32));
+    public static Parameter Zeros(long[] shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        using var scope = NewDisposeScope();
+        return Keep(zeros(shape, ScalarType.Float32));
+    }
 
     /// <summary>A trainable copy that lives on beyond the current scope: float32, of float64 values float64 so that a copy of the base is one.</summary>
     public static Parameter Keep(Tensor values)
@@ -49,6 +54,7 @@ public sealed class Randomness
 
     private static Parameter Fill(long[] shape, Func<float> next)
     {
+        ArgumentNullException.ThrowIfNull(shape);
         using var scope = NewDisposeScope();
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
         for (int i = 0; i < values.Length; i++) values[i] = next();

@@ -12,13 +12,16 @@ internal class TrainedTokens : AdapterLayer
     private protected readonly Tensor Ids;
     private protected readonly Parameter Rows; // [n, dim]
 
-    private TrainedTokens(EmbeddingTable table, Parameter rows, Tensor ids, Tensor slotOf)
+    private TrainedTokens(EmbeddingTable table, Parameter rows, IReadOnlyList<long> tokens, Tensor ids, Tensor slotOf)
     {
-        (_table, Rows, Ids, _slotOf) = (table, rows, ids, slotOf);
+        (_table, Rows, Tokens, Ids, _slotOf) = (table, rows, tokens, ids, slotOf);
         Parameters = [new("token_adapter.trainable_tokens_delta", rows, ParameterRole.Tokens)];
     }
 
     public override IReadOnlyList<LayerParameter> Parameters { get; }
+
+    /// <summary>The ids of the rows.</summary>
+    public IReadOnlyList<long> Tokens { get; }
 
     public static TrainedTokens Create(EmbeddingTable table, IReadOnlyList<long> ids)
     {
@@ -33,7 +36,8 @@ internal class TrainedTokens : AdapterLayer
         var rows = table.RowsOf(ids);
         var device = rows.device;
         var index = tensor([.. ids], device: device);
-        return new TrainedTokens(table, Randomness.Keep(rows), index.DetachFromDisposeScope(), tensor(slots, device: device).DetachFromDisposeScope()) { Module = table.Name };
+        return new TrainedTokens(table, Randomness.Keep(rows), [.. ids], index.DetachFromDisposeScope(),
+            tensor(slots, device: device).DetachFromDisposeScope()) { Module = table.Name };
     }
 
     public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)

@@ -64,6 +64,26 @@ public class AtomicFileTests
     }
 
     [Fact]
+    public void What_came_meanwhile_is_not_replaced_unasked()
+    {
+        string parent = RealPath.Of(Paths.Temporary()), folder = Path.Combine(parent, "out");
+        var work = WorkFolder.Enter(folder, OutputKind.Folder);
+        string made = work.Free();
+        foreach (string place in (string[])[made, folder])
+        {
+            Directory.CreateDirectory(place);
+            File.WriteAllText(Path.Combine(place, "a"), place);
+        }
+        var e = Assert.Throws<BadInputException>(() => AtomicFile.Publish(made, folder, work, "given", replace: false));
+        Assert.Equal(("the output already exists", "given"), (e.Problem, e.Place));
+        Assert.Equal((folder, made), (File.ReadAllText(Path.Combine(folder, "a")), File.ReadAllText(Path.Combine(made, "a"))));
+        AtomicFile.Publish(made, folder, work, "given", replace: true);
+        Assert.Equal(made, File.ReadAllText(Path.Combine(folder, "a")));
+        work.Leave();
+        Assert.Equal(["out"], Names(parent));
+    }
+
+    [Fact]
     public void An_empty_folder_may_be_in_the_way_but_no_file_of_another_kind()
     {
         string parent = Paths.Temporary(), empty = Path.Combine(parent, "empty"), file = Path.Combine(parent, "file");

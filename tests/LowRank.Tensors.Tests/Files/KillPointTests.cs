@@ -51,12 +51,31 @@ public class KillPointTests(ITestOutputHelper output)
             + ".tmp-01234567" }.Order(StringComparer.Ordinal)], OutputPlaceTests.Names(folder));
     }
 
-    private static (int Code, int Count, string Error) Run(KillScenario scenario, string folder, int at)
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void An_operation_that_fails_loses_nothing(string name)
     {
-        var start = KillChild.Of(scenario.Name, folder);
-        if (scenario.Variable is var (key, value)) start.Environment[key] = value;
-        return KillShim.Run(start, folder, at);
+        var scenario = KillScenario.All.Single(s => s.Name == name);
+        var (folder, _) = Fresh(scenario);
+        int count = Run(scenario, folder, 0).Count;
+        Dictionary<string, int> found = [];
+        foreach (int point in scenario.NoExchange ? Enumerable.Range(1, count) : KillShim.Points(count, Few))
+        {
+            (folder, var canary) = Fresh(scenario);
+            string what = $"{name}, operation {point} of {count} fails";
+            var failed = Run(scenario, folder, point, fails: true);
+            // the log is written by the scenario itself
+            bool told = failed.Error.Contains(nameof(BadInputException)) || failed.Error.Contains("log.jsonl");
+            Assert.True(failed.Code == 0 || (failed.Code == 3 && told), $"{what}: exit code {failed.Code} {failed.Error}");
+            Assert.Contains(KillScenario.Describe(Path.Combine(folder, scenario.Target)), scenario.States); // before any next start
+            Check(scenario, folder, canary, what, found);
+            Directory.Delete(folder, recursive: true);
+        }
+        output.WriteLine($"{name}: {count} points; " + string.Join(", ", found.Select(f => $"{f.Key}: {f.Value}")));
     }
+
+    private static (int Code, int Count, string Error) Run(KillScenario scenario, string folder, int at, bool fails = false)
+        => KillShim.Run(KillChild.Of(scenario.Name, folder), folder, at, fails, scenario.NoExchange);
 
     private static (string Folder, Dictionary<string, string> Canary) Fresh(KillScenario scenario)
     {

@@ -12,8 +12,8 @@ internal sealed record KillScenario(string Name, string Target, Action<string> P
     /// <summary>Whether a kill may leave the place to the next start: where nothing can be exchanged in one step.</summary>
     public bool NextStartMends { get; init; }
 
-    /// <summary>Environment of the process.</summary>
-    public (string, string)? Variable { get; init; }
+    /// <summary>Whether the system has no step that exchanges two folders.</summary>
+    public bool NoExchange { get; init; }
 
     public static readonly KillScenario[] All =
     [
@@ -25,7 +25,7 @@ internal sealed record KillScenario(string Name, string Target, Action<string> P
         new("a folder over an old one without an exchange", "out", f => Write(f, "old", replace: false),
             f => Write(f, "new", replace: true), ["old", "new"], "new")
         {
-            NextStartMends = true, Variable = ("LOWRANK_NO_EXCHANGE", "1"),
+            NextStartMends = true, NoExchange = true,
         },
         new("a folder into the working folder", "out", f => Directory.CreateDirectory(Path.Combine(f, "out")), Into, ["empty", "new"],
             "new") { NextStartMends = true },
@@ -88,7 +88,7 @@ internal sealed record KillScenario(string Name, string Target, Action<string> P
         AtomicFile.WriteFolder(Path.Combine(run, "adapter"), f => AtomicFile.WriteText(Path.Combine(f, "weights"), "3"), replace: true,
             OutputKind.Adapter);
         AtomicFile.WriteText(Path.Combine(run, "report.html"), "<p>3</p>");
-        AtomicFile.Note(log, grows: true);
+        AtomicFile.NoteGrown(log);
     }
 
     private static string Checkpoint(string run, int step) => Path.Combine(run, "checkpoints", $"step-{step}");

@@ -39,7 +39,7 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
 
     /// <summary>Some names, and how many more there are.</summary>
     public static string Names(IReadOnlyList<string> names)
-        => string.Join(", ", names.Take(MostNamed)) + (names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "");
+        => NameList.Of(names, MostNamed);
 
     // Paths within the folder, with slashes; what is hidden is passed over.
     private static IEnumerable<string> Walk(string folder)

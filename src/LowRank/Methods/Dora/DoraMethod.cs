@@ -8,7 +8,11 @@ internal sealed class DoraMethod : IAdapterMethod
 {
     public string Name => "DoRA";
 
-    public bool Handles(LoraConfig config) => config.UseDora;
+    public bool Handles(LoraConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return config.UseDora;
+    }
 
     public AdapterLayer Create(BaseLayer layer, LoraConfig config, Randomness random)
     {

@@ -9,6 +9,9 @@ internal sealed record LoraFactors(Parameter A, Parameter B, Parameter? Bias)
 {
     public static LoraFactors Create(BaseLayer layer, LoraConfig config, Randomness random)
     {
+        ArgumentNullException.ThrowIfNull(layer);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(random);
         int rank = config.RankOf(layer.Name);
         if (layer.Refusal(rank) is { } refusal) throw refusal;
         if (config.LoraBias && layer.IsEmbedding)

@@ -40,7 +40,7 @@ internal sealed class LoraLayer(BaseLayer layer, LoraConfig config, LoraFactors 
         public override int Rank => table.Rank;
         public override double Scale => table.Scale;
         internal override IEnumerable<(string Suffix, Tensor Value)> Mirrors
-            => [("lora_A.weight", factors.B.detach().t().contiguous()), ("lora_B.weight", factors.A.detach().t().contiguous())];
+            => [("lora_A.weight", factors.B.detach().t()), ("lora_B.weight", factors.A.detach().t())];
 
         public override Tensor Forward(Tensor x, Tensor baseOutput, Tensor output, double strength, bool training)
         {

@@ -7,7 +7,11 @@ internal sealed class LoraMethod : IAdapterMethod
 {
     public string Name => "LoRA";
 
-    public bool Handles(LoraConfig config) => !config.UseDora;
+    public bool Handles(LoraConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return !config.UseDora;
+    }
 
     public AdapterLayer Create(BaseLayer layer, LoraConfig config, Randomness random) => new LoraLayer(layer, config, LoraFactors.Create(layer, config, random)) { Module = layer.Name };
 }
