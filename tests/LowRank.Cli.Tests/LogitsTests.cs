@@ -83,6 +83,23 @@ public class LogitsTests(World world)
     }
 
     [Fact]
+    public void What_is_not_used_is_told_or_refused()
+    {
+        using var scope = NewDisposeScope();
+        string input = world.At("more.safetensors"), output = world.At("more-out.safetensors");
+        var ids = randint(3, 256, [1, 4], dtype: ScalarType.Int64);
+        SafetensorsWriter.Write(input, [("input_ids", ids), ("logits", ids), ("labels", ids)]);
+        var told = Program.Run("logits", "--model", world.Model, "--input", input, "--output", output, "--adapter", world.At("a"), "--adapter", world.At("b"),
+            "--rows-adapters", "b").Good();
+        Assert.Contains("note: no row names the adapter a.", told.Error);
+        Assert.Contains("read are input_ids and attention_mask, not labels, logits.", told.Error);
+        SafetensorsWriter.Write(input, [("input_ids", ids), ("position_ids", ids)]);
+        var refused = Program.Run("logits", "--model", world.Model, "--input", input, "--output", output, "--force");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("an input of the model that this verb does not take (got position_ids)", refused.Error);
+    }
+
+    [Fact]
     public void An_existing_output_is_replaced_with_force_only()
     {
         string output = world.At("kept.safetensors");

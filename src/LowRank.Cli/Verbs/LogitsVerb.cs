@@ -53,6 +53,7 @@ internal static class LogitsVerb
                 throw new BadInputException("a tensor of the wrong kind", $"{file.DType(name)} [{string.Join(", ", shape)}]", $"{file.Path}: {name}", "I64 [B, T]");
             return file.Get(name).to(ScalarType.Int64);
         }
+        Unread(file);
         var ids = Matrix("input_ids");
         if (!file.Names.Contains("attention_mask")) return (ids, null);
         var mask = Matrix("attention_mask");
@@ -60,6 +61,19 @@ internal static class LogitsVerb
         foreach (long bit in mask.contiguous().data<long>())
             if (bit is not (0 or 1)) throw new BadInputException("a mask value that is neither", bit.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{file.Path}: attention_mask", "0 or 1");
         return (ids, mask.eq(Scalars.Of(1L)).all().item<bool>() ? null : mask);
+    }
+
+    // Results that lie beside the ids, as in reference files, are told; what a model would have computed with is not passed over.
+    private static void Unread(SafetensorsFile file)
+    {
+        string[] inputs =
+        [
+            "position_ids", "token_type_ids", "inputs_embeds", "cache_position", "past_key_values", "decoder_input_ids", "pixel_values", "image_embeds",
+        ];
+        string[] others = [.. file.Names.Except(["input_ids", "attention_mask"]).Order(StringComparer.Ordinal)];
+        if (others.FirstOrDefault(inputs.Contains) is { } input)
+            throw new BadInputException("an input of the model that this verb does not take", input, file.Path, "input_ids, attention_mask", "Leave it out.");
+        if (others.Length > 0) Output.Notes([$"{file.Path}: read are input_ids and attention_mask, not {NameList.Of(others)}."]);
     }
 
     private static void CheckIds(Tensor ids, int vocabulary, string place)
@@ -73,7 +87,10 @@ internal static class LogitsVerb
     {
         string[] names = list.Split(',', StringSplitOptions.TrimEntries);
         if (names.Length != rows) throw new BadInputException("the number of names is not the number of rows", $"{names.Length} names", "--rows-adapters", $"{rows}");
-        return [.. names.Select(n => n == "-" ? null : session.Adapters.FirstOrDefault(a => a.Name == n || a.Path == n).Name
-            ?? throw new BadInputException("no adapter of this name was given", n, "--rows-adapters", string.Join(", ", session.Adapters.Select(a => a.Name)) + " or -"))];
+        string?[] found = [.. names.Select(n => n == "-" ? null : session.Adapters.FirstOrDefault(a => a.Name == n || a.Path == n).Name
+            ?? throw new BadInputException("no adapter of this name was given", n, "--rows-adapters",
+                string.Join(", ", session.Adapters.Select(a => a.Name)) + " or -"))];
+        Output.Notes([.. session.Adapters.Where(a => !found.Contains(a.Name)).Select(a => $"no row names the adapter {a.Name}.")]);
+        return found;
     }
 }
