@@ -16,6 +16,14 @@ public static partial class FileType
         return (answer[1] & Types) switch { Pipe => "a pipe", Device or BlockDevice => "a device", Socket => "a socket", _ => null };
     }
 
+    /// <summary>Throws where something else than a file is, before it would be waited for.</summary>
+    /// <exception cref="BadInputException">It is a pipe, a device or a socket.</exception>
+    public static void RefuseOthers(string path)
+    {
+        if (OtherThanFile(path) is { } other)
+            throw new BadInputException($"{other} where a file was expected", place: path, remedy: "Write its content into a file.");
+    }
+
     // The platform's own library, under which all Unix systems look alike.
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int Stat(string path, int* answer);

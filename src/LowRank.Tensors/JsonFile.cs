@@ -23,6 +23,7 @@ public static class JsonFile
         byte[] bytes = [];
         try
         {
+            FileType.RefuseOthers(path);
             bytes = File.ReadAllBytes(path);
             using var document = Parse(bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
             return LastOf(document.RootElement);

@@ -17,6 +17,7 @@ public sealed unsafe class MappedFile : IDisposable
     {
         Path = path;
         if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
+        FileType.RefuseOthers(path);
         try
         {
             using (var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read))

@@ -15,5 +15,11 @@ public class FoundTests
             Assert.Equal((FoundKind.File, "a pipe", pipe), (found.Kind, found.Words, found.Path));
         }
         Assert.Equal(FoundKind.GgufFolder, Found.At(folder).Kind);
+        string weights = Path.Combine(folder, "model.safetensors"), json = Path.Combine(folder, "pipe");
+        foreach (Action open in (Action[])[() => new MappedFile(weights), () => SafetensorsFile.Open(weights),
+            () => SafetensorsFolder.Open(folder), () => GgufFile.Open(Path.Combine(folder, "model.gguf")), () => JsonFile.ReadObject(json)])
+            Assert.Equal("a pipe where a file was expected", Assert.Throws<BadInputException>(open).Problem);
+        File.Move(json, Path.Combine(folder, FolderMarker.FileName));
+        Assert.False(FolderMarker.Check(folder).Marked);
     }
 }

@@ -149,6 +149,16 @@ public sealed class HostileFileTests
         }
     }
 
+    [Fact]
+    public void A_pipe_is_not_waited_for()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("there are no named pipes among files on Windows");
+        string pipe = Path.Combine(Paths.Temporary(), "tokenizer");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe])) made.WaitForExit();
+        foreach (Action read in (Action[])[() => Tokenizer.FromFile(pipe), () => SentencePieceFile.Read(pipe)])
+            Assert.Equal("a pipe where a file was expected", Assert.Throws<BadInputException>(read).Problem);
+    }
+
     private static string Write(string json)
     {
         string path = Path.Combine(Paths.Temporary(), "tokenizer.json");

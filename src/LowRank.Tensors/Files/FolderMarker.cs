@@ -119,7 +119,8 @@ public static class FolderMarker
         string path = Path.Combine(folder, FileName);
         try
         {
-            return new FileInfo(path) is { Exists: true, LinkTarget: null } && JsonNode.Parse(File.ReadAllBytes(path)) is JsonObject tree
+            return new FileInfo(path) is { Exists: true, LinkTarget: null } && FileType.OtherThanFile(path) is null
+                && JsonNode.Parse(File.ReadAllBytes(path)) is JsonObject tree
                 && tree["lowrank"] is JsonValue && tree["kind"] is JsonValue && tree["files"] is JsonObject
                     && tree["folders"] is JsonArray ? tree : null;
         }

@@ -12,6 +12,7 @@ internal readonly record struct Node(JsonElement Element, string Place)
         try
         {
             if (!File.Exists(path)) throw new BadInputException("the file does not exist", place: path);
+            FileType.RefuseOthers(path);
             using var stream = File.OpenRead(path);
             return new Node(JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 }).RootElement, path);
         }

@@ -50,6 +50,7 @@ internal static class SentencePieceFile
             var file = new FileInfo(path);
             if (!file.Exists) throw new BadInputException("the file does not exist", place: path);
             if (file.Length > LargestFile) throw new BadInputException("the file is too large for a SentencePiece model", $"{file.Length} bytes", path, $"at most {LargestFile}");
+            FileType.RefuseOthers(path);
             var bytes = File.ReadAllBytes(path);
             StandIn.Refuse(path, bytes, binary: true);
             return bytes;
