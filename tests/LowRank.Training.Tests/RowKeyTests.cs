@@ -161,6 +161,21 @@ public class RowKeyTests
         Assert.Equal([200, 'a'], BeginningMark.Once(marked.Encode, "^a"));
     }
 
+    [Theory]
+    [InlineData("""{"messages": M, "tools": [{"name": "\ud800"}]}""", "\"tools\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": M, "tools": "[{\"a\": \"\\ud800\"}]"}""", "\"tools\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": M, "variables": {"a": "\ud800"}}""", "\"variables\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "[{\"a\": \"\\ud800\"}]"}]}""", "messages[0] holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "[{\"a\": 1, \"a\": 2}]"}]}""", "a key stands twice in one object (got a)")]
+    [InlineData("""{"messages": [{"role": "assistant", "function_call": "{\"\\ud800\": 1, \"name\": \"f\"}"}]}""", "a key holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "DEEP"}]}""", "\"messages\" cannot be used: it holds half a surrogate pair, or is nested too deep")]
+    [InlineData("""{"text": "a", "text": "b", "\ud800": 1}""", "a key holds half a surrogate pair")]
+    public void Texts_and_nests_that_cannot_be_kept_are_errors_of_their_row(string json, string said)
+    {
+        string deep = string.Concat(Enumerable.Repeat("[", 63)) + new string(']', 63);
+        Assert.StartsWith($"!x.jsonl:1: {said}", Shown(json.Replace("M,", Turns + ",").Replace("DEEP", deep)), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Rows_that_are_cut_and_keys_that_change_nothing_are_counted_also_where_they_come_from_the_store()
     {
