@@ -177,6 +177,26 @@ public class RowKeyTests
     }
 
     [Fact]
+    public void A_key_whose_name_columns_give_to_another_is_told()
+    {
+        const string Row = """{"prompt": "q", "completion": "old", "answer": "r"}""";
+        var options = new DataOptions("") { Columns = new Dictionary<string, string> { ["completion"] = "answer" } };
+        Assert.Equal("^q[ rÉ]", Shown(Row, options));
+        Assert.Equal(["completion"], Made(Row, options).Unused);
+    }
+
+    [Fact]
+    public void What_stands_beside_a_list_of_rows_is_told_also_where_they_come_from_the_store()
+    {
+        string path = Write("x.json", """{"weight": 0, "data": [{"text": "ab"}]}""");
+        string told = $"{path}: values of the column weight are left out: it stands beside the list of rows";
+        foreach (var cache in (DataCache[])[DataCache.Off, DataCache.On, DataCache.On])
+            Assert.Equal([told], RowSet.Load(new DataOptions(path) { Cache = cache }, 1 << 16, Letters).Notes);
+        Assert.Equal([told], DataSurvey.Of(new DataOptions(path), null, Letters, 1 << 16, null, 0).Notes);
+        Assert.Equal([told], DataSurvey.Of(new DataOptions(Write("y.jsonl", "{\"text\": \"ab\"}\n")), new DataOptions(path), Letters, 1 << 16, null, 0).Notes);
+    }
+
+    [Fact]
     public void Rows_that_are_cut_and_keys_that_change_nothing_are_counted_also_where_they_come_from_the_store()
     {
         string path = Write("x.jsonl", "{\"text\": \"abcdef\", \"id\": 1}\n{\"text\": \"ab\", \"id\": 2, \"source\": \"web\"}\n");
