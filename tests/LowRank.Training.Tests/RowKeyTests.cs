@@ -196,6 +196,19 @@ public class RowKeyTests
         Assert.Equal([told], DataSurvey.Of(new DataOptions(Write("y.jsonl", "{\"text\": \"ab\"}\n")), new DataOptions(path), Letters, 1 << 16, null, 0).Notes);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"text\": 7}\n")]
+    public void A_look_at_data_refuses_what_training_refuses(string second)
+    {
+        var options = new DataOptions(new DataSources(new DataSource(Write("x.jsonl", "{\"text\": \"ab\"}\n")),
+            new DataSource(Write("y.jsonl", second)))) { SkipBadRows = true };
+        Assert.Throws<BadInputException>(() => RowSet.Load(options, 1 << 16, Letters));
+        var survey = DataSurvey.Of(options, null, Letters, 1 << 16, null, 0);
+        Assert.True(survey.Refused);
+        Assert.Contains(second.Length == 0 ? "the data file has no rows" : "is not text", survey.Errors[0].Error.Message);
+    }
+
     [Fact]
     public void Rows_that_are_cut_and_keys_that_change_nothing_are_counted_also_where_they_come_from_the_store()
     {
