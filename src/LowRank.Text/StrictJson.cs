@@ -13,11 +13,16 @@ public static class StrictJson
     /// <exception cref="BadInputException">A key stands twice, or is no Unicode text; without a place.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> json, int depth = 64)
     {
-        try { return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = depth }); }
+        try { return Strict(json, depth); }
         catch (InvalidOperationException e)
         {
             throw new BadInputException("a key holds half a surrogate pair", expected: "valid Unicode", inner: e);
         }
+    }
+
+    private static JsonDocument Strict(ReadOnlyMemory<byte> json, int depth)
+    {
+        try { return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = depth }); }
         catch (JsonException e)
         {
             // throws where it is no JSON in any case

@@ -110,11 +110,6 @@ internal sealed class TextEncoder(AddedTokenFinder added, IPreTokenizer? preToke
         int count = MapBytes(part.Span);
         for (int i = 0, at = 0; i < _tokens.Count; at += _tokens.Lengths[i], i++)
         {
-            if (_tokens.Lengths[i] == 0)
-            {
-                Add(encoding, _tokens.Ids[i], tokenOf(_tokens.Ids[i]) ?? "", encoding.Offsets![^1]);
-                continue;
-            }
             // The tokens of one character share its place; affixes can make tokens longer than their text.
             int id = _tokens.Ids[i], length = _tokens.Lengths[i];
             if (length == 0 && i > 0)

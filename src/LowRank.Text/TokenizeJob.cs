@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 
 namespace LowRank.Text;
 
@@ -32,12 +33,25 @@ public sealed class TokenizeJob(Tokenizer tokenizer, bool specialTokens = true)
         try
         {
             if (item.Element.ValueKind == JsonValueKind.String) return Text(item.String(), null, specialTokens);
-            if (!item["text"].IsNull) return Text(item["text"].String(), item["pair"].IsNull ? null : item["pair"].String(), item["special_tokens"].Bool(specialTokens));
-            if (!item["ids"].IsNull) return Ids([.. item["ids"].Items().Select(i => i.Index())], item["keep_special"].Bool(false));
-            if (!item["batch"].IsNull) return Batch(item);
+            if (Is(item, "text", "pair", "special_tokens"))
+                return Text(item["text"].String(), item["pair"].IsNull ? null : item["pair"].String(),
+                    item["special_tokens"].Bool(specialTokens));
+            if (Is(item, "ids", "keep_special"))
+                return Ids([.. item["ids"].Items().Select(i => i.Index())], item["keep_special"].Bool(false));
+            if (Is(item, "batch", "truncation", "padding", "special_tokens")) return Batch(item);
             throw item.Wrong("a string or an object with text, ids or batch");
         }
         catch (BadInputException e) { return new JsonObject { ["error"] = e.Message }; }
+    }
+
+    // Whether an item is of a kind, by the first of the keys that it may have.
+    private static bool Is(Node item, params string[] keys)
+    {
+        if (item[keys[0]].IsNull) return false;
+        var unknown = item.Fields().FirstOrDefault(f => !keys.Contains(f.Name) && !KnownKeys.IsHarmless(f.Name)).Name;
+        return unknown is null ? true
+            : throw new BadInputException("a key that nothing is made of", unknown, item.Place, string.Join(", ", keys),
+                NearNames.Sentence(unknown, keys, within: 2));
     }
 
     private JsonObject Text(string text, string? pair, bool special)

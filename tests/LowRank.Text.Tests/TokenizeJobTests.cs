@@ -26,6 +26,22 @@ public sealed class TokenizeJobTests
         foreach (int i in new[] { 5, 6, 7 }) Assert.NotNull(answers[i]!["error"]);
     }
 
+    [Theory]
+    [InlineData("""{"text":"a","special_token":false}""", "(got special_token); expected text, pair, special_tokens. Did you mean 'special_tokens'?")]
+    [InlineData("""{"text":"a","ids":[1]}""", "(got ids); expected text, pair, special_tokens")]
+    [InlineData("""{"ids":[1],"pair":"b"}""", "(got pair); expected ids, keep_special")]
+    [InlineData("""{"batch":["a"],"truncations":null}""", "Did you mean 'truncation'?")]
+    public void A_key_that_nothing_is_made_of_is_refused(string item, string said)
+    {
+        string error = (string)new TokenizeJob(Tokenizer).Run($"[{item}]", "texts.json")[0]!["error"]!;
+        Assert.StartsWith("texts.json[0]: a key that nothing is made of", error, StringComparison.Ordinal);
+        Assert.Contains(said, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Keys_that_only_remark_are_not()
+        => Assert.NotNull(new TokenizeJob(Tokenizer).Run("""[{"text":"a","id":7,"source":"web"}]""", "texts.json")[0]!["ids"]);
+
     [Fact]
     public void Without_special_tokens_unless_given()
     {
@@ -37,6 +53,7 @@ public sealed class TokenizeJobTests
     [Theory]
     [InlineData("{")]
     [InlineData("{}")]
+    [InlineData("""[{"a":1,"a":2,"\ud800":3}]""")]
     public void Input_that_is_no_list_is_refused(string json)
         => Assert.Contains("texts.json", Assert.Throws<BadInputException>(() => new TokenizeJob(Tokenizer).Run(json, "texts.json")).Message, StringComparison.Ordinal);
 }

@@ -96,6 +96,28 @@ public class FolderTests
     }
 
     [Fact]
+    public void Links_that_lead_back_bring_no_file_twice_and_no_folder_is_too_deep()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right of their own there");
+        string deep = string.Concat(Enumerable.Repeat("d/", 12)) + "b.jsonl", folder = Folder($"a.jsonl one/c.jsonl {deep}");
+        Directory.CreateSymbolicLink(Path.Combine(folder, "self"), ".");
+        Directory.CreateSymbolicLink(Path.Combine(folder, "one", "up"), folder);
+        Directory.CreateSymbolicLink(Path.Combine(folder, "two"), "one"); // another name, as a copy would be
+        Assert.Equal($"a.jsonl {deep} one/c.jsonl two/c.jsonl", Taken(folder, heldOut: false));
+    }
+
+    [Theory]
+    [InlineData("""{"a": 1, "a": 2}""")]
+    [InlineData("""{"\ud800": 1}""")]
+    [InlineData("[")]
+    public void A_state_of_another_program_is_passed_over(string state)
+    {
+        string folder = Folder("a.jsonl");
+        File.WriteAllText(Path.Combine(folder, "state.json"), state);
+        Assert.Equal("a.jsonl", Taken(folder, heldOut: false));
+    }
+
+    [Fact]
     public void A_card_names_the_files_of_each_split()
     {
         string folder = Folder("en/a.jsonl en/b.jsonl en/z.jsonl other.jsonl");
@@ -111,8 +133,12 @@ public class FolderTests
         Assert.Contains("not there", Assert.Throws<BadInputException>(() => DataFolder.List(folder, false)).Problem);
         Card("configs:");
         Assert.Equal("en/a.jsonl en/b.jsonl en/z.jsonl other.jsonl", Taken(folder, heldOut: false));
-        Card("configs: {");
-        Assert.Equal(4, DataFolder.List(folder, false).Files.Count);
+        foreach (string faulty in (string[])["configs: {", "configs: " + new string('[', 60_000)])
+        {
+            Card(faulty);
+            Assert.Equal(4, DataFolder.List(folder, false).Files.Count);
+            Assert.Contains("README.md: its head is no YAML", DataFolder.List(folder, false).Notes[0]);
+        }
     }
 
     private static string Folder(string files)

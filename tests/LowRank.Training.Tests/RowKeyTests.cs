@@ -161,6 +161,54 @@ public class RowKeyTests
         Assert.Equal([200, 'a'], BeginningMark.Once(marked.Encode, "^a"));
     }
 
+    [Theory]
+    [InlineData("""{"messages": M, "tools": [{"name": "\ud800"}]}""", "\"tools\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": M, "tools": "[{\"a\": \"\\ud800\"}]"}""", "\"tools\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": M, "variables": {"a": "\ud800"}}""", "\"variables\" cannot be used: it holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "[{\"a\": \"\\ud800\"}]"}]}""", "messages[0] holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "[{\"a\": 1, \"a\": 2}]"}]}""", "a key stands twice in one object (got a)")]
+    [InlineData("""{"messages": [{"role": "assistant", "function_call": "{\"\\ud800\": 1, \"name\": \"f\"}"}]}""", "a key holds half a surrogate pair")]
+    [InlineData("""{"messages": [{"role": "assistant", "tool_calls": "DEEP"}]}""", "\"messages\" cannot be used: it holds half a surrogate pair, or is nested too deep")]
+    [InlineData("""{"text": "a", "text": "b", "\ud800": 1}""", "a key holds half a surrogate pair")]
+    public void Texts_and_nests_that_cannot_be_kept_are_errors_of_their_row(string json, string said)
+    {
+        string deep = string.Concat(Enumerable.Repeat("[", 63)) + new string(']', 63);
+        Assert.StartsWith($"!x.jsonl:1: {said}", Shown(json.Replace("M,", Turns + ",").Replace("DEEP", deep)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_key_whose_name_columns_give_to_another_is_told()
+    {
+        const string Row = """{"prompt": "q", "completion": "old", "answer": "r"}""";
+        var options = new DataOptions("") { Columns = new Dictionary<string, string> { ["completion"] = "answer" } };
+        Assert.Equal("^q[ rÉ]", Shown(Row, options));
+        Assert.Equal(["completion"], Made(Row, options).Unused);
+    }
+
+    [Fact]
+    public void What_stands_beside_a_list_of_rows_is_told_also_where_they_come_from_the_store()
+    {
+        string path = Write("x.json", """{"weight": 0, "data": [{"text": "ab"}]}""");
+        string told = $"{path}: values of the column weight are left out: it stands beside the list of rows";
+        foreach (var cache in (DataCache[])[DataCache.Off, DataCache.On, DataCache.On])
+            Assert.Equal([told], RowSet.Load(new DataOptions(path) { Cache = cache }, 1 << 16, Letters).Notes);
+        Assert.Equal([told], DataSurvey.Of(new DataOptions(path), null, Letters, 1 << 16, null, 0).Notes);
+        Assert.Equal([told], DataSurvey.Of(new DataOptions(Write("y.jsonl", "{\"text\": \"ab\"}\n")), new DataOptions(path), Letters, 1 << 16, null, 0).Notes);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"text\": 7}\n")]
+    public void A_look_at_data_refuses_what_training_refuses(string second)
+    {
+        var options = new DataOptions(new DataSources(new DataSource(Write("x.jsonl", "{\"text\": \"ab\"}\n")),
+            new DataSource(Write("y.jsonl", second)))) { SkipBadRows = true };
+        Assert.Throws<BadInputException>(() => RowSet.Load(options, 1 << 16, Letters));
+        var survey = DataSurvey.Of(options, null, Letters, 1 << 16, null, 0);
+        Assert.True(survey.Refused);
+        Assert.Contains(second.Length == 0 ? "the data file has no rows" : "is not text", survey.Errors[0].Error.Message);
+    }
+
     [Fact]
     public void Rows_that_are_cut_and_keys_that_change_nothing_are_counted_also_where_they_come_from_the_store()
     {

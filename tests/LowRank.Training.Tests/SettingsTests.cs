@@ -20,6 +20,23 @@ public class SettingsTests
     private static string Refused(params string[] assignments) => Assert.Throws<BadInputException>(() => Bound(assignments)).Message;
 
     [Fact]
+    public void Settings_nested_without_end_are_refused_at_once()
+    {
+        string deep = new('[', 60_000);
+        string error = Assert.Throws<BadInputException>(() => SettingsBinder.ReadYaml(Write("run.yaml", "data: " + deep + new string(']', 60_000)))).Message;
+        Assert.Contains("run.yaml:1: the settings file is not valid YAML: ", error);
+        Assert.Contains("nested more than 64 deep", error);
+        Assert.Contains("run.yaml: the settings file is not valid YAML: ", Assert.Throws<BadInputException>(()
+            => SettingsBinder.ReadYaml(Write("run.yaml", "model: a\n!!str model: b\n"))).Message);
+        Assert.StartsWith("columns: a value of the wrong kind", Refused("columns=" + deep));
+        Assert.Equal(64, SettingsBinder.ReadYaml(Write("run.yaml", "data: " + new string('[', 63) + new string(']', 63)))["data"]!.ToJsonString().Count(c => c == '[') + 1);
+    }
+
+    [Fact]
+    public void Held_out_data_of_no_file_are_refused()
+        => Assert.Contains("eval_data: it names no file (got an empty list)", Refused("eval_data=[]"));
+
+    [Fact]
     public void A_section_given_in_part_has_the_same_defaults_whichever_way_it_comes()
     {
         string yaml = Write("run.yaml", $"model: m\ndata: {Write("rows.jsonl", "{}")}\nadapter: {{r: 4}}\n");

@@ -165,6 +165,8 @@ public class StoreTests
         Assert.NotEqual(first[..10], first[10..20]);
         Assert.All(second.CountBy(i => i), c => Assert.Equal(50, c.Value));
         Assert.Equal([1, 4], new WeightedRows(MemoryRows.Of([.. rows.Take(5)]), [1, 4], [0.001, 1], 0).Counts);
+        Assert.Contains("(got 3000000000)", Assert.Throws<BadInputException>(() => new WeightedRows(MemoryRows.Of([]), [3_000_000], [1000],
+            0)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -110,12 +110,26 @@ public class TableTests
         string path = Parquet(new(new Schema([new Field("input_ids", size, true), new Field("text", StringType.Default, true)], null),
             [lists, texts], 2));
         Assert.Equal(["one", "two"], Raw(path).Select(r => (string?)r.Json["text"]));
-        List<string> notes = [];
-        Assert.Equal(2, RowReader.Read(new DataOptions(path), 1 << 16, Letters, notes: notes).Count());
-        Assert.StartsWith($"{path}: values of the column input_ids are left out: Expected all lists to be of size=2", Assert.Single(notes));
+        RowTally tally = new();
+        Assert.Equal(2, RowReader.Read(new DataOptions(path), 1 << 16, Letters, tally).Count());
+        Assert.StartsWith($"{path}: values of the column input_ids are left out: Expected all lists to be of size=2", Assert.Single(tally.LeftOut));
         var error = Assert.Throws<BadInputException>(() => RowReader.Read(new DataOptions(path) { Format = "input_ids" }, 1 << 16,
             Letters).Count());
         Assert.Contains("input_ids (Expected all lists", error.Message);
+    }
+
+    [Fact]
+    public void Numbers_that_JSON_has_not_are_told_within_lists_too()
+    {
+        var list = new ListArray(new ListType(new Field("item", DoubleType.Default, true)), 1,
+            new ArrowBuffer.Builder<int>().Append(0).Append(3).Build(),
+            new DoubleArray.Builder().Append(1).Append(double.PositiveInfinity).Append(double.NaN).Build(), ArrowBuffer.Empty, 0);
+        foreach (string path in Written(new(new Schema([new Field("numbers", list.Data.DataType, true)], null), [list], 1)))
+        {
+            DataFile file = new(path);
+            Assert.Equal("""{"numbers":[1.0,null,null]}""", System.Text.Encoding.UTF8.GetString(file.Rows().Single().Json.Span));
+            Assert.Equal("[numbers, an infinite number]", Assert.Single(file.LeftOut).ToString());
+        }
     }
 
     private static IEnumerable<string> Written(RecordBatch batch)

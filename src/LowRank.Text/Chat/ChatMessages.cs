@@ -32,7 +32,7 @@ internal static class ChatMessages
             prepared.Add(rewritten ?? element);
             changed |= rewritten is not null;
         }
-        return changed ? JsonSerializer.SerializeToElement(prepared) : list;
+        return changed ? MessageReader.Written(prepared, "messages") : list;
     }
 
     // In OpenAI's form and without weights; null where it is so already.
@@ -51,11 +51,7 @@ internal static class ChatMessages
         }
         catch (ArgumentException e) { throw new BadInputException("a message has a key twice", place: message.Place, inner: e); }
         if (renamed) copy["role"] = "tool";
-        try { return JsonSerializer.SerializeToElement(copy); }
-        catch (InvalidOperationException e)
-        {
-            throw new BadInputException("a message is not Unicode text (a lone surrogate)", place: message.Place, inner: e);
-        }
+        return MessageReader.Written(copy, message.Place);
     }
 
     private static void Check(Node message)
@@ -104,7 +100,7 @@ internal static class ChatMessages
                 if (Arguments(call) is { Element.ValueKind: JsonValueKind.String } text) (node["function"] as JsonObject ?? node)["arguments"] = Parsed(text);
             }
         }
-        return JsonSerializer.SerializeToElement(copy);
+        return MessageReader.Written(copy, message.Place);
     }
 
     private static Node Arguments(Node call) => (call["function"].IsNull ? call : call["function"])["arguments"];
@@ -113,11 +109,7 @@ internal static class ChatMessages
     {
         string json = text.String();
         if (string.IsNullOrWhiteSpace(json)) return [];
-        try
-        {
-            if (JsonNode.Parse(json) is JsonObject arguments) return arguments;
-        }
-        catch (JsonException) { }
+        if (MessageReader.Tree(json, text.Place) is JsonObject arguments) return arguments;
         throw new BadInputException("the arguments of the tool call are not a JSON object, which the chat template needs", json.Length > 80 ? json[..77] + "..." : json, text.Place, "such as {\"city\": \"Oslo\"}");
     }
 }

@@ -65,7 +65,7 @@ public static class ConversationParts
         var tools = Objects(field("tools"), "tools");
         if (Objects(field("functions"), "functions") is not { } functions) return tools;
         if (tools is not null) throw new BadInputException("a row has both \"tools\" and \"functions\"", remedy: "Keep one of the two.");
-        return JsonSerializer.SerializeToElement(functions.EnumerateArray().Select(f => new { type = "function", function = f }));
+        return MessageReader.Written(functions.EnumerateArray().Select(f => new { type = "function", function = f }), "functions");
     }
 
     /// <summary>A list of objects, each perhaps as its JSON text, or all of it as one; an empty text or list is none.</summary>
@@ -84,7 +84,7 @@ public static class ConversationParts
             items.Add(one.ValueKind == JsonValueKind.Object ? one
                 : throw new BadInputException($"\"{key}\"[{items.Count}] is no object", MessageReader.Kind(one), expected: Expected));
         }
-        return Sound(JsonSerializer.SerializeToElement(items), key);
+        return MessageReader.Written(items, key);
     }
 
     private static IEnumerable<JsonProperty> Variables(JsonElement? given, string key)
@@ -94,21 +94,11 @@ public static class ConversationParts
         if (value.ValueKind != JsonValueKind.Object)
             throw new BadInputException($"\"{key}\" is no object", MessageReader.Kind(value),
             expected: "template variables by their names");
-        return Sound(value, key).EnumerateObject();
+        return MessageReader.Written(value, key).EnumerateObject();
     }
 
     private static bool IsNothing(JsonElement value, string key) => value.ValueKind == JsonValueKind.Null
         || (value.ValueKind == JsonValueKind.String && MessageReader.Text(value, key).Trim() is "" or "null");
-
-    private static JsonElement Sound(JsonElement value, string key)
-    {
-        try { return JsonSerializer.SerializeToElement(JsonSerializer.Deserialize<JsonNode>(value)); }
-        catch (Exception e) when (e is InvalidOperationException or JsonException or ArgumentException)
-        {
-            throw new BadInputException($"\"{key}\" cannot be used", expected: "valid JSON without half surrogate pairs or doubled keys",
-                inner: e);
-        }
-    }
 
     private static string TextOf(JsonNode? content) => content switch
     {

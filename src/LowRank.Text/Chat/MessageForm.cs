@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
 
@@ -27,9 +26,10 @@ internal static class MessageForm
             message.Remove("function_call");
             message["tool_calls"] = ToolCalls(call, place);
         }
-        if (message["tool_calls"] is JsonValue text) message["tool_calls"] = text.TryGetValue(out string? json) && List(json) is { } list
-            ? list : throw new BadInputException($"{place}.tool_calls is no list of calls", Shown(text),
-            expected: "[{\"function\": {\"name\": …, \"arguments\": {…}}}]");
+        if (message["tool_calls"] is JsonValue text)
+            message["tool_calls"] = text.TryGetValue(out string? json) && List(json, place) is { } list ? list
+                : throw new BadInputException($"{place}.tool_calls is no list of calls", Shown(text),
+                    expected: "[{\"function\": {\"name\": …, \"arguments\": {…}}}]");
     }
 
     private static void FromShareGpt(JsonObject message, string place)
@@ -53,24 +53,16 @@ internal static class MessageForm
     /// <summary>The call or calls that an object, a list or its JSON text holds.</summary>
     private static JsonArray ToolCalls(JsonNode? said, string place)
     {
-        try
-        {
-            var calls = said is JsonValue value && value.TryGetValue(out string? text) ? JsonNode.Parse(text) : said;
-            JsonNode?[] list = calls is JsonArray several ? [.. several] : [calls];
-            if (list.Length > 0 && list.All(c => c is JsonObject o && o.ContainsKey("name")))
-                return new JsonArray([.. list.Select(call => (JsonNode)new JsonObject { ["type"] = "function",
-                    ["function"] = call!.DeepClone() })]);
-        }
-        catch (Exception e) when (e is JsonException or ArgumentException) { }
+        var calls = said is JsonValue value && value.TryGetValue(out string? text) ? MessageReader.Tree(text, place) : said;
+        JsonNode?[] list = calls is JsonArray several ? [.. several] : [calls];
+        if (list.Length > 0 && list.All(c => c is JsonObject o && o.ContainsKey("name")))
+            return new JsonArray([.. list.Select(call => (JsonNode)new JsonObject { ["type"] = "function",
+                ["function"] = call!.DeepClone() })]);
         throw new BadInputException($"{place} holds no function call", Shown(said), expected: CallForm);
     }
 
-    private static JsonArray? List(string json)
-    {
-        if (json.Trim() is "" or "null") return [];
-        try { return JsonNode.Parse(json) as JsonArray; }
-        catch (Exception e) when (e is JsonException or ArgumentException) { return null; }
-    }
+    private static JsonArray? List(string json, string place)
+        => json.Trim() is "" or "null" ? [] : MessageReader.Tree(json, place) as JsonArray;
 
     private static string? Shown(JsonNode? node) => node?.ToJsonString() is { } text ? text.Length <= 60 ? text : text[..57] + "..." : null;
 }

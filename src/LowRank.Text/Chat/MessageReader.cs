@@ -23,7 +23,31 @@ public static partial class MessageReader
     }
 
     /// <summary>As a template is given them.</summary>
-    public static JsonElement Json(IReadOnlyList<JsonObject> messages) => JsonSerializer.SerializeToElement(messages);
+    public static JsonElement Json(IReadOnlyList<JsonObject> messages) => Written(messages, "messages");
+
+    /// <summary>A tree as one value.</summary>
+    /// <exception cref="BadInputException">Half a surrogate pair in it, or a nest that is too deep, which show only here.</exception>
+    internal static JsonElement Written<T>(T tree, string what)
+    {
+        try { return JsonSerializer.SerializeToElement(tree); }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new BadInputException($"\"{what}\" cannot be used: it holds half a surrogate pair, or is nested too deep",
+                expected: "valid Unicode, at most 64 levels in all", inner: e);
+        }
+    }
+
+    /// <summary>The tree of the JSON that a text holds; null where it holds none.</summary>
+    /// <exception cref="BadInputException">A key stands twice, or a text is no Unicode.</exception>
+    internal static JsonNode? Tree(string json, string what)
+    {
+        try
+        {
+            using var parsed = StrictJson.Parse(json);
+            return Guarded(() => Node(parsed.RootElement), what);
+        }
+        catch (JsonException) { return null; }
+    }
 
     /// <summary>A list, or the list whose JSON a text holds (as in .csv).</summary>
     /// <exception cref="BadInputException">Something else.</exception>
@@ -77,15 +101,11 @@ public static partial class MessageReader
 
     /// <summary>A text.</summary>
     /// <exception cref="BadInputException">It is none.</exception>
-    internal static string Text(JsonElement value, string key)
+    public static string Text(JsonElement value, string key)
     {
         if (value.ValueKind != JsonValueKind.String)
             throw new BadInputException($"\"{key}\" is not text", Kind(value), expected: "a string");
-        try { return value.GetString()!; }
-        catch (InvalidOperationException e)
-        {
-            throw new BadInputException($"\"{key}\" holds half a surrogate pair", expected: "valid Unicode", inner: e);
-        }
+        return Guarded(() => value.GetString()!, $"\"{key}\"");
     }
 
     /// <summary>What a value is, for messages.</summary>
@@ -143,21 +163,24 @@ public static partial class MessageReader
     private static JsonObject Copy(JsonElement element, string place, IReadOnlySet<string>? ignored)
     {
         JsonObject message = [];
-        try
+        foreach (var property in element.EnumerateObject())
         {
-            foreach (var property in element.EnumerateObject())
-            {
-                if (message.ContainsKey(property.Name))
-                    throw new BadInputException($"{place} has the key \"{property.Name}\" twice", remedy: "Keep one of the two.");
-                if (property.Value.ValueKind != JsonValueKind.Null
-                    && ignored?.Contains(property.Name) != true) message[property.Name] = Node(property.Value);
-            }
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new BadInputException($"{place} holds half a surrogate pair", expected: "valid Unicode", inner: e);
+            string name = Guarded(() => property.Name, place);
+            if (message.ContainsKey(name))
+                throw new BadInputException($"{place} has the key \"{name}\" twice", remedy: "Keep one of the two.");
+            if (property.Value.ValueKind != JsonValueKind.Null && ignored?.Contains(name) != true)
+                message[name] = Guarded(() => Node(property.Value), place);
         }
         return message;
+    }
+
+    private static T Guarded<T>(Func<T> read, string what)
+    {
+        try { return read(); }
+        catch (InvalidOperationException e)
+        {
+            throw new BadInputException($"{what} holds half a surrogate pair", expected: "valid Unicode", inner: e);
+        }
     }
 
     /// <summary>A value as a node of its own; every text in it is looked at, as half a surrogate pair shows only then.</summary>

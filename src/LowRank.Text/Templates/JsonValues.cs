@@ -10,7 +10,7 @@ internal static class JsonValues
 {
     public static Value Of(JsonElement element) => element.ValueKind switch
     {
-        JsonValueKind.String => Str.Of(element.GetString()!),
+        JsonValueKind.String => Str.Of(Text(element)),
         JsonValueKind.True => Bool.True,
         JsonValueKind.False => Bool.False,
         JsonValueKind.Number => Number(element.GetRawText()),
@@ -32,9 +32,23 @@ internal static class JsonValues
     {
         Fail.CheckStack();
         var dict = new DictValue(element.GetPropertyCount());
-        foreach (var property in element.EnumerateObject()) dict.Set(new Str(property.Name), Of(property.Value));
+        foreach (var property in element.EnumerateObject()) dict.Set(new Str(Name(property)), Of(property.Value));
         return dict;
     }
+
+    private static string Text(JsonElement element)
+    {
+        try { return element.GetString()!; }
+        catch (InvalidOperationException) { throw HalfPair(); }
+    }
+
+    private static string Name(JsonProperty property)
+    {
+        try { return property.Name; }
+        catch (InvalidOperationException) { throw HalfPair(); }
+    }
+
+    private static TemplateException HalfPair() => Fail.Runtime("a text of the request holds half a surrogate pair");
 
     private static Value Number(string text)
     {

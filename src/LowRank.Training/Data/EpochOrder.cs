@@ -54,7 +54,7 @@ internal sealed record EpochOrder(int[] Rows, int[]? Starts)
     }
 
     /// <summary>The finaliser of SplitMix64.</summary>
-    private static ulong Mix(ulong x)
+    public static ulong Mix(ulong x)
     {
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
         x = (x ^ (x >> 27)) * 0x94D049BB133111EB;

@@ -23,18 +23,11 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
     public TokenEncoder NeedEncoder()
         => Encoder ?? throw Error("a row of text needs a tokenizer, and the model has none", remedy: "Put tokenizer.json beside the model, or give the rows as input_ids.");
 
-    public string String(JsonElement value, string key)
-    {
-        if (value.ValueKind != JsonValueKind.String) throw Error($"\"{key}\" is not text", MessageReader.Kind(value), "a string");
-        try { return value.GetString()!; }
-        catch (InvalidOperationException e) { throw Error($"\"{key}\" holds half a surrogate pair", expected: "valid Unicode", inner: e); }
-    }
-
     /// <summary>A text that is learnt or asked letter by letter; a conversation written in it is refused unless the setting data_format
     /// says that it is a text.</summary>
     public string Plain(JsonElement value, string key)
     {
-        string text = String(value, key);
+        string text = MessageReader.Text(value, key);
         if (Options.Format is null && MessageReader.IsWrittenIn(text))
             throw Error($"\"{key}\" is a text that holds messages as JSON: the model would learn to write JSON", text.Length <= 60 ? text
                 : text[..57] + "...", "the list itself",
@@ -42,12 +35,9 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
         return text;
     }
 
-    /// <summary>A list, or the list whose JSON a text holds (as in .csv).</summary>
-    public static JsonElement List(JsonElement value, string key, string expected = "a list") => MessageReader.List(value, key, expected);
-
     public int[] Integers(JsonElement value, string key)
     {
-        value = List(value, key, "a list of whole numbers");
+        value = MessageReader.List(value, key, "a list of whole numbers");
         var numbers = new int[value.GetArrayLength()];
         int i = 0;
         foreach (var item in value.EnumerateArray())

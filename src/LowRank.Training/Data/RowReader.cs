@@ -23,7 +23,7 @@ public static class RowReader
 
     /// <summary>The usable rows of one or several sources, with the number of the source that each is of.</summary>
     internal static IEnumerable<(int Source, Row Row)> Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
-        RowTally? tally = null, CancellationToken stop = default, List<string>? notes = null)
+        RowTally? tally = null, CancellationToken stop = default)
     {
         var maker = new RowMaker(options, encoder, vocabularySize);
         var errors = new RowErrors(MostErrors);
@@ -48,14 +48,17 @@ public static class RowReader
                 else errors.Add(outcome.Error!);
                 if (errors.Count == MostErrors) break;
             }
-            notes?.AddRange(DataFile.LeftOutNotes(files));
+            tally?.LeftOut.AddRange(DataFile.LeftOutNotes(files));
             if (!any && errors.Count == 0)
-                errors.Add(firstSkipped is null
-                    ? new BadInputException("the data file has no rows", place: options.Sources[source].Path, expected: "at least one row")
+                errors.Add(firstSkipped is null ? NoRows(options.Sources[source])
                     : new BadInputException("no row can be used; of the first: " + firstSkipped.Message, place: options.Sources[source].Path));
         }
         if (errors.Count > 0) throw errors.Joined(errors.Count == MostErrors ? "the data has mistakes; the first are listed" : "the data has mistakes", options.Sources.ToString());
     }
+
+    /// <summary>The error of a source without any row.</summary>
+    internal static BadInputException NoRows(DataSource source)
+        => new("the data file has no rows", place: source.Path, expected: "at least one row");
 
     /// <summary>The SHA-256 of a file's bytes, lower-case hexadecimal: a resumed run refuses data that has changed.</summary>
     /// <exception cref="BadInputException">The file cannot be read.</exception>

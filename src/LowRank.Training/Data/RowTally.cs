@@ -8,11 +8,14 @@ public sealed class RowTally
     private readonly SortedDictionary<string, long> _unused = new(StringComparer.Ordinal);
 
     /// <summary>Those that were left out as unusable.</summary>
-    public long Skipped { get; set; }
+    public long Skipped { get; internal set; }
     /// <summary>Those that were cut to max_length.</summary>
-    public long Cut { get; set; }
+    public long Cut { get; private set; }
     /// <summary>Keys that changed nothing, and how many rows have each.</summary>
     public IReadOnlyDictionary<string, long> Unused => _unused;
+
+    /// <summary>What was left out of their files, a sentence each.</summary>
+    internal List<string> LeftOut { get; } = [];
 
     /// <summary>Counts a row that is used.</summary>
     internal void Add(RowOutcome outcome)
@@ -23,13 +26,15 @@ public sealed class RowTally
 
     /// <summary>As the store keeps it.</summary>
     internal JsonObject ToJson() => new() { ["skipped"] = Skipped, ["cut"] = Cut,
-        ["unused"] = new JsonObject(_unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))) };
+        ["unused"] = new JsonObject(_unused.Select(u => KeyValuePair.Create(u.Key, (JsonNode?)u.Value))),
+        ["left_out"] = new JsonArray([.. LeftOut.Select(l => (JsonNode)l)]) };
 
     /// <summary>What the store has kept.</summary>
     internal static RowTally FromJson(JsonNode json)
     {
         RowTally tally = new() { Skipped = (long)json["skipped"]!, Cut = (long)json["cut"]! };
         foreach (var (key, rows) in json["unused"]!.AsObject()) tally._unused[key] = (long)rows!;
+        tally.LeftOut.AddRange(json["left_out"]!.AsArray().Select(l => (string)l!));
         return tally;
     }
 }

@@ -51,7 +51,11 @@ public sealed class Begun
             begun.Add("init_adapter", Files(adapter, name => name == "adapter_config.json" || IsWeights(name)));
         begun.Add("data", Rows(settings.Data));
         if (settings.EvalData is { } held) begun.Add("eval_data", Rows(held));
-        begun._inputs.Values.SelectMany(parts => parts).AsParallel().ForAll(part => part.Digest ??= FileDigest.Of(part.Place));
+        try { begun._inputs.Values.SelectMany(parts => parts).AsParallel().ForAll(part => part.Digest ??= FileDigest.Of(part.Place)); }
+        catch (AggregateException e) when (e.InnerExceptions.All(one => one is BadInputException))
+        {
+            throw BadInputException.All("what the run begins with cannot be read", [.. e.InnerExceptions.Cast<BadInputException>()]);
+        }
         return begun;
     }
 
@@ -65,11 +69,15 @@ public sealed class Begun
         {
             var tree = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
             var begun = new Begun((JsonObject)tree["settings"]!.DeepClone());
-            Part Of(JsonNode? file) => new((string)file!["name"]!, (string)file["file"]!) { Digest = (string)file["sha256"]! };
+            Part Of(JsonNode? file) => new((string)file!["name"]!, (string)file["file"]!)
+            {
+                Digest = (string?)file["sha256"] ?? throw new JsonException("a digest is missing"),
+            };
             foreach (var (input, files) in tree["inputs"]!.AsObject()) begun._inputs[input] = [.. files!.AsArray().Select(Of)];
             return begun;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or NullReferenceException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or NullReferenceException
+            or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new BadInputException("the file cannot be read: " + e.Message, place: path,
                 remedy: "It was damaged. Take it away to go on without comparing what the run was begun with.", inner: e);

@@ -55,7 +55,8 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
         string? key = keep ? TokenCache.Key(options, fingerprint, identity!, vocabularySize) : null;
         List<string> notes = [.. options.Sources.Notes];
         var (rows, counts, tally) = key is not null && TokenCache.Find(key) is { } found ? (found, found.Counts, found.Tally)
-            : Read(options, vocabularySize, encoder, key, notes, stop);
+            : Read(options, vocabularySize, encoder, key, stop);
+        notes.AddRange(tally.LeftOut);
         if (options.Positions?.Note(rows) is { } beyond) notes.Add(beyond);
         IRowList list = options.Sources.Weighted ? new WeightedRows(rows, counts, [.. options.Sources.Select(s => s.Weight)], (ulong)seed) : rows;
         return new RowSet(options.Sources.ToString(), list, fingerprint)
@@ -65,10 +66,10 @@ public sealed record RowSet(string Path, IReadOnlyList<Row> Rows, string Fingerp
     }
 
     private static (IRowList, IReadOnlyList<int>, RowTally) Read(DataOptions options, int vocabularySize, TokenEncoder? encoder,
-        string? key, List<string> notes, CancellationToken stop)
+        string? key, CancellationToken stop)
     {
         using var collector = new RowCollector(options.Sources.Count, toFolder: key is not null);
-        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop, notes)) collector.Add(source, row);
+        foreach (var (source, row) in RowReader.Read(options, vocabularySize, encoder, collector.Tally, stop)) collector.Add(source, row);
         return collector.Finish(key);
     }
 

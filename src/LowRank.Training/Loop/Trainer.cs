@@ -143,7 +143,8 @@ public sealed class Trainer
         part = StepClock.Start();
         double norm = GradientClip.Norm(_trained, _settings.MaxGradNorm > 0 ? _settings.MaxGradNorm : double.PositiveInfinity);
         double rate = _schedule.Rate(step), loss = sums.Loss / targets;
-        if (!double.IsFinite(loss) || !double.IsFinite(norm)) throw NoNumbers(step, loss, norm, rate); // before the weights are changed
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+            throw NoNumbers($"step {step + 1}: the loss is {loss}, the gradient norm {norm}", rate); // before the weights are changed
         _optimizer.Step(rate);
         StepClock.Tick("optimiser", part);
 
@@ -154,9 +155,8 @@ public sealed class Trainer
     // ------------------------------------------------------------------------------------------------------------------------------------
 
     // A base that is damaged from the start is no matter of the learning rate.
-    private Exception NoNumbers(int step, double loss, double norm, double rate)
+    private Exception NoNumbers(string found, double rate)
     {
-        string found = $"step {step + 1}: the loss is {loss}, the gradient norm {norm}";
         try { WeightCheck.Require(_model); }
         catch (BadInputException e) { return new BadInputException($"{found}; {e.Problem}", e.Value, e.Place, e.Expected, e.Remedy, e); }
         return new InvalidOperationException($"{found}. Lower learning_rate (now {rate}), or use dtype float32; the newest checkpoint is untouched.");
@@ -170,6 +170,8 @@ public sealed class Trainer
         var log = new EvalLog(step, Evaluator.Run(_model, batches, stop), Stopwatch.GetElapsedTime(start).TotalSeconds);
         _trainable.SetTraining(true);
         if (stop.IsCancellationRequested) return; // unfinished: a resume does it again
+        if (!double.IsFinite(log.Loss))
+            throw NoNumbers($"step {step}: the loss on the held-out rows is {log.Loss}", _schedule.Rate(Math.Max(0, step - 1)));
         _schedule.Observe(log.Loss);
         if (_best is null || log.Loss < _best.Value.Loss - _settings.EarlyStoppingThreshold) (_best, _evaluationsWithoutGain) = ((step, log.Loss), 0);
         else _evaluationsWithoutGain++;

@@ -41,6 +41,9 @@ public static class DataRules
         foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData?.AsHeldOut())])
             foreach (var source in sources ?? "")
                 if (Wrong(source, key) is { } error) yield return error;
+        if (settings.EvalData is { Count: 0 })
+            yield return new("it names no file", "an empty list", "eval_data", "a path, or a list of them",
+                "Leave it out to have no held-out rows.");
         foreach (var (key, value) in settings.Columns ?? [])
             if (!RowFormats.Columns.Contains(key)) yield return new("there is no such column of a format", key, "columns", string.Join(", ", RowFormats.Columns), NearNames.Sentence(key, RowFormats.Columns));
             else if (value is not JsonValue text || !text.TryGetValue(out string? _)) yield return new("a value of the wrong kind", value?.ToJsonString() ?? "null", $"columns.{key}", "a column's name");

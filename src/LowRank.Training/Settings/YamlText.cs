@@ -11,6 +11,7 @@ namespace LowRank.Training;
 /// over.</summary>
 internal static class YamlText
 {
+    private const int Deepest = 64, Frame = 2; // the stream and the document are levels as well
     private const string Lines = "`key: value` lines", TextTag = "tag:yaml.org,2002:str";
 
     /// <summary>Reads a file; relative paths in it stay as they are written (relative to the working folder).</summary>
@@ -25,8 +26,8 @@ internal static class YamlText
             throw new BadInputException("the settings file is not valid YAML: " + e.Message,
                 place: $"{path}:{TabLine(text) ?? e.Start.Line}", expected: Lines + ", indented by blanks", inner: e);
         }
-        // The parser's, for some malformed flows, and keys that are no plain words.
-        catch (Exception e) when (e is InvalidOperationException or InvalidCastException)
+        // The parser's, for some malformed flows, keys that are no plain words, and one key with and without a tag.
+        catch (Exception e) when (e is InvalidOperationException or InvalidCastException or ArgumentException)
         {
             throw new BadInputException("the settings file is not valid YAML: " + e.Message, place: path, expected: Lines, inner: e);
         }
@@ -37,17 +38,31 @@ internal static class YamlText
     {
         try
         {
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(text));
+            var yaml = Load(text);
             return yaml.Documents.Count == 0 ? null : ToJson(yaml.Documents[0].RootNode);
         }
-        catch (Exception e) when (e is YamlException or InvalidOperationException or InvalidCastException) { return text; }
+        catch (Exception e) when (e is YamlException or InvalidOperationException or InvalidCastException or ArgumentException)
+        {
+            return text;
+        }
+    }
+
+    /// <summary>The documents of a text.</summary>
+    /// <exception cref="YamlException">It is no YAML, or is nested so deep that reading it would take hours or the stack.</exception>
+    public static YamlStream Load(string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        for (int depth = 0; parser.MoveNext();)
+            if ((depth += parser.Current!.NestingIncrease) > Deepest + Frame)
+                throw new YamlException(parser.Current.Start, parser.Current.End, $"values are nested more than {Deepest} deep");
+        var yaml = new YamlStream();
+        yaml.Load(new StringReader(text));
+        return yaml;
     }
 
     private static JsonObject Root(string text, string path)
     {
-        var yaml = new YamlStream();
-        yaml.Load(new StringReader(text));
+        var yaml = Load(text);
         if (yaml.Documents.Count == 0) return [];
         if (yaml.Documents.Count > 1)
             throw new BadInputException("the settings file holds several documents", $"{yaml.Documents.Count}",

@@ -41,6 +41,32 @@ public sealed class ChatMessagesTests
     }
 
     [Theory]
+    [InlineData("""{"a":1,"a":2}""", "a key stands twice in one object")]
+    [InlineData("""{"a":"\ud800"}""", "holds half a surrogate pair")]
+    [InlineData("""{"\ud800":1}""", "holds half a surrogate pair")]
+    [InlineData("deep", "is nested too deep")]
+    public void Arguments_that_cannot_be_written_are_one_error(string arguments, string said)
+    {
+        if (arguments == "deep") arguments = string.Concat(Enumerable.Repeat("{\"a\":", 63)) + "1" + new string('}', 63);
+        string text = System.Text.Json.JsonSerializer.Serialize(arguments);
+        string messages = $$$"""[{"role":"user","content":"a"},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":{{{text}}}}}]}]""";
+        var error = Assert.Throws<BadInputException>(() => Prepared("{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}", messages));
+        Assert.Contains(said, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"messages":[{"role":"user","content":"\ud800"}]}""")]
+    [InlineData("""{"variables":{"a":["\ud800"]}}""")]
+    public void A_case_with_half_a_surrogate_pair_answers_with_its_error(string item)
+    {
+        var answers = new RenderJob(null, "{{ messages }}").Cases($$"""{"cases":[{{item}},{"messages":[]}]}""", "cases.json");
+        Assert.Equal(("runtime", "a text of the request holds half a surrogate pair"), ((string)answers[0]!["error"]!["kind"]!, (string)answers[0]!["error"]!["message"]!));
+        Assert.Equal("[]", (string)answers[1]!["text"]!);
+        var key = System.Text.Json.JsonDocument.Parse("""[{"role":"user","\ud800":"a"}]""").RootElement;
+        Assert.Throws<TemplateException>(() => ChatTemplate.Parse("{{ messages }}").Render(new ChatRequest { Messages = key }));
+    }
+
+    [Theory]
     [InlineData("[]", "no messages")]
     [InlineData("{}", "no list")]
     [InlineData("[7]", "messages[0]")]

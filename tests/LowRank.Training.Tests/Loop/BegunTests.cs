@@ -107,10 +107,22 @@ public sealed class BegunTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Files_that_cannot_be_read_are_named()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right of their own there");
+        var settings = Settings();
+        File.CreateSymbolicLink(At("model/gone.safetensors"), At("nowhere"));
+        Assert.StartsWith(At("model/gone.safetensors") + ": the file cannot be read",
+            Assert.Throws<BadInputException>(() => Of(settings)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]
     [InlineData("{\"inputs\": {\"data\": [3]}, \"settings\": {}}")]
+    [InlineData("{\"inputs\": {\"data\": [{\"name\": \"a\", \"file\": \"b\"}]}, \"settings\": {}}")]
+    [InlineData("{\"inputs\": {}, \"inputs\": {}, \"settings\": {}}")]
     public void A_damaged_note_is_one_clear_error(string text)
     {
         Write(Begun.FileName, text);

@@ -57,6 +57,27 @@ public class TrainerCallTests
     }
 
     [Fact]
+    public void An_evaluation_that_is_no_number_ends_the_run()
+    {
+        var settings = Settings();
+        settings = settings with { EvalData = settings.Data };
+        using var run = new TestRun(settings, Path.Combine(_folder, "run"));
+        void Spoil(StepLog log)
+        {
+            using var plain = no_grad();
+            if (log.Step == settings.MaxSteps) run.Trainable.Tensors[^1].Tensor.fill_(Scalars.Of(double.NaN));
+        }
+        var error = Assert.Throws<InvalidOperationException>(() => run.Trainer(Spoil).Run());
+        Assert.StartsWith("step 2: the loss on the held-out rows is NaN. Lower learning_rate", error.Message, StringComparison.Ordinal);
+        Assert.Null(run.Folder.Result);
+    }
+
+    [Fact]
+    public void A_perplexity_beyond_all_numbers_is_null_in_the_log()
+        => Assert.Equal("""{"step":3,"eval_loss":800,"eval_perplexity":null,"eval_token_accuracy":0.5,"eval_seconds":1}""",
+            new EvalLog(3, new TargetSums(1600, 1, 2), 1).ToJson().ToJsonString());
+
+    [Fact]
     public void A_run_that_was_not_begun_is_refused_before_its_first_step()
     {
         var settings = Settings();

@@ -1,92 +1,18 @@
-using LowRank.Tensors;
-
 namespace LowRank.Text.Patterns;
 
 /// <summary>
-/// Runs a program over a text: one way forward, a stack of choices to go back to. No recursion, a bounded number of steps, and once a text proves
-/// costly, a memory of failures (<see cref="RegexMemory"/>) that makes the work linear in the text. Used again and again by one thread.
+/// Runs a program at a place of a text: one way forward, a stack of choices to go back to, no recursion; once a text proves costly, a memory of
+/// failures (<see cref="RegexMemory"/>) that makes the work linear in the text. Used again and again by one thread.
 /// </summary>
-internal sealed class RegexMatcher
+internal sealed partial class RegexMatcher
 {
-    private const int EntrySize = 3, MaxStack = 48 << 20, StackPerUnit = 512, FreeStack = 1 << 16, KeptStack = 1 << 18;
-    private const long StepsPerUnit = 500, FreeSteps = 20_000_000;
+    private const int EntrySize = 3;
 
     private RegexProgram _program = null!;
     private int[] _stack = new int[192], _registers = [];
     private int _top, _searchStart, _mostStack;
     private long _steps, _limit, _patience;
     private readonly RegexMemory _memory = new();
-
-    /// <summary>After how many steps a text counts as costly; null: by its length.</summary>
-    public long? Patience { get; init; }
-    /// <summary>How many instructions the last text took.</summary>
-    public long Steps => _steps;
-
-    /// <summary>Numbers that are held between texts.</summary>
-    public int Held => _stack.Length + _memory.Held;
-
-    /// <summary>Adds all matches of a text, as the reference's search goes on after each: an empty one never directly after another.</summary>
-    /// <exception cref="BadInputException">It takes too many steps.</exception>
-    public void FindAll(RegexProgram program, ReadOnlySpan<char> text, List<(int Start, int End)> matches)
-    {
-        _program = program;
-        if (_registers.Length < program.Registers) _registers = new int[program.Registers];
-        (_steps, _limit, _patience) = (0, StepsPerUnit * text.Length + FreeSteps, program.Memos == 0 ? long.MaxValue : Patience ?? 24L * text.Length + 2000);
-        _patience = Math.Min(_patience, _limit);
-        _mostStack = (int)Math.Min(MaxStack, FreeStack + (long)StackPerUnit * text.Length);
-        _memory.Forget();
-        try { Search(text, matches); }
-        finally
-        {
-            // What one text has taken is not kept for all that come after it on this thread.
-            if (_stack.Length > KeptStack) _stack = new int[192];
-            _memory.Trim();
-        }
-    }
-
-    private void Search(ReadOnlySpan<char> text, List<(int Start, int End)> matches)
-    {
-        for (int from = 0, last = -1; from <= text.Length;)
-        {
-            if (!Find(text, from, out int start, out int end)) return;
-            from = end;
-            if (start == end)
-            {
-                // The search starts again one character on; what it then finds there is taken even if it is empty.
-                if (end == last)
-                {
-                    from = end < text.Length ? end + Length(text, end) : end + 1;
-                    continue;
-                }
-            }
-            matches.Add((start, end));
-            last = end;
-        }
-    }
-
-    private bool Find(ReadOnlySpan<char> text, int from, out int start, out int end)
-    {
-        for (start = from; start <= text.Length; start += start < text.Length ? Length(text, start) : 1)
-        {
-            if (_program.First is { } first)
-            {
-                while (start < text.Length && !first.Contains(Unicode.At(text, start, out int length))) start += length;
-                if (start >= text.Length) break;
-            }
-            _searchStart = from;
-            if (Match(text, start, out end)) return true;
-        }
-        end = start;
-        return false;
-    }
-
-    // Begins to remember, also in the middle of a match; later gives up.
-    private void LosePatience(int length)
-    {
-        if (_steps > _limit) throw TooCostly();
-        _memory.Begin(_program.Memos, length);
-        _patience = _limit;
-    }
 
     private bool Match(ReadOnlySpan<char> text, int start, out int end)
     {
@@ -184,7 +110,7 @@ internal sealed class RegexMatcher
                     pc++;
                     continue;
                 case RegexOp.Back:
-                    if (!GoBack(text, ref at, op.A)) break;
+                    if (!StepBack(text, ref at, op.A)) break;
                     pc++;
                     continue;
                 case RegexOp.Mark:
@@ -330,7 +256,8 @@ internal sealed class RegexMatcher
         _top += EntrySize;
     }
 
-    private static bool GoBack(ReadOnlySpan<char> text, ref int at, int count)
+    // Goes so many code points back in the text, as looking behind does; false where it has not as many.
+    private static bool StepBack(ReadOnlySpan<char> text, ref int at, int count)
     {
         for (; count > 0 && at > 0; count--) at -= LengthBefore(text, at);
         return count == 0;
@@ -343,7 +270,4 @@ internal sealed class RegexMatcher
     }
 
     private static int LengthBefore(ReadOnlySpan<char> text, int at) => at > 1 && char.IsLowSurrogate(text[at - 1]) && char.IsHighSurrogate(text[at - 2]) ? 2 : 1;
-
-    private static BadInputException TooCostly()
-        => new("a regular expression of the tokenizer takes too many steps on a text", expected: $"at most {StepsPerUnit} steps a character", remedy: "Shorten the text, or mend the expression in tokenizer.json.");
 }

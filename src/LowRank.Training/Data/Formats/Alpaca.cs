@@ -31,12 +31,12 @@ internal static class Alpaca
     {
         List<JsonObject> turns = [];
         if (fields.Maybe("history") is not { } history) return turns;
-        foreach (var pair in RowContext.List(history, "history").EnumerateArray())
+        foreach (var pair in MessageReader.List(history, "history").EnumerateArray())
         {
             if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2)
                 throw context.Error("\"history\" holds something else than pairs", MessageReader.Kind(pair), "[[question, answer], …]");
-            turns.Add(ChatFormats.Message("user", context.String(pair[0], "history")));
-            turns.Add(ChatFormats.Message("assistant", context.String(pair[1], "history")));
+            turns.Add(ChatFormats.Message("user", MessageReader.Text(pair[0], "history")));
+            turns.Add(ChatFormats.Message("assistant", MessageReader.Text(pair[1], "history")));
         }
         return turns;
     }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
@@ -19,9 +20,9 @@ internal static class ChatFormats
     {
         var messages = ChatRows.Read(fields[key], key, context);
         string? first = messages.FirstOrDefault(m => ChatRows.IsFrom(m, "user")) is { } question ? ChatRows.Text(question) : null;
-        if (fields.Maybe("prompt") is { } prompt && (first is null || context.String(prompt, "prompt").Trim() != first.Trim()))
+        if (fields.Maybe("prompt") is { } prompt && (first is null || MessageReader.Text(prompt, "prompt").Trim() != first.Trim()))
             throw context.Error($"a row has \"prompt\" beside \"{key}\", and it is not the first question of it",
-                context.String(prompt, "prompt") is { Length: <= 60 } text ? text : null,
+                MessageReader.Text(prompt, "prompt") is { Length: <= 60 } text ? text : null,
                 remedy: $"To train on {key} alone, set ignore_columns: [prompt].");
         return ChatRows.Make(messages, fields, context);
     }

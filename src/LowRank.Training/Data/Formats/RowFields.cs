@@ -7,6 +7,7 @@ internal sealed class RowFields
 {
     private readonly Dictionary<string, JsonElement> _values = [];
     private readonly HashSet<string> _read = [];
+    private readonly List<string> _replaced = [];
 
     /// <summary>Takes an object's properties.</summary>
     public RowFields(JsonElement element, RowContext context)
@@ -21,7 +22,8 @@ internal sealed class RowFields
             bool mapped = false;
             foreach (var (key, theirs) in columns)
                 if (theirs == name) (mapped, _values[key]) = (true, property.Value);
-            if (!mapped && !columns.ContainsKey(name)) _values[name] = property.Value;
+            if (!mapped && columns.ContainsKey(name)) _replaced.Add(name);
+            else if (!mapped) _values[name] = property.Value;
         }
         Found = found.Count == 0 ? "no keys" : "the keys " + string.Join(", ", found);
         foreach (var (key, theirs) in columns)
@@ -33,6 +35,9 @@ internal sealed class RowFields
 
     /// <summary>The names.</summary>
     public IEnumerable<string> Names => _values.Keys;
+
+    /// <summary>Names that the setting `columns` gives to other values.</summary>
+    public IReadOnlyList<string> Replaced => _replaced;
 
     /// <summary>The names of values that nobody has read.</summary>
     public IEnumerable<string> Unread => _values.Keys.Where(k => !_read.Contains(k));

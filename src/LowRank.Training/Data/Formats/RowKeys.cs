@@ -28,7 +28,7 @@ internal static class RowKeys
     {
         List<string> passed = [.. fields.Unread], unused = [.. passed.Where(k => !KnownKeys.IsHarmless(k) && !format.Also.Contains(k)
             && !IsAnswered(k, context.Options))];
-        if (unused.Count == 0) return passed;
+        if (unused.Count == 0) return [.. passed, .. fields.Replaced];
         string list = string.Join(", ", unused.Select(k => $"\"{k}\"")), them = unused.Count == 1 ? "it" : "them";
         throw context.Error($"a row of the format {format.Name} has {(unused.Count == 1 ? "a key" : "keys")} that nothing is made of: {list}", fields.Found,
             remedy: $"{unused.Select(k => Hint(k, format)).FirstOrDefault(h => h is not null)} To train without {them}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());

@@ -64,7 +64,7 @@ internal static class TokenRows
     {
         if (fields.Maybe(key) is not { } value) return null;
         List<bool> mask = [];
-        foreach (var item in RowContext.List(value, key, "a list of 0 and 1").EnumerateArray())
+        foreach (var item in MessageReader.List(value, key, "a list of 0 and 1").EnumerateArray())
             mask.Add(item.ValueKind switch
             {
                 JsonValueKind.True => true,

@@ -44,11 +44,11 @@ internal static class ArrowValues
             else
             {
                 writer.WritePropertyName(fields[i].Name);
-                Write(writer, arrays[i], row, left, depth + 1);
+                Write(writer, arrays[i], row, fields[i].Name, left, depth + 1);
             }
     }
 
-    private static void Write(Utf8JsonWriter writer, IArrowArray array, int row, Action<string, string> left, int depth)
+    private static void Write(Utf8JsonWriter writer, IArrowArray array, int row, string name, Action<string, string> left, int depth)
     {
         if (depth > Deepest) throw new InvalidDataException("values are nested too deep");
         Resolve(ref array, ref row);
@@ -65,14 +65,15 @@ internal static class ArrowValues
             case Decimal256Array a: writer.WriteRawValue(a.GetString(row)!); break;
             case FixedSizeBinaryArray: writer.WriteStringValue(Bytes(array, row)); break;
             case TimestampArray or Date32Array or Date64Array or Time32Array or Time64Array or DurationArray: writer.WriteStringValue(Time(array, row)); break;
-            case MapArray a: WriteMap(writer, a, row, left, depth); break;
+            case MapArray a: WriteMap(writer, a, row, name, left, depth); break;
             case StructArray a:
                 writer.WriteStartObject();
                 WriteFields(writer, ((StructType)a.Data.DataType).Fields, a.Fields, row, left, depth);
                 writer.WriteEndObject();
                 break;
-            case ListArray or LargeListArray or FixedSizeListArray or ListViewArray or LargeListViewArray: WriteList(writer, array, row,
-                left, depth); break;
+            case ListArray or LargeListArray or FixedSizeListArray or ListViewArray or LargeListViewArray:
+                WriteList(writer, array, row, name, left, depth);
+                break;
             default: writer.WriteNumberValue(Whole(array, row)); break;
         }
     }
@@ -91,7 +92,16 @@ internal static class ArrowValues
         throw new InvalidDataException("dictionaries are nested too deep");
     }
 
-    private static void WriteList(Utf8JsonWriter writer, IArrowArray array, int row, Action<string, string> left, int depth)
+    // An item or a map's value, whose place counts; where it is missing for a reason, that is told of the column.
+    private static void WriteItem(Utf8JsonWriter writer, IArrowArray array, int row, string name, Action<string, string> left, int depth)
+    {
+        string? why = Missing(array, row);
+        if (why is null) Write(writer, array, row, name, left, depth);
+        else writer.WriteNullValue();
+        if (why is { Length: > 0 }) left(name, why);
+    }
+
+    private static void WriteList(Utf8JsonWriter writer, IArrowArray array, int row, string name, Action<string, string> left, int depth)
     {
         var (values, start, count) = array switch
         {
@@ -104,20 +114,17 @@ internal static class ArrowValues
             _ => throw new InvalidDataException($"a list of the kind {array.Data.DataType.Name}"),
         };
         writer.WriteStartArray();
-        for (int i = start; i < start + count; i++)
-            if (Missing(values, i) is null) Write(writer, values, i, left, depth + 1);
-            else writer.WriteNullValue(); // its place counts
+        for (int i = start; i < start + count; i++) WriteItem(writer, values, i, name, left, depth + 1);
         writer.WriteEndArray();
     }
 
-    private static void WriteMap(Utf8JsonWriter writer, MapArray array, int row, Action<string, string> left, int depth)
+    private static void WriteMap(Utf8JsonWriter writer, MapArray array, int row, string name, Action<string, string> left, int depth)
     {
         writer.WriteStartObject();
         for (int i = array.ValueOffsets[row]; i < array.ValueOffsets[row + 1]; i++)
         {
             writer.WritePropertyName(Key(array.Keys, i));
-            if (Missing(array.Values, i) is null) Write(writer, array.Values, i, left, depth + 1);
-            else writer.WriteNullValue(); // unlike a struct's, a map's keys are the row's own
+            WriteItem(writer, array.Values, i, name, left, depth + 1); // unlike a struct's, a map's keys are the row's own
         }
         writer.WriteEndObject();
     }
@@ -126,7 +133,7 @@ internal static class ArrowValues
     {
         if (Missing(keys, row) is not null) throw new InvalidDataException("a map has a key that is no text");
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer)) Write(writer, keys, row, static (_, _) => { }, 0);
+        using (var writer = new Utf8JsonWriter(buffer)) Write(writer, keys, row, "", static (_, _) => { }, 0);
         using var parsed = JsonDocument.Parse(buffer.WrittenMemory);
         return parsed.RootElement.ToString();
     }

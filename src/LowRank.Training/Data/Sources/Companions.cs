@@ -37,9 +37,9 @@ internal static class Companions
     {
         string path = Path.Combine(folder, state), own = Path.GetDirectoryName(path)!;
         JsonObject? tree = null;
-        try { tree = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject; }
-        catch (Exception e) when (e is JsonException or ArgumentException) { } // not the library's
-        if (tree is null) return;
+        try { tree = FileType.OtherThanFile(path) is null ? JsonFile.Read(path) as JsonObject : null; }
+        catch (BadInputException e) when (e.InnerException is JsonException or InvalidOperationException) { }
+        if (tree is null) return; // not the library's
         foreach (string key in (string[])["_indices_data_files", "_indices_files"])
             if (tree[key] is JsonArray { Count: > 0 })
                 throw new BadInputException("the data set is a selection of its files' rows, which is not applied", key, path,

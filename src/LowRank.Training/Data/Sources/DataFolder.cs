@@ -7,7 +7,7 @@ namespace LowRank.Training;
 /// <param name="Notes">A sentence each.</param>
 internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<string> Notes)
 {
-    private const int MostNamed = 5, Deepest = 8;
+    private const int MostNamed = 5;
 
     /// <summary>Goes through a folder and the folders in it.</summary>
     /// <param name="folder">Its path.</param>
@@ -17,7 +17,9 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
     {
         try
         {
-            List<string> all = [.. Walk(folder).Order(StringComparer.Ordinal)];
+            List<string> all = [];
+            Walk(folder, "", [RealPath.Of(folder)], all);
+            all.Sort(StringComparer.Ordinal);
             List<string> written = Written(folder, all);
             all.RemoveAll(n => written.Any(w => n.StartsWith(w, StringComparison.Ordinal)));
             List<string> data = [.. all.Where(n => DataFile.IsKnown(n) && !Companions.Is(n))], others = [.. all.Except(data)];
@@ -25,7 +27,7 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
             if (data.Count == 0) throw new BadInputException("the folder holds no data files", others.Count + written.Count == 0 ? "nothing"
                 : Names([.. others, .. written]), folder, FileKind.Names);
             List<string> notes = [];
-            var taken = HubCard.Of(folder)?.Choose(data, heldOut, notes) ?? SplitChoice.Of(folder, data, heldOut, notes);
+            var taken = HubCard.Of(folder, notes)?.Choose(data, heldOut, notes) ?? SplitChoice.Of(folder, data, heldOut, notes);
             CheckKinds(folder, taken);
             if (others.Count > 0) notes.Add($"{folder}: left out, as they are no rows: {Names(others)}");
             if (written.Count > 0) notes.Add($"{folder}: left out, as LowRank wrote it: {Names(written)}");
@@ -41,13 +43,20 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
     public static string Names(IReadOnlyList<string> names)
         => NameList.Of(names, MostNamed);
 
-    // Paths within the folder, with slashes; what is hidden is passed over.
-    private static IEnumerable<string> Walk(string folder)
+    /// <summary>Adds the paths within a folder, with slashes; what is hidden is passed over, and links that lead back to a folder above
+    /// them: its files would come again and again.</summary>
+    /// <param name="folder">Where it begins.</param>
+    /// <param name="inside">The folder in it, with a slash behind; "": itself.</param>
+    /// <param name="above">The real paths of that and of the folders above.</param>
+    /// <param name="names">Takes the paths.</param>
+    private static void Walk(string folder, string inside, List<string> above, List<string> names)
     {
-        EnumerationOptions options = new() { RecurseSubdirectories = true, MaxRecursionDepth = Deepest,
-            AttributesToSkip = FileAttributes.Hidden };
-        return Directory.EnumerateFiles(folder, "*", options).Select(f => Path.GetRelativePath(folder,
-            f).Replace(Path.DirectorySeparatorChar, '/'));
+        EnumerationOptions options = new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false };
+        string at = Path.Combine(folder, inside);
+        names.AddRange(Directory.EnumerateFiles(at, "*", options).Select(f => inside + Path.GetFileName(f)));
+        foreach (string below in Directory.EnumerateDirectories(at, "*", options))
+            if (RealPath.Of(below) is var real && !above.Contains(real))
+                Walk(folder, $"{inside}{Path.GetFileName(below)}/", [.. above, real], names);
     }
 
     // Runs, models and adapters among the data, with a slash behind: their logs and settings are no rows. One in another goes with it.

@@ -14,8 +14,8 @@ internal sealed record HubCard(
 {
     private const string FileName = "README.md", Fence = "---", Usual = "default";
 
-    /// <summary>A folder's card; null where there is none or it names no files.</summary>
-    public static HubCard? Of(string folder)
+    /// <summary>A folder's card; null where there is none or it names no files. A head that cannot be read is noted.</summary>
+    public static HubCard? Of(string folder, List<string> notes)
     {
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path) || FileType.OtherThanFile(path) is not null) return null;
@@ -24,8 +24,7 @@ internal sealed record HubCard(
         if (end < 0) return null;
         try
         {
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(string.Join('\n', lines[1..end])));
+            var yaml = YamlText.Load(string.Join('\n', lines[1..end]));
             if (yaml.Documents is not [{ RootNode: YamlMappingNode root }, ..] || Value(root,
                 "configs") is not YamlSequenceNode list) return null;
             List<(string, IReadOnlyList<(string, string)>)> all = [.. list.OfType<YamlMappingNode>().Select(c
@@ -33,7 +32,11 @@ internal sealed record HubCard(
                 .Where(c => c.Item2.Count > 0).OrderByDescending(c => c.Item1 == Usual)];
             return all.Count == 0 ? null : new(folder, all);
         }
-        catch (Exception e) when (e is YamlException or InvalidOperationException) { return null; } // a page for people
+        catch (Exception e) when (e is YamlException or InvalidOperationException)
+        {
+            notes.Add($"{path}: its head is no YAML, and what it may say of the files is not known: {e.Message}");
+            return null;
+        }
     }
 
     /// <summary>The files of the split that is meant, by the card alone.</summary>

@@ -43,7 +43,7 @@ internal static class JsonList
             .. row.Json.Span, (byte)'}'] };
     }
 
-    /// <summary>The elements of the list of objects that an object holds; its other properties are passed over.</summary>
+    /// <summary>The elements of the list of objects that an object holds; its other properties are left out, which is told.</summary>
     private static IEnumerable<RawRow> OfObject(Window window, DataFile file)
     {
         window.Advance(1);
@@ -61,7 +61,11 @@ internal static class JsonList
                 found = name;
                 foreach (var row in Items(window, file)) yield return row;
             }
-            else Value(window, file);
+            else
+            {
+                Value(window, file);
+                file.LeaveOut(name, "it stands beside the list of rows");
+            }
         }
         if (found is null) throw NoList(file);
         window.Advance(1);

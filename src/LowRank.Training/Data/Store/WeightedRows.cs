@@ -1,4 +1,5 @@
 using System.Collections;
+using LowRank.Tensors;
 
 namespace LowRank.Training;
 
@@ -24,17 +25,22 @@ public sealed class WeightedRows : IRowList
     /// <param name="counts">Rows of each source.</param>
     /// <param name="weights">Its weight.</param>
     /// <param name="seed">What the choice follows from.</param>
+    /// <exception cref="BadInputException">They come to more rows than can be counted.</exception>
     public WeightedRows(IRowList rows, IReadOnlyList<int> counts, IReadOnlyList<double> weights, ulong seed)
     {
         (_rows, _seed, _parts) = (rows, seed, new Part[counts.Count]);
-        int first = 0, start = 0;
+        int first = 0;
+        long start = 0;
         for (int i = 0; i < counts.Count; i++)
         {
-            int count = Math.Max(1, checked((int)Math.Round(weights[i] * counts[i], MidpointRounding.AwayFromZero)));
-            _parts[i] = new(first, counts[i], count, start);
-            (first, start) = (first + counts[i], checked(start + count));
+            double count = Math.Max(1, Math.Round(weights[i] * counts[i], MidpointRounding.AwayFromZero));
+            if (start + count > int.MaxValue)
+                throw new BadInputException("an epoch has more rows than can be counted", $"{start + count:0}", "data: weight",
+                    $"at most {int.MaxValue}", "Give smaller weights: only their relation counts, with more epochs.");
+            _parts[i] = new(first, counts[i], (int)count, (int)start);
+            (first, start) = (first + counts[i], start + (int)count);
         }
-        Count = start;
+        Count = (int)start;
     }
 
     private WeightedRows(WeightedRows other, long epoch) => (_rows, _parts, _seed, Count, _epoch) = (other._rows, other._parts, other._seed, other.Count, epoch);
@@ -80,18 +86,11 @@ public sealed class WeightedRows : IRowList
         do
         {
             uint left = x >> half, right = x & mask;
-            for (ulong round = 0; round < 4; round++) (left, right) = (right, left ^ ((uint)Mix(key ^ (round << 32 | right)) & mask));
+            for (ulong round = 0; round < 4; round++)
+                (left, right) = (right, left ^ ((uint)EpochOrder.Mix(key ^ (round << 32 | right)) & mask));
             x = left << half | right;
         }
         while (x >= count);
         return (int)x;
-    }
-
-    /// <summary>The finaliser of SplitMix64.</summary>
-    private static ulong Mix(ulong x)
-    {
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        return x ^ (x >> 31);
     }
 }

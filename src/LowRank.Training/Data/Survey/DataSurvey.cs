@@ -15,6 +15,7 @@ public sealed class DataSurvey
     private readonly RowTally _tally = new();
     private readonly List<string> _notes = [];
     private BeyondCount _beyond = new();
+    private bool _broken; // a file ends in an error, or a source has no row to use: leaving rows out does not help
 
     private DataSurvey(DataOptions options) => Options = options;
 
@@ -63,7 +64,7 @@ public sealed class DataSurvey
     public IReadOnlyList<SampleText> Samples => _samples;
 
     /// <summary>Whether training would refuse the data.</summary>
-    public bool Refused => Rows == 0 || (BadRows + EvalBadRows > 0 && !Options.SkipBadRows);
+    public bool Refused => _broken || Rows == 0 || (BadRows + EvalBadRows > 0 && !Options.SkipBadRows);
 
     /// <summary>Goes over the data.</summary>
     /// <param name="options">Which, and how they are read.</param>
@@ -77,20 +78,17 @@ public sealed class DataSurvey
     {
         DataSurvey survey = new(options);
         survey._notes.AddRange([.. options.Sources.Notes, .. eval?.Sources.Notes ?? []]);
-        HashCounts? held = eval is null ? null : survey.Held(new RowMaker(eval with { Survey = true }, encoder, vocabularySize), eval.Sources, stop);
-        var maker = new RowMaker(options with { Survey = true }, encoder, vocabularySize);
+        HashCounts? held = eval is null ? null : survey.Held(eval, encoder, vocabularySize, stop);
         foreach (var source in options.Sources)
         {
             long before = survey.Rows;
-            var files = DataFile.Of(source);
-            foreach (var outcome in maker.Make(files.SelectMany(f => f.Rows()), stop))
+            foreach (var outcome in survey.Outcomes(source, options, encoder, vocabularySize, stop))
             {
                 survey.Count(outcome);
                 if (outcome.Row is null) continue;
                 held?.Meet(outcome.Hash);
                 if (survey._samples.Count < samples) survey._samples.Add(SampleText.Of(outcome.Row, outcome.Format!, outcome.FullLength, tokenizer));
             }
-            survey._notes.AddRange(DataFile.LeftOutNotes(files));
             long rows = survey.Rows - before;
             survey._sources.Add(new(source, rows, rows == 0 ? 0 : Math.Max(1, (long)Math.Round(source.Weight * rows, MidpointRounding.AwayFromZero))));
         }
@@ -98,13 +96,28 @@ public sealed class DataSurvey
         return survey;
     }
 
-    private static IEnumerable<RawRow> RowsOf(DataSource source) => DataFile.Of(source).SelectMany(f => f.Rows());
+    private IEnumerable<RowOutcome> Outcomes(DataSource source, DataOptions options, TokenEncoder? encoder, int vocabularySize,
+        CancellationToken stop)
+    {
+        var files = DataFile.Of(source);
+        var maker = new RowMaker(options with { Survey = true }, encoder, vocabularySize);
+        bool any = false, usable = false;
+        foreach (var outcome in maker.Make(files.SelectMany(f => f.Rows()), stop))
+        {
+            (any, usable) = (true, usable || outcome.Row is not null);
+            _broken |= outcome.Raw.File is null;
+            yield return outcome;
+        }
+        _notes.AddRange(DataFile.LeftOutNotes(files));
+        _broken |= !usable;
+        if (!any) _errors.Add(RowReader.NoRows(source));
+    }
 
-    private HashCounts Held(RowMaker maker, DataSources sources, CancellationToken stop)
+    private HashCounts Held(DataOptions options, TokenEncoder? encoder, int vocabularySize, CancellationToken stop)
     {
         HashCounts hashes = new();
         EvalRows = 0;
-        foreach (var outcome in maker.Make(sources.SelectMany(RowsOf), stop))
+        foreach (var outcome in options.Sources.SelectMany(s => Outcomes(s, options, encoder, vocabularySize, stop)))
             if (outcome.Row is not null)
             {
                 hashes.Add(outcome.Hash);
