@@ -72,9 +72,11 @@ internal static class Targets
     {
         var names = modules.Where(m => LayerKinds.Of(m.Name, m.Module) is not null).Select(m => m.Name).ToList();
         var ends = names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Distinct().ToList();
-        string? near = config.TargetModules!.Names is { } wanted ? wanted.Select(w => NearNames.Sentence(w, ends)).FirstOrDefault(s => s is not null) : null;
+        string? near = (config.TargetModules!.Names ?? []).Except(ends).Select(w => NearNames.Sentence(w, ends)).FirstOrDefault(s => s is not null);
         string some = names.Count == 0 ? "the model has no layer that can be adapted" : "layers such as " + string.Join(", ", names.Take(5)) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
-        string limits = (config.LayersToTransform is null ? "" : $" in the blocks {string.Join(", ", config.LayersToTransform)}") + (config.ExcludeModules is null ? "" : $" beside the excluded {config.ExcludeModules}");
+        string limits = (config.LayersToTransform is null ? "" : $" in the blocks {string.Join(", ", config.LayersToTransform)}")
+            + (config.LayersPattern is null ? "" : $" behind the layers_pattern {string.Join(", ", config.LayersPattern)}")
+            + (config.ExcludeModules is null ? "" : $" beside the excluded {config.ExcludeModules}");
         return new($"the targets match no layer of the model{limits}", config.TargetModules.ToString(), "target_modules", some, ((near is null ? "" : near + " ") + "Or use all-linear.").Trim());
     }
 }
