@@ -58,6 +58,24 @@ public class TemplateTests
     }
 
     [Fact]
+    public void The_settings_decide_how_conversations_are_written_and_which_turns_are_learnt()
+    {
+        string model = Model(), rows = At("rows.jsonl");
+        File.WriteAllText(Path.Combine(model, "chat_template.jinja"), "{{ strftime_now('%Y-%m-%d') }}" + Template);
+        File.WriteAllText(At("t.jinja"), "T" + Template);
+        File.WriteAllText(rows, """{"messages": [{"role": "user", "content": "1"}, {"role": "assistant", "content": "x"}, """
+            + """{"role": "user", "content": "2"}, {"role": "assistant", "content": "yy"}]}""");
+        string Shown(params string[] settings)
+        {
+            var json = Program.Run(["data", rows, "--model", model, "--json", .. settings.SelectMany(s => new[] { "--set", s })]).Good().Json;
+            var parts = json["samples"]![0]!["parts"]!.AsArray().Select(p => (bool)p!["trained"]! ? $"[{p["text"]}]" : $"{p["text"]}");
+            return string.Concat(parts).Replace('\u0003', '.'); // the end of a turn
+        }
+        Assert.Equal("2021-03-04u1.a[x.]u2.a[yy.]", Shown("chat_date=2021-03-04"));
+        Assert.Equal("Tu1.ax.u2.a[yy.]", Shown($"chat_template={At("t.jinja")}", "assistant_turns=last"));
+    }
+
+    [Fact]
     public void A_faulty_template_is_told_once_also_where_rows_need_none()
     {
         string model = Model(), place = Path.Combine(model, "chat_template.jinja");

@@ -117,8 +117,15 @@ public class TrainTests(World world)
     public void Full_fine_tuning_writes_a_model_and_another_adapter_can_be_gone_on_from()
     {
         string run = world.Fresh("full");
-        var json = Program.Run("train", "--model", world.Model, "--data", world.Texts, "--output", run, "--set", "adapter=null", "--set", "max_steps=2", "--dtype", "float32", "--quiet", "--json").Good().Json;
+        var json = Program.Run("train", "--model", world.Model, "--data", world.Texts, "--output", run, "--set", "adapter=null",
+            "--set", "save_dtype=bfloat16", "--set", "max_steps=2", "--dtype", "float32", "--quiet", "--json").Good().Json;
         Assert.Equal(Path.Combine(run, "model"), (string?)json["adapter"]);
+        using (var stored = SafetensorsFolder.Open(world.Model))
+        using (var written = SafetensorsFolder.Open(Path.Combine(run, "model")))
+        {
+            Assert.Equal(["F32"], stored.Names.Select(stored.DType).Distinct());
+            Assert.Equal(["BF16"], written.Names.Select(written.DType).Distinct());
+        }
         Assert.Equal("model", (string?)Program.Run("inspect", Path.Combine(run, "model"), "--json").Good().Json["kind"]);
 
         string second = world.Fresh("second");

@@ -5,7 +5,12 @@ namespace LowRank.Training.Tests;
 
 internal static class CacheFolder
 {
+    private static readonly string Path = Paths.Temporary();
+
+    /// <summary>How many files lie in it.</summary>
+    internal static int Files => Directory.GetFiles(Path, "*", SearchOption.AllDirectories).Length;
+
     /// <summary>Tests leave the user's cache alone.</summary>
     [ModuleInitializer]
-    internal static void Set() => Environment.SetEnvironmentVariable("LOWRANK_CACHE", Paths.Temporary());
+    internal static void Set() => Environment.SetEnvironmentVariable("LOWRANK_CACHE", Path);
 }
