@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace LowRank.Cli.Tests;
 
-/// <summary>Bad input: exit code 2, one clear message on standard error, with --json the same as one document on standard output, and nothing left behind.</summary>
+/// <summary>Bad input: exit code 2, one clear message on standard error, with --json the same as one document on standard output, and
+/// nothing left behind among the files it was given and at its output. (What only the first step shows has begun its run's folder by then:
+/// such a case writes it elsewhere.)</summary>
 public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<BadInputTests.Cases>
 {
     /// <summary>A command line and the words that its message must have.</summary>
@@ -153,7 +155,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
         ];
     }
 
-    /// <summary>Runs every case once, some at a time, and keeps what they said.</summary>
+    /// <summary>Runs every case once, one after the other, and keeps what they said and left.</summary>
     public sealed class Cases : IDisposable
     {
         private readonly string _home = Paths.Temporary(), _model = ByteTokenizer.Beside("llama");

@@ -45,8 +45,11 @@ public class OutputTests(World world)
         string run = world.Fresh("replaced"), notes = Path.Combine(run, "notes.txt"), merged = world.Fresh("merged"),
             link = world.Fresh("link");
         Program.Run([.. world.TrainArguments("float32", 2), "--output", run]).Good();
-        File.WriteAllText(notes, "mine");
         var before = World.Snapshot(run);
+        Exists([.. world.TrainArguments("float32", 3), "--output", run]);
+        Assert.Equal(before, World.Snapshot(run));
+        File.WriteAllText(notes, "mine");
+        before = World.Snapshot(run);
         var refused = Program.Run([.. world.TrainArguments("float32", 3), "--output", run, "--force"]);
         Assert.Equal(2, refused.Code);
         Assert.Contains("notes.txt", refused.Error);
@@ -59,11 +62,20 @@ public class OutputTests(World world)
 
         string[] merge = ["merge", "--model", world.Model, "--adapter", world.At("a"), "--output"];
         Program.Run([.. merge, merged]).Good();
+        Exists([.. merge, merged, "--dtype", "bfloat16"]);
+        Assert.DoesNotContain("bfloat16", File.ReadAllText(Path.Combine(merged, "config.json")));
         Directory.CreateSymbolicLink(link, merged);
         Program.Run([.. merge, link, "--dtype", "bfloat16", "--force"]).Good();
         Assert.Equal(merged, new FileInfo(link).LinkTarget);
         Assert.Contains("bfloat16", File.ReadAllText(Path.Combine(merged, "config.json")));
         Assert.True(FolderMarker.Check(merged).IsWhole);
+
+        static void Exists(string[] arguments)
+        {
+            var refused = Program.Run(arguments);
+            Assert.Equal(2, refused.Code);
+            Assert.Contains("the output already exists. Choose another place, or give --force to replace it.", refused.Error);
+        }
     }
 
     [Fact]
