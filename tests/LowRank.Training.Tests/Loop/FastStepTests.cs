@@ -46,13 +46,17 @@ public class FastStepTests
         };
         var (fast, fastLog) = Run(settings, Path.Combine(temporary, "fast"), allowFast: true, "fast");
         var (plain, plainLog) = Run(settings, Path.Combine(temporary, "plain"), allowFast: false, "autograd");
-        // In bfloat16 the two round at other places, and steps on random weights carry that on: each is held against float32, where processors' products differ by how they round.
-        var exactLog = dtype == "float32" ? plainLog : Run(settings with { Dtype = "float32" }, Path.Combine(temporary, "exact"), allowFast: false, "autograd").Log;
-        for (int i = 0; i < fastLog.Count; i++)
+        // In bfloat16 the two round at other places, automatic differentiation more coarsely (its norms are up to a tenth away), and steps on
+        // random weights carry that on: so the log is held against float32. Processors' own products give 0.0075 and 0.026 at most.
+        var exactLog = dtype == "float32" ? plainLog
+            : Run(settings with { Dtype = "float32" }, Path.Combine(temporary, "exact"), allowFast: false, "autograd").Log;
+        Assert.Equal((5, 5), (fastLog.Count, exactLog.Count));
+        foreach (var (exact, step) in exactLog.Zip(fastLog))
         {
-            Near(exactLog[i].Loss, plainLog[i].Loss, fastLog[i].Loss, dtype == "float32" ? 2e-5 : 0.03);
-            Near(exactLog[i].GradNorm, plainLog[i].GradNorm, fastLog[i].GradNorm, exactLog[i].GradNorm * (dtype == "float32" ? 1e-4 : 0.03));
+            Assert.Equal(exact.Loss, step.Loss, dtype == "float32" ? 2e-5 : 0.02);
+            Assert.Equal(exact.GradNorm, step.GradNorm, exact.GradNorm * (dtype == "float32" ? 1e-4 : 0.04));
         }
+        Assert.Equal(plain.Keys, fast.Keys);
         foreach (var (key, expected) in plain)
         {
             double largest = Math.Max(1e-6, expected.Max(Math.Abs)), difference = expected.Zip(fast[key], (a, b) => Math.Abs(a - b)).Max();
@@ -79,8 +83,6 @@ public class FastStepTests
         Assert.True(trainer.Run().Finished);
         Directory.Delete(temporary, recursive: true);
     }
-
-    private static void Near(double exact, double plain, double fast, double tolerance) => Assert.Equal(exact, fast, 2 * Math.Abs(plain - exact) + tolerance);
 
     private static (Dictionary<string, float[]> Tensors, List<StepLog> Log) Run(RunSettings settings, string folder, bool allowFast, string path)
     {
