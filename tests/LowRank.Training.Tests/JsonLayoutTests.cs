@@ -117,7 +117,7 @@ public class JsonLayoutTests
     [Fact]
     public void Pipes_sockets_and_devices_are_refused_and_not_waited_for()
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows()) Assert.Skip("Windows has no mkfifo and no /dev/zero");
         Assert.Contains("a device where a data file was expected", Assert.Throws<Tensors.BadInputException>(()
             => new DataFile(Linked("/dev/zero")).OpenStored()).Message);
         string pipe = Path.Combine(Paths.Temporary(), "x.jsonl");

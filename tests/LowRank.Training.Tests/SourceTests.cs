@@ -133,6 +133,10 @@ public class SourceTests
             Refused(Paths.Golden($"data/{name}.parquet")).Message);
         // Here the package would make room for 1.7 billion of a field.
         Assert.Contains("a header claims more than it holds", Refused(Paths.Golden("data/endless-fields.arrow")).Message);
+        byte[] page = File.ReadAllBytes(Paths.Golden("data/nested.snappy.parquet"));
+        Assert.Equal(0x2E, page[9]);
+        page[9] = 1; // the first page's size as it is stored: -1
+        Assert.Contains("cannot be read", Refused(Write("x.parquet", page)).Message);
     }
 
     [Fact]

@@ -69,6 +69,8 @@ public sealed class ChatMessagesTests
     [InlineData("{{ raise_exception('roles must alternate') }}", "refuses the conversation: roles must alternate")]
     [InlineData("{{ messages[0].content + 1 }}", "fails on every conversation")]
     [InlineData("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}", "fails on every conversation")]
+    [InlineData("{% if messages[0].content == 'a' %}{{ messages[0].content + 1 }}{% endif %}", "fails on this conversation")]
+    [InlineData("{% if messages[0].content == 'a' %}{{ nobody.knows }}{% endif %}", "fails on this conversation")]
     public void A_template_s_error_is_one_message(string template, string said)
     {
         string file = Path.Combine(Paths.Temporary(), "t.jinja");
