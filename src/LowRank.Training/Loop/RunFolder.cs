@@ -76,14 +76,24 @@ public sealed class RunFolder
     }
 
     /// <summary>The log's whole lines; a last line cut short by a kill is left out.</summary>
+    /// <exception cref="BadInputException">Another line is none of a log's.</exception>
     public IReadOnlyList<JsonObject> ReadLog()
     {
-        List<JsonObject> lines = [];
-        if (!File.Exists(LogFile)) return lines;
-        foreach (string line in File.ReadLines(LogFile))
-            try { lines.Add(JsonNode.Parse(line)!.AsObject()); }
-            catch (JsonException) { break; }
-        return lines;
+        if (!File.Exists(LogFile)) return [];
+        string[] lines = TextFile.Read(LogFile).Split('\n');
+        List<JsonObject> log = [];
+        for (int i = 0; i < lines.Length; i++)
+            if (LineOf(lines[i]) is { } line) log.Add(line);
+            else if (i < lines.Length - 1)
+                throw new BadInputException("a line of the log is damaged", place: $"{LogFile}:{i + 1}",
+                    expected: "an object with a step", remedy: "Put back what was there, or take the line out.");
+        return log;
+    }
+
+    private static JsonObject? LineOf(string line)
+    {
+        try { return JsonNode.Parse(line) is JsonObject found && found["step"] is JsonValue step && step.TryGetValue(out int _) ? found : null; }
+        catch (Exception e) when (e is JsonException or ArgumentException) { return null; }
     }
 
     /// <summary>Drops what was logged after a step, so that a resumed run logs every step once.</summary>

@@ -91,6 +91,23 @@ public class ResumeTests
         Directory.Delete(temporary, recursive: true);
     }
 
+    [Theory]
+    [InlineData("{\"step\": 2")]
+    [InlineData("null")]
+    [InlineData("{\"loss\": 2}")]
+    [InlineData("")]
+    public void A_damaged_line_within_the_log_is_told_and_the_lines_behind_it_stay(string line)
+    {
+        var folder = new RunFolder(Paths.Temporary());
+        string text = $"{{\"step\": 1}}\n{line}\n{{\"step\": 3}}\n";
+        File.WriteAllText(folder.LogFile, text);
+        string error = Assert.Throws<Tensors.BadInputException>(() => folder.TruncateLog(3)).Message;
+        Assert.StartsWith(folder.LogFile + ":2: a line of the log is damaged", error, StringComparison.Ordinal);
+        Assert.Equal(text, File.ReadAllText(folder.LogFile));
+        File.WriteAllText(folder.LogFile, "{\"step\": 1}\n{\"step\": 3}"); // as an editor may leave it
+        Assert.Equal([1, 3], folder.ReadLog().Select(l => (int)l["step"]!));
+    }
+
     [Fact]
     public void Changed_data_is_refused_on_resume()
     {
