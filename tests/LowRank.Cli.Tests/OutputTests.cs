@@ -1,4 +1,5 @@
 using LowRank.Tensors;
+using LowRank.TestKit;
 
 namespace LowRank.Cli.Tests;
 
@@ -14,8 +15,8 @@ public class OutputTests(World world)
         Directory.CreateDirectory(data);
         foreach (string file in (string[])["rows.jsonl", "LICENSE"]) File.Copy(world.Rows, Path.Combine(data, file));
         string rows = Path.Combine(data, "rows.jsonl"), adapter = world.At("a"),
-            input = Path.Combine(TestKit.Paths.Golden("models/llama"), "expected.safetensors");
-        var (mine, model, adapters) = (World.Snapshot(folder), World.Snapshot(world.Model), World.Snapshot(adapter));
+            input = Path.Combine(Paths.Golden("models/llama"), "expected.safetensors");
+        var (mine, model, adapters) = (FolderContent.Of(folder), FolderContent.Of(world.Model), FolderContent.Of(adapter));
         foreach (var (arguments, expected) in ((string[], string)[])
         [
             (["merge", "--adapter", adapter, "--output", world.Model], "the folder that is read"),
@@ -34,9 +35,9 @@ public class OutputTests(World world)
             Assert.Contains(expected, refused.Error);
             Assert.DoesNotContain("--force", refused.Error);
         }
-        Assert.Equal(mine, World.Snapshot(folder));
-        Assert.Equal(model, World.Snapshot(world.Model));
-        Assert.Equal(adapters, World.Snapshot(adapter));
+        Assert.Equal(mine, FolderContent.Of(folder));
+        Assert.Equal(model, FolderContent.Of(world.Model));
+        Assert.Equal(adapters, FolderContent.Of(adapter));
     }
 
     [Fact]
@@ -45,15 +46,15 @@ public class OutputTests(World world)
         string run = world.Fresh("replaced"), notes = Path.Combine(run, "notes.txt"), merged = world.Fresh("merged"),
             link = world.Fresh("link");
         Program.Run([.. world.TrainArguments("float32", 2), "--output", run]).Good();
-        var before = World.Snapshot(run);
+        var before = FolderContent.Of(run);
         Exists([.. world.TrainArguments("float32", 3), "--output", run]);
-        Assert.Equal(before, World.Snapshot(run));
+        Assert.Equal(before, FolderContent.Of(run));
         File.WriteAllText(notes, "mine");
-        before = World.Snapshot(run);
+        before = FolderContent.Of(run);
         var refused = Program.Run([.. world.TrainArguments("float32", 3), "--output", run, "--force"]);
         Assert.Equal(2, refused.Code);
         Assert.Contains("notes.txt", refused.Error);
-        Assert.Equal(before, World.Snapshot(run));
+        Assert.Equal(before, FolderContent.Of(run));
         File.Delete(notes);
         Program.Run([.. world.TrainArguments("float32", 3), "--output", run, "--force"]).Good();
         Assert.Equal(3, File.ReadLines(Path.Combine(run, "log.jsonl")).Count());

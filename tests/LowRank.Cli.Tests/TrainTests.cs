@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LowRank.Tensors;
+using LowRank.TestKit;
 
 namespace LowRank.Cli.Tests;
 
@@ -62,19 +63,19 @@ public class TrainTests(World world)
     [Fact]
     public void A_finished_run_is_done_when_resumed_and_keeps_its_bytes()
     {
-        var before = World.Snapshot(world.RunFolder);
+        var before = FolderContent.Of(world.RunFolder);
         var json = Program.Run("train", "--output", world.RunFolder, "--resume", "--quiet", "--json").Good().Json;
         Assert.True(JsonNode.DeepEquals(world.RunOutcome.Json, json), json.ToJsonString());
         // the same arguments again agree, also where only their spelling differs
         string again = Program.Run([.. world.TrainArguments("auto"), "--set", "learning_rate=1e-2", "--output", world.RunFolder, "--resume"]).Good().Out;
         Assert.Contains(world.RunAdapter, again);
-        Assert.Equal(before, World.Snapshot(world.RunFolder));
+        Assert.Equal(before, FolderContent.Of(world.RunFolder));
     }
 
     [Fact]
     public void A_setting_that_disagrees_is_named_and_nothing_changes()
     {
-        var before = World.Snapshot(world.RunFolder);
+        var before = FolderContent.Of(world.RunFolder);
         var outcome = Program.Run("train", "--output", world.RunFolder, "--resume", "--set", "learning_rate=0.02", "--set", "adapter.r=8", "--seed", "3", "--json");
         Assert.Equal(2, outcome.Code);
         Assert.Contains("learning_rate", outcome.Error);
@@ -85,7 +86,7 @@ public class TrainTests(World world)
         var unknown = Program.Run("train", "--output", world.RunFolder, "--resume", "--set", "learning_rat=0.01");
         Assert.Equal(2, unknown.Code);
         Assert.Contains("'learning_rate'", unknown.Error);
-        Assert.Equal(before, World.Snapshot(world.RunFolder));
+        Assert.Equal(before, FolderContent.Of(world.RunFolder));
     }
 
     [Fact]

@@ -76,10 +76,6 @@ public sealed class World : IDisposable
         }
     }
 
-    /// <summary>All files below a folder with their bytes.</summary>
-    internal static Dictionary<string, string> Snapshot(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-        .ToDictionary(f => Path.GetRelativePath(folder, f), f => $"{File.GetLastWriteTimeUtc(f):O} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))}");
-
     internal static void HasKeys(JsonNode? node, params string[] keys) => Assert.All(keys, k => Assert.True(node!.AsObject().ContainsKey(k), $"no {k} in {node.ToJsonString()}"));
 
     /// <summary>Removes them.</summary>

@@ -12,17 +12,12 @@ public class CodesTests
 
     /// <summary>The llama golden with one matrix in another form.</summary>
     private static string Folder(string? quantization, Action<Dictionary<string, Tensor>> change)
+        => ModelCopy.Of(Paths.Golden("models/llama"), change, text =>
     {
-        string llama = Paths.Golden("models/llama"), folder = Paths.Temporary();
-        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(llama, "config.json")))!.AsObject();
+        var config = JsonNode.Parse(text)!.AsObject();
         if (quantization is not null) config["quantization_config"] = JsonNode.Parse(quantization);
-        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
-        using var file = SafetensorsFile.Open(Path.Combine(llama, "model.safetensors"));
-        var tensors = file.Names.ToDictionary(n => n, n => file.Get(n));
-        change(tensors);
-        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. tensors.Select(t => (t.Key, t.Value))]);
-        return folder;
-    }
+        return config.ToJsonString();
+    });
 
     private static string Refused(string? quantization, Action<Dictionary<string, Tensor>> change)
     {

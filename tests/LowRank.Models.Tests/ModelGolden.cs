@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LowRank.Tensors;
 using LowRank.TestKit;
 using static TorchSharp.torch;
@@ -26,6 +27,10 @@ internal sealed class ModelGolden : IDisposable
         [.. Directory.EnumerateDirectories(Paths.Golden("models")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
 
     public static TheoryData<string> All => [.. Names];
+
+    /// <summary>A golden's config.json, or another spelling of it.</summary>
+    public static JsonObject Config(string model, string file = "config.json")
+        => JsonNode.Parse(File.ReadAllText(Paths.Golden($"models/{model}/{file}")))!.AsObject();
 
     public static string OldSpelling(string folder)
     {

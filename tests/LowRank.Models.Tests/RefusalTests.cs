@@ -10,7 +10,7 @@ public class RefusalTests
     [Fact]
     public void Every_mistake_of_a_config_is_named_at_once()
     {
-        var config = Config("llama");
+        var config = ModelGolden.Config("llama");
         config["hidden_act"] = "sine";
         config["clever_trick"] = 3;
         config["vocab_size"] = "many";
@@ -38,7 +38,7 @@ public class RefusalTests
     [InlineData("phi3-longrope", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1], \"long_factor\": [1, 1, 1, 1, 1, 1]}")]
     public void Values_that_are_not_computed_are_refused_by_name(string model, string key, string value)
     {
-        var config = Config(model);
+        var config = ModelGolden.Config(model);
         config[key] = JsonNode.Parse(value);
         var e = Assert.Throws<BadInputException>(() => FamilyTable.Describe(config, "config.json"));
         Assert.Contains(key == "rope_parameters" ? "short_factor" : key, e.Message);
@@ -47,7 +47,7 @@ public class RefusalTests
     [Fact]
     public void An_unknown_family_is_refused_with_the_list_and_near_names()
     {
-        var config = Config("llama");
+        var config = ModelGolden.Config("llama");
         config["model_type"] = "qwen33";
         var e = Assert.Throws<BadInputException>(() => FamilyTable.Describe(config, "config.json"));
         Assert.Contains("qwen3_moe", e.Message);
@@ -60,7 +60,7 @@ public class RefusalTests
     public void Missing_unexpected_and_misshapen_tensors_are_all_listed()
     {
         using var scope = NewDisposeScope();
-        string folder = Altered("llama", tensors =>
+        string folder = ModelCopy.Of(Paths.Golden("models/llama"), tensors =>
         {
             tensors.Remove("model.norm.weight");
             tensors.Remove("model.layers.1.mlp.up_proj.weight");
@@ -78,9 +78,10 @@ public class RefusalTests
     public void A_tied_head_may_be_written_out_if_it_is_the_same()
     {
         using var scope = NewDisposeScope();
-        string same = Altered("llama-tied", t => t["lm_head.weight"] = t["model.embed_tokens.weight"].clone());
+        string tied = Paths.Golden("models/llama-tied");
+        string same = ModelCopy.Of(tied, t => t["lm_head.weight"] = t["model.embed_tokens.weight"].clone());
         using (var model = ModelLoader.Load(same)) Assert.True(model.IsTied);
-        string other = Altered("llama-tied", t => t["lm_head.weight"] = t["model.embed_tokens.weight"].mul(Scalars.Two));
+        string other = ModelCopy.Of(tied, t => t["lm_head.weight"] = t["model.embed_tokens.weight"].mul(Scalars.Two));
         Assert.Contains("tie_word_embeddings", Assert.Throws<BadInputException>(() => ModelLoader.Load(other)).Message);
     }
 
@@ -89,7 +90,7 @@ public class RefusalTests
     {
         using var golden = new ModelGolden("gpt2");
         using var scope = NewDisposeScope();
-        string folder = Altered("gpt2", tensors =>
+        string folder = ModelCopy.Of(Paths.Golden("models/gpt2"), tensors =>
         {
             foreach (string name in tensors.Keys.ToList())
             {
@@ -112,19 +113,5 @@ public class RefusalTests
         Assert.Contains("not a JSON object", Assert.Throws<BadInputException>(() => ModelLoader.Load(empty)).Message);
         Assert.Contains("does not exist", Assert.Throws<BadInputException>(() => ModelLoader.Load(Path.Combine(empty, "none"))).Message);
         Assert.Contains("Float16", Assert.Throws<BadInputException>(() => ModelLoader.Load(Paths.Golden("models/llama"), ScalarType.Float16)).Message);
-    }
-
-    private static JsonObject Config(string model)
-        => JsonNode.Parse(File.ReadAllText(Paths.Golden($"models/{model}/config.json")))!.AsObject();
-
-    private static string Altered(string model, Action<Dictionary<string, Tensor>> change)
-    {
-        string from = Paths.Golden($"models/{model}"), folder = Paths.Temporary();
-        File.Copy(Path.Combine(from, "config.json"), Path.Combine(folder, "config.json"));
-        using var file = SafetensorsFile.Open(Path.Combine(from, "model.safetensors"));
-        var tensors = file.Names.ToDictionary(n => n, n => file.Get(n));
-        change(tensors);
-        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. tensors.Select(t => (t.Key, t.Value))]);
-        return folder;
     }
 }

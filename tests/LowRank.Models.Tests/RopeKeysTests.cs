@@ -10,8 +10,6 @@ public class RopeKeysTests
 {
     private const string Yarn = """{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}""";
 
-    private static JsonObject Config(string model, string file = "config.json") => JsonNode.Parse(File.ReadAllText(Paths.Golden($"models/{model}/{file}")))!.AsObject();
-
     private static RopeSpec[] Ropes(JsonObject config) => [.. FamilyTable.Describe(config, "config.json").Ropes];
 
     private static string Refused(JsonObject config) => Assert.Throws<BadInputException>(() => FamilyTable.Describe(config, "config.json")).Message;
@@ -22,8 +20,8 @@ public class RopeKeysTests
     public void Both_spellings_in_one_file_that_agree_are_what_either_is_alone(string name)
     {
         using var golden = new ModelGolden(name);
-        var both = Config(name, "config.v4.json");
-        foreach (var (key, value) in Config(name))
+        var both = ModelGolden.Config(name, "config.v4.json");
+        foreach (var (key, value) in ModelGolden.Config(name))
             if (!both.ContainsKey(key)) both[key] = value?.DeepClone();
         string folder = ModelGolden.OldSpelling(golden.Folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), both.ToJsonString());
@@ -40,7 +38,7 @@ public class RopeKeysTests
     [InlineData("qwen2"), InlineData("qwen3"), InlineData("qwen3-moe"), InlineData("smollm3"), InlineData("phi3"), InlineData("gemma3")]
     public void Scaling_beside_default_parameters_counts(string name)
     {
-        JsonObject both = Config(name), alone = Config(name);
+        JsonObject both = ModelGolden.Config(name), alone = ModelGolden.Config(name);
         both["rope_scaling"] = JsonNode.Parse(Yarn);
         var rope = alone["rope_parameters"]!.AsObject();
         if (rope["full_attention"] is JsonObject full) rope = full;
@@ -49,7 +47,7 @@ public class RopeKeysTests
         Assert.Equal(RopeKind.Yarn, got[0].Kind);
         Assert.Equal((4.0, 32), (got[0].Factor, got[0].TrainedPositions));
         Assert.True(got.Zip(right).All(p => p.First.SameAs(p.Second)), $"{got[0]} is not {right[0]}");
-        Assert.NotEqual(RopeFrequencies.Of(Ropes(Config(name))[0], 8), RopeFrequencies.Of(got[0], 8));
+        Assert.NotEqual(RopeFrequencies.Of(Ropes(ModelGolden.Config(name))[0], 8), RopeFrequencies.Of(got[0], 8));
     }
 
     [Theory]
@@ -62,7 +60,7 @@ public class RopeKeysTests
     [InlineData("phi3-longrope", """{"rope_type": "longrope", "original_max_position_embeddings": 16, "long_factor": [1.5, 2.0, 2.5, 3.0, 3.5, 9.0], "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]}""")]
     public void Two_ropes_that_contradict_each_other_are_refused(string name, string scaling)
     {
-        var config = Config(name);
+        var config = ModelGolden.Config(name);
         config["rope_scaling"] = JsonNode.Parse(scaling);
         Assert.Contains("'rope_parameters' contradicts 'rope_scaling'", Refused(config));
     }
@@ -81,7 +79,7 @@ public class RopeKeysTests
     [InlineData("qwen2", "layer_types", """["full_attention", "sliding_attention", "full_attention"]""", "sliding_attention and false")]
     public void One_value_said_twice_differently_is_refused_with_both(string name, string key, string value, string shown)
     {
-        var config = Config(name);
+        var config = ModelGolden.Config(name);
         config[key] = JsonNode.Parse(value);
         string message = Refused(config);
         Assert.Contains($"(got {shown})", message);
@@ -113,7 +111,7 @@ public class RopeKeysTests
     [Fact]
     public void A_share_of_a_head_is_refused_where_the_family_rotates_whole_heads()
     {
-        var config = Config("llama");
+        var config = ModelGolden.Config("llama");
         config["partial_rotary_factor"] = 0.5;
         Assert.Contains("'partial_rotary_factor' has a value that is not supported (got 0.5)", Refused(config));
         config["partial_rotary_factor"] = 1.0;

@@ -64,8 +64,7 @@ internal sealed class FolderWorld : IDisposable
         Host = AdapterHost.Attach(Model, "llama");
         Base = Model.call(Blocks.Input).detach();
         var made = Host.Add("made", config ?? new LoraConfig { Rank = 2, Alpha = 3, TargetModules = Selector.Of("q_proj", "v_proj") }, 1);
-        using (no_grad())
-            foreach (var p in made.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Scalars.Of(0.3)));
+        made.Randomise();
         Output = Model.call(Blocks.Input).detach();
         Folder = Path.Combine(TestKit.Paths.Temporary(), "adapter");
         made.Save(Folder);

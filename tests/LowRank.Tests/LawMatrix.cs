@@ -90,9 +90,7 @@ internal sealed class Specimen : IDisposable
     public Adapter Add(string name, ulong seed, bool randomise = true)
     {
         var adapter = Host.Add(name, Config, seed);
-        using var _ = no_grad();
-        if (randomise)
-            foreach (var p in adapter.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Tensors.Scalars.Of(0.3)));
+        if (randomise) adapter.Randomise();
         return adapter;
     }
 

@@ -31,7 +31,8 @@ public sealed class MergePlaceTests : IDisposable
     {
         var model = nn.Sequential(("l", nn.Linear(6, 5)), ("n", nn.Linear(5, 5)));
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("l", "n"), Bias = BiasTraining.All, Alpha = 3, Rank = 2 }, 1));
+        LoraConfig config = new() { TargetModules = Selector.Of("l", "n"), Bias = BiasTraining.All, Alpha = 3, Rank = 2 };
+        host.Add("a", config, 1).Randomise();
         string[] names = ["l.weight", "l.bias", "n.weight", "n.bias"];
         var before = names.Select(n => Parameter(model, n).detach().clone()).ToArray();
         string exact = Specimen.HashOf(model);
@@ -59,7 +60,7 @@ public sealed class MergePlaceTests : IDisposable
     {
         var model = new Net();
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("lin"), Rank = 2 }, 1));
+        host.Add("a", new LoraConfig { TargetModules = Selector.Of("lin"), Rank = 2 }, 1).Randomise();
         model.call(ones(1, 6));
         var old = model.block.lin;
         string before = Specimen.HashOf(old);
@@ -89,7 +90,7 @@ public sealed class MergePlaceTests : IDisposable
         var list = new ModuleList<nn.Module<Tensor, Tensor>>(nn.Linear(4, 4), nn.Linear(4, 4));
         var model = new Chain(list);
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.AllLinear, Rank = 2 }, 1));
+        host.Add("a", new LoraConfig { TargetModules = Selector.AllLinear, Rank = 2 }, 1).Randomise();
         list[1] = nn.Linear(4, 4);
         Assert.EndsWith("1", Assert.Throws<BadInputException>(() => host.Merge()).Value);
     }
@@ -125,7 +126,7 @@ public sealed class MergePlaceTests : IDisposable
         nn.Module<Tensor, Tensor> layer = own ? new OwnLinear(6, 5, ScalarType.Float32) : nn.Linear(6, 5);
         var model = nn.Sequential(("l", layer));
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("l") }, 1));
+        host.Add("a", new LoraConfig { TargetModules = Selector.Of("l") }, 1).Randomise();
         host.Merge();
         model.Dispose();
         host.Detach();
@@ -138,7 +139,7 @@ public sealed class MergePlaceTests : IDisposable
     {
         var model = nn.Sequential(("l", nn.Linear(6, 5, dtype: ScalarType.BFloat16)));
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("l") }, 1));
+        host.Add("a", new LoraConfig { TargetModules = Selector.Of("l") }, 1).Randomise();
         string before = Specimen.HashOf(model);
         var e = Assert.Throws<BadInputException>(() => host.Merge(MergeInto.DType(ScalarType.Float32)));
         Assert.Equal(("Float32", "l.weight", "BFloat16"), (e.Value, e.Place, e.Expected));
@@ -176,12 +177,6 @@ public sealed class MergePlaceTests : IDisposable
     public void Dispose() => _scope.Dispose();
 
     private static Parameter Parameter(nn.Module model, string name) => model.named_parameters().First(p => p.name == name).parameter;
-
-    private static void Randomise(Adapter adapter)
-    {
-        using var _ = no_grad();
-        foreach (var p in adapter.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Scalars.Of(0.3)));
-    }
 
     internal sealed class Net : nn.Module<Tensor, Tensor>
     {

@@ -9,12 +9,6 @@ public class TiedTests
 {
     private static readonly Tensor Ids = tensor(new long[] { 0, 3, 10, 4, 3, 7 }).reshape(2, 3).DetachFromDisposeScope();
 
-    private static void Randomise(Adapter adapter)
-    {
-        using var _ = no_grad();
-        foreach (var p in adapter.Parameters) p.Parameter.PlusInPlace(randn_like(p.Parameter).mul(Scalars.Of(0.3)));
-    }
-
     private static float Distance(Tensor a, Tensor b) => a.sub(b).abs().max().item<float>();
 
     [Theory]
@@ -29,7 +23,7 @@ public class TiedTests
         if (what == "tokens") config = config with { TrainableTokens = [new("", [3, 10])] };
         var adapter = host.Add("a", config, 1);
         var baseOutput = model.call(Ids).detach();
-        Randomise(adapter);
+        adapter.Randomise();
         string before = Specimen.HashOf(model.Embed) + Specimen.HashOf(model.Head);
         var attached = model.call(Ids).detach();
         Assert.True(Distance(attached, baseOutput) > 1e-3);

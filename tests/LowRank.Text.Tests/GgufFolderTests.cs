@@ -42,7 +42,7 @@ public sealed class GgufFolderTests
     [Theory, InlineData(true), InlineData(false)]
     public void Scores_become_merges(bool prefix)
     {
-        var metadata = Metadata("llama", SentencePieceBytes.OfBpe(SentencePieceBytes.Golden("llama2")));
+        var metadata = GgufMetadata.Of("llama", SentencePieceBytes.OfBpe(SentencePieceBytes.Golden("llama2")));
         metadata["tokenizer.ggml.add_space_prefix"] = prefix;
         Same(metadata, [.. SentencePieceBytes.Cases("llama2").Select(c => c.Text)]);
         metadata["tokenizer.ggml.add_bos_token"] = false;
@@ -56,7 +56,7 @@ public sealed class GgufFolderTests
     {
         var root = SentencePieceBytes.Golden("gemma");
         var pieces = SentencePieceBytes.OfBpe(root);
-        var metadata = Metadata("gpt2", pieces);
+        var metadata = GgufMetadata.Of("gpt2", pieces);
         metadata["tokenizer.ggml.pre"] = "gemma4";
         metadata["tokenizer.ggml.bos_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<bos>");
         metadata["tokenizer.ggml.unknown_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<unk>");
@@ -91,7 +91,7 @@ public sealed class GgufFolderTests
         static string? Written(string model, List<Piece> pieces, bool whole, uint? eos = null)
         {
             string folder = Paths.Temporary();
-            var metadata = Metadata(model, pieces);
+            var metadata = GgufMetadata.Of(model, pieces);
             metadata["tokenizer.chat_template"] = Template;
             if (eos is { } id) metadata["tokenizer.ggml.eos_token_id"] = id;
             string? reason = GgufTokenizerFolder.Write(metadata, folder);
@@ -143,12 +143,4 @@ public sealed class GgufFolderTests
         Directory.Delete(folder, recursive: true);
         return actual;
     }
-
-    private static Dictionary<string, object> Metadata(string model, List<Piece> pieces) => new()
-    {
-        ["tokenizer.ggml.model"] = model,
-        ["tokenizer.ggml.tokens"] = pieces.Select(p => p.Text).ToArray(),
-        ["tokenizer.ggml.token_type"] = pieces.Select(p => (int)p.Kind).ToArray(),
-        ["tokenizer.ggml.scores"] = pieces.Select(p => p.Score).ToArray(),
-    };
 }

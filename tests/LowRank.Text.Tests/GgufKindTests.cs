@@ -13,7 +13,7 @@ public sealed class GgufKindTests
     [Fact]
     public void Llama_equals_the_golden_of_the_same_vocabulary()
     {
-        var metadata = Metadata("llama", SentencePieceBytes.OfBpe(SentencePieceBytes.Golden("llama2")));
+        var metadata = GgufMetadata.Of("llama", SentencePieceBytes.OfBpe(SentencePieceBytes.Golden("llama2")));
         var tokenizer = Tokenizer.FromGguf(metadata);
         Assert.Equal((1, 2), (tokenizer.BosId, tokenizer.EosId));
         CheckTexts(tokenizer, "llama2");
@@ -29,7 +29,7 @@ public sealed class GgufKindTests
     public void T5_equals_the_golden_where_the_rules_agree()
     {
         var root = SentencePieceBytes.Golden("t5-unigram");
-        var metadata = Metadata("t5", SentencePieceBytes.OfUnigram(root));
+        var metadata = GgufMetadata.Of("t5", SentencePieceBytes.OfUnigram(root));
         metadata["tokenizer.ggml.add_space_prefix"] = true;
         metadata["tokenizer.ggml.remove_extra_whitespaces"] = true;
         string charsmap = root["normalizer"]!["normalizers"]!.AsArray().First(n => n!["type"]!.GetValue<string>() == "Precompiled")!["precompiled_charsmap"]!.GetValue<string>();
@@ -51,8 +51,10 @@ public sealed class GgufKindTests
     {
         var root = SentencePieceBytes.Golden("bert-clean-lower-cjk-accentsNone");
         var special = root["added_tokens"]!.AsArray().Select(t => t!["content"]!.GetValue<string>()).ToHashSet();
-        var metadata = Metadata("bert", [.. root["model"]!["vocab"]!.AsObject().OrderBy(p => p.Value!.GetValue<int>()).Select(p => p.Key)
-            .Select(t => new Piece(special.Contains(t) ? t : t.StartsWith("##", StringComparison.Ordinal) ? t[2..] : "\u2581" + t, 0, special.Contains(t) ? PieceKind.Control : PieceKind.Normal))]);
+        Piece Piece(string token) => special.Contains(token) ? new(token, 0, PieceKind.Control)
+            : new(token.StartsWith("##", StringComparison.Ordinal) ? token[2..] : "\u2581" + token, 0, PieceKind.Normal);
+        var tokens = root["model"]!["vocab"]!.AsObject().OrderBy(p => p.Value!.GetValue<int>()).Select(p => p.Key);
+        var metadata = GgufMetadata.Of("bert", [.. tokens.Select(Piece)]);
         foreach (var (key, token) in new[] { ("bos", "[CLS]"), ("seperator", "[SEP]"), ("unknown", "[UNK]"), ("padding", "[PAD]") })
             metadata[$"tokenizer.ggml.{key}_token_id"] = (uint)root["model"]!["vocab"]![token]!.GetValue<int>();
         var tokenizer = Tokenizer.FromGguf(metadata);
@@ -99,7 +101,7 @@ public sealed class GgufKindTests
     {
         var root = SentencePieceBytes.Golden("gemma");
         var pieces = SentencePieceBytes.OfBpe(root);
-        var metadata = Metadata("gpt2", pieces);
+        var metadata = GgufMetadata.Of("gpt2", pieces);
         metadata["tokenizer.ggml.pre"] = "gemma4";
         metadata["tokenizer.ggml.bos_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<bos>");
         metadata["tokenizer.ggml.unknown_token_id"] = (uint)pieces.FindIndex(p => p.Text == "<unk>");
@@ -115,7 +117,8 @@ public sealed class GgufKindTests
     [InlineData("plamo2")]
     [InlineData("none")]
     public void Other_kinds_are_refused_by_name(string model)
-        => Assert.Contains(model, Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(Metadata(model, []))).Message, StringComparison.Ordinal);
+        => Assert.Contains(model, Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(GgufMetadata.Of(model, []))).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("llama", "scores", null)]
@@ -129,20 +132,12 @@ public sealed class GgufKindTests
     public void Broken_metadata_is_refused(string model, string key, object? value)
     {
         List<Piece> pieces = [new("<unk>", 0, PieceKind.Unknown), new("a", -1, PieceKind.Normal), new("</s>", 0, PieceKind.Control)];
-        var metadata = Metadata(model, pieces);
+        var metadata = GgufMetadata.Of(model, pieces);
         key = "tokenizer.ggml." + key;
         if (value is null) metadata.Remove(key);
         else metadata[key] = value switch { "nan" => new[] { 0, float.NaN, 0 }, "short" => new[] { 1 }, _ => value };
         Assert.Contains(key, Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(metadata)).Message, StringComparison.Ordinal);
     }
-
-    private static Dictionary<string, object> Metadata(string model, List<Piece> pieces) => new()
-    {
-        ["tokenizer.ggml.model"] = model,
-        ["tokenizer.ggml.tokens"] = pieces.Select(p => p.Text).ToArray(),
-        ["tokenizer.ggml.token_type"] = pieces.Select(p => (int)p.Kind).ToArray(),
-        ["tokenizer.ggml.scores"] = pieces.Select(p => p.Score).ToArray(),
-    };
 
     private static void CheckTexts(Tokenizer tokenizer, string name)
     {

@@ -1,10 +1,21 @@
 using System.Text.Json.Nodes;
+using LowRank.Text.Models;
 
 namespace LowRank.Text.Tests;
 
-/// <summary>The GGUF metadata that stands for a tokenizer.json of byte-level BPE.</summary>
+/// <summary>The GGUF metadata that stand for a tokenizer.</summary>
 internal static class GgufMetadata
 {
+    /// <summary>Of pieces.</summary>
+    public static Dictionary<string, object> Of(string model, List<Piece> pieces) => new()
+    {
+        ["tokenizer.ggml.model"] = model,
+        ["tokenizer.ggml.tokens"] = pieces.Select(p => p.Text).ToArray(),
+        ["tokenizer.ggml.token_type"] = pieces.Select(p => (int)p.Kind).ToArray(),
+        ["tokenizer.ggml.scores"] = pieces.Select(p => p.Score).ToArray(),
+    };
+
+    /// <summary>Of a tokenizer.json of byte-level BPE.</summary>
     public static Dictionary<string, object> Of(string tokenizerJson, string pre)
     {
         var root = JsonNode.Parse(File.ReadAllText(tokenizerJson))!;

@@ -74,14 +74,16 @@ public sealed class HostileFileTests
         var random = new Random(7);
         string[] values = ["null", "true", "-3", "1e99", "\"\"", "\"x\"", "[]", "[[]]", "{}", "{\"type\":\"Sequence\"}", "[null]"];
         string path = Write("");
+        int refused = 0;
         for (int i = 0; i < 3000; i++)
         {
             var copy = whole.DeepClone();
             Mutate(copy, random, JsonNode.Parse(values[random.Next(values.Length)]));
             File.WriteAllText(path, copy.ToJsonString());
             try { Tokenizer.FromFile(path).EncodeWithOffsets("a b", "b"); }
-            catch (BadInputException) { }
+            catch (BadInputException) { refused++; }
         }
+        Assert.InRange(refused, 600, 2900); // the others changed nothing that is read
     }
 
     [Fact]
@@ -126,7 +128,7 @@ public sealed class HostileFileTests
         if (value is null) metadata.Remove("tokenizer.ggml." + key);
         else metadata["tokenizer.ggml." + key] = value;
         var error = Assert.Throws<BadInputException>(() => Tokenizer.FromGguf(metadata));
-        Assert.True(key.EndsWith("_id", StringComparison.Ordinal) || error.Message.Contains(key, StringComparison.Ordinal), error.Message);
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
     }
 
     private static void Mutate(JsonNode root, Random random, JsonNode? value)

@@ -55,6 +55,10 @@ internal static class DataKit
         => new RowMaker(options ?? new DataOptions(""), encoder ?? Letters,
             1 << 16).Make(new RawRow(new DataFile("x.jsonl"), 1, Encoding.UTF8.GetBytes(json)));
 
+    /// <summary>What becomes of a file's rows.</summary>
+    public static List<RowOutcome> MadeOf(string path)
+        => [.. new RowMaker(new DataOptions(path), Letters, 1 << 16).Make(DataFile.Of(path).SelectMany(f => f.Rows()))];
+
     /// <summary>A row of JSON as <see cref="Show"/> has it, or what is wrong with it behind "!".</summary>
     public static string Shown(string json, DataOptions? options = null, TokenEncoder? encoder = null)
         => Made(json, options, encoder) is { Row: { } row } ? Show(row) : "!" + Made(json, options, encoder).Error!.Message;

@@ -59,7 +59,7 @@ public class JsonLayoutTests
     public void What_is_no_json_is_named(string line, string says, string where)
     {
         string path = Write("x.jsonl", A + "\n" + line + "\n");
-        var error = new RowMaker(new DataOptions(path), Letters, 1 << 16).Make(DataFile.Of(path).SelectMany(f => f.Rows())).Last().Error!;
+        var error = MadeOf(path)[^1].Error!;
         Assert.Equal((path + ":2", "not JSON: "), (error.Place, error.Problem[..10]));
         Assert.Contains(says, error.Problem);
         Assert.StartsWith(where, error.Value);
@@ -69,11 +69,10 @@ public class JsonLayoutTests
     public void Depth_and_lines_of_a_list_are_named()
     {
         string path = Write("x.json", "[" + A + ",\n{\"a\":\n NaN}]");
-        var error = new RowMaker(new DataOptions(path), Letters, 1 << 16).Make(DataFile.Of(path).SelectMany(f => f.Rows())).Last().Error!;
+        var error = MadeOf(path)[^1].Error!;
         Assert.Equal((path + ":2", "line 2 of it, column 2: NaN}"), (error.Place, error.Value));
         path = Write("x.jsonl", string.Concat(Enumerable.Repeat("{\"a\":", 70)) + "1" + new string('}', 70));
-        Assert.Contains("nested more than 64 deep", new RowMaker(new DataOptions(path), Letters,
-            1 << 16).Make(DataFile.Of(path)[0].Rows()).Last().Error!.Problem);
+        Assert.Contains("nested more than 64 deep", MadeOf(path)[^1].Error!.Problem);
     }
 
     [Theory]

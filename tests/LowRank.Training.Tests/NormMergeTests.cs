@@ -51,12 +51,8 @@ public class NormMergeTests
 
     private static string Base(string family, string stored)
     {
-        string golden = Paths.Golden("models/" + family), folder = Paths.Temporary();
-        if (stored == "float32") return golden;
-        File.Copy(Path.Combine(golden, "config.json"), Path.Combine(folder, "config.json"));
-        using var source = SafetensorsFile.Open(Path.Combine(golden, "model.safetensors"));
-        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. source.Names.Select(n => (n, source.Get(n).to(ScalarType.BFloat16)))]);
-        return folder;
+        string golden = Paths.Golden("models/" + family);
+        return stored == "float32" ? golden : ModelCopy.Each(golden, t => t.to(ScalarType.BFloat16));
     }
 
     private static double Distance(Tensor a, Tensor b) => a.to(ScalarType.Float32).sub(b.to(ScalarType.Float32)).abs().max().item<float>();

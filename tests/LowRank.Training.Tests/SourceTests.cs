@@ -52,7 +52,8 @@ public class SourceTests
         Assert.Equal(["x.json:1", "x.json:2"], Raw(lines).Select(r => r.Place));
         Assert.Contains("list", Refused(Write("x.json", "{\"data\": []}")).Message);
         Assert.Empty(Raw(Write("x.json", "[]")));
-        Assert.Equal("a row has no format that is known", Made(Write("x.json", "{}")).Error!.Problem); // one row, without keys
+        var keyless = Assert.Single(MadeOf(Write("x.json", "{}")));
+        Assert.Equal("a row has no format that is known", keyless.Error!.Problem);
         Assert.Equal(3, Raw(Write("x.json", "[1,\"a,]\",{}]")).Count);
     }
 
@@ -169,9 +170,6 @@ public class SourceTests
                 if (name != "x.arrow" || bytes.Length is not (0 or 1000)) Assert.Contains("cannot be read", Refused(Write(name, bytes)).Message);
         Assert.Contains("version 1", Refused(Write("x.feather", "FEA1....")).Message);
     }
-
-    private static RowOutcome Made(string path) => Assert.Single(new RowMaker(new DataOptions(path), Letters,
-        1 << 16).Make(DataFile.Of(path).SelectMany(f => f.Rows())));
 
     private static JsonNode? WithoutNulls(JsonNode? node) => node switch
     {

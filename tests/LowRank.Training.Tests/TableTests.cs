@@ -80,7 +80,8 @@ public class TableTests
         foreach (var compression in (Compression[])[Compression.Uncompressed, Compression.Snappy, Compression.Gzip, Compression.Brotli,
             Compression.Zstd, Compression.Lz4])
         {
-            string path = Parquet(batch, properties => properties.DataPagesizeV2(compression));
+            string path = Parquet(batch, properties => properties.DataPageVersion(ParquetDataPageVersion.V2).DataPagesize(500)
+                .Compression(compression));
             var rows = Raw(path);
             Assert.Equal((1000, "x.parquet:row 777", "[\"row 776\"]", false, true), (rows.Count, rows[776].Place,
                 rows[776].Json["list"]!.ToJsonString(), (bool)rows[776].Json["flag"]!, (bool)rows[777].Json["flag"]!));
@@ -158,11 +159,4 @@ public class TableTests
         }
         return path;
     }
-}
-
-internal static class Pages
-{
-    /// <summary>Small pages of the second version.</summary>
-    public static void DataPagesizeV2(this WriterPropertiesBuilder properties, Compression compression)
-        => properties.DataPageVersion(ParquetDataPageVersion.V2).DataPagesize(500).Compression(compression);
 }

@@ -42,11 +42,11 @@ public class KillPointTests(ITestOutputHelper output)
         string state = KillScenario.Describe(place);
         Assert.True(scenario.States.Contains(state), $"{what}: {state}");
         found[state] = found.GetValueOrDefault(state) + 1;
-        Assert.Equal(canary, OutputPlaceTests.Snapshot(Path.Combine(folder, "theirs")));
+        Assert.Equal(canary, FolderContent.Of(Path.Combine(folder, "theirs")));
         try { scenario.Act(folder); }
         catch (BadInputException e) when (state == "new" && e.Message.Contains("already exists")) { } // it was done
         Assert.Equal(scenario.Last, KillScenario.Describe(place));
-        Assert.Equal(canary, OutputPlaceTests.Snapshot(Path.Combine(folder, "theirs")));
+        Assert.Equal(canary, FolderContent.Of(Path.Combine(folder, "theirs")));
         Assert.Equal([.. new[] { scenario.Target.Split('/')[0], "theirs", ".other.lowrank", scenario.Target.Split('/')[0]
             + ".tmp-01234567" }.Order(StringComparer.Ordinal)], OutputPlaceTests.Names(folder));
     }
@@ -87,6 +87,6 @@ public class KillPointTests(ITestOutputHelper output)
             File.WriteAllText(Path.Combine(folder, theirs), "theirs");
         }
         scenario.Prepare(folder);
-        return (folder, OutputPlaceTests.Snapshot(Path.Combine(folder, "theirs")));
+        return (folder, FolderContent.Of(Path.Combine(folder, "theirs")));
     }
 }

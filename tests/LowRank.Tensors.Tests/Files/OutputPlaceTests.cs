@@ -65,7 +65,7 @@ public class OutputPlaceTests
             File.WriteAllText(Path.Combine(folder, theirs), "mine");
             expected = theirs.Split('/')[0];
         }
-        var before = Snapshot(_folder);
+        var before = FolderContent.Of(_folder);
         var forced = Assert.Throws<BadInputException>(() => OutputPlace.Claim(folder, OutputKind.Run, force: true));
         Assert.Contains(expected, forced.Message);
         Assert.DoesNotContain("--force", forced.Message);
@@ -74,7 +74,7 @@ public class OutputPlaceTests
         var plain = Assert.Throws<BadInputException>(() => OutputPlace.Claim(folder, OutputKind.Run));
         Assert.Contains("already exists", plain.Message);
         if (theirs != "changed") Assert.DoesNotContain("--force", plain.Message); // told without reading all of it
-        Assert.Equal(before, Snapshot(_folder));
+        Assert.Equal(before, FolderContent.Of(_folder));
     }
 
     [Fact]
@@ -124,9 +124,9 @@ public class OutputPlaceTests
     {
         Directory.CreateDirectory(At(".out.lowrank/new-1"));
         File.WriteAllText(At(".out.lowrank/thesis.txt"), "mine");
-        var before = Snapshot(_folder);
+        var before = FolderContent.Of(_folder);
         Assert.Contains(".out.lowrank", Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(At("out"), _ => { })).Message);
-        Assert.Equal(before, Snapshot(_folder));
+        Assert.Equal(before, FolderContent.Of(_folder));
     }
 
     [Fact]
@@ -205,10 +205,6 @@ public class OutputPlaceTests
 
     internal static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder)
         .Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
-
-    internal static Dictionary<string, string> Snapshot(string folder)
-        => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
-        .ToDictionary(f => Path.GetRelativePath(folder, f), f => File.Exists(f) ? Convert.ToHexString(File.ReadAllBytes(f)) : "");
 
     private static int Tool(string name, params string[] arguments)
     {

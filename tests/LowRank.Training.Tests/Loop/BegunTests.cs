@@ -91,8 +91,12 @@ public sealed class BegunTests
         var named = errors.Select(e => e[..e.IndexOf(':', StringComparison.Ordinal)]);
         Assert.Equal(["chat_template", "data", "data", "eval_data"], named.Order(StringComparer.Ordinal));
         var one = settings with { Data = At("data/b.jsonl") };
-        Assert.NotEmpty(Differences(Of(one), one with { Data = new DataSources(new DataSource(At("data/b.jsonl"), 2)) }));
-        Assert.NotEmpty(Differences(Of(one), one with { EvalData = null }));
+        var twice = one with { Data = new DataSources(new DataSource(At("data/b.jsonl"), 2)) };
+        const string Remedy = "Put back what was there, or start a new run.";
+        Assert.Equal([$"data: the run began with a file that is gone (got {At("data/b.jsonl")}). {Remedy}",
+            $"data: the run began without this (got {At("data/b.jsonl")}). {Remedy}"], Differences(Of(one), twice));
+        Assert.Equal([$"eval_data: the run began with a file that is gone (got {At("eval.jsonl")}). {Remedy}"],
+            Differences(Of(one), one with { EvalData = null }));
     }
 
     [Fact]

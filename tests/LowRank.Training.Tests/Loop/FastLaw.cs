@@ -42,8 +42,10 @@ internal static class FastLaw
     public static CausalLM Load(string name, ScalarType dtype, bool rounded = false)
     {
         string folder = Shapes.ContainsKey(name) ? Folder(name) : Paths.Golden("models/" + name.Split(' ')[0]);
-        if (name.Contains(" zero", StringComparison.Ordinal)) folder = Changed(folder, w => w.dim() == 1 ? w : w.index_fill(0, tensor(new long[] { ZeroRow }), Scalars.Zero));
-        if (rounded || name.EndsWith(" bfloat16", StringComparison.Ordinal)) folder = Changed(folder, w => w.to(ScalarType.BFloat16));
+        if (name.Contains(" zero", StringComparison.Ordinal))
+            folder = ModelCopy.Each(folder, w => w.dim() == 1 ? w : w.index_fill(0, tensor(new long[] { ZeroRow }), Scalars.Zero));
+        if (rounded || name.EndsWith(" bfloat16", StringComparison.Ordinal))
+            folder = ModelCopy.Each(folder, w => w.to(ScalarType.BFloat16));
         return ModelLoader.Load(folder, dtype, quantize: name.Split(' ') is [.., ("nf4" or "int8") and var kind] ? kind : null);
     }
 
@@ -52,18 +54,8 @@ internal static class FastLaw
         string folder = Paths.Temporary();
         RandomModel.Write(folder, Shapes[name], seed: 3);
         random.manual_seed(9);
-        return Changed(folder, w => w.to(ScalarType.Float32).Plus(randn(w.shape).mul(Scalars.Of(w.dim() == 1 ? 0.3 : 0.7 / Math.Sqrt(w.size(1)))))); // norms of one and small weights hide factors
-    }
-
-    private static string Changed(string folder, Func<Tensor, Tensor> change)
-    {
-        using var plain = no_grad();
-        using var scope = NewDisposeScope();
-        string changed = Paths.Temporary();
-        File.Copy(Path.Combine(folder, "config.json"), Path.Combine(changed, "config.json"));
-        using var source = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
-        SafetensorsWriter.Write(Path.Combine(changed, "model.safetensors"), source.Names.Select(n => (n, change(source.Get(n)))).ToList());
-        return changed;
+        return ModelCopy.Each(folder, w => // norms of one and small weights hide factors
+            w.to(ScalarType.Float32).Plus(randn(w.shape).mul(Scalars.Of(w.dim() == 1 ? 0.3 : 0.7 / Math.Sqrt(w.size(1))))));
     }
 
     /// <summary>Batches by what they are about, and what automatic differentiation is given: the same, or each row alone. <paramref name="large"/>: also those that meet the borders of tiles and slices.</summary>

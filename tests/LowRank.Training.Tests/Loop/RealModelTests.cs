@@ -39,6 +39,7 @@ public class RealModelTests
         var trainer = run.Trainer(ours.Add, encoder: Encoder());
         Assert.Equal("fast", trainer.Path);
         trainer.Run();
+        Assert.Equal(settings.MaxSteps, ours.Count);
         for (int i = 0; i < ours.Count; i++)
         {
             Assert.Equal((double)log[i]!["loss"]!, ours[i].Loss, 1e-4);
