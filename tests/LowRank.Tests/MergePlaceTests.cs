@@ -157,7 +157,7 @@ public sealed class MergePlaceTests : IDisposable
         var model = nn.Sequential(("a", new OwnLinear(6, 6, ScalarType.Float32)), ("b", nn.Linear(6, 6)), ("c", stubborn),
             ("d", nn.Linear(6, 6)));
         var host = AdapterHost.Attach(model);
-        Randomise(host.Add("a", new LoraConfig { TargetModules = Selector.Of("a", "b", "c", "d"), Rank = 2 }, 1));
+        host.Add("a", new LoraConfig { TargetModules = Selector.Of("a", "b", "c", "d"), Rank = 2 }, 1).Randomise();
         string before = Specimen.HashOf(model);
         var own = Parameter(model, "a.weight");
         var attached = model.call(ones(1, 6));
