@@ -67,6 +67,7 @@ public class PeftFolderTests
         using (var file = SafetensorsFile.Open(weights + ".old"))
             SafetensorsWriter.Write(weights, [.. file.Names.Select(n => (n.Contains("lora_", StringComparison.Ordinal) ? n + ".default" : n, file.Get(n)))]);
         var loaded = host.Load("b", folder);
+        Assert.Equal((2, 2), (loaded.Parameters.Count, values.Count));
         Assert.All(loaded.Parameters.Zip(values), p => Assert.Equal(0, p.First.Parameter.sub(p.Second).abs().max().item<float>()));
         host.Detach();
     }
