@@ -33,16 +33,23 @@ internal static class LogitsVerb
             CheckIds(ids, session.Model.Spec.VocabularySize, source);
             if (parsed.GetValue(merged) && MergeWords.Warning(session.Host.Merge(), gguf: false,
                 again: false) is { } warning) Output.Line(true, warning);
-            using var mixed = parsed.GetValue(rows) is { } names ? session.Host.Rows(RowNames(names, ids.size(0), session), session.Adapters.ToDictionary(a => a.Name, a => a.Strength)) : null;
+            string?[]? named = parsed.GetValue(rows) is { } names ? RowNames(names, ids.size(0), session) : null;
+            using var mixed = named is null ? null : session.Host.Rows(named, session.Adapters.ToDictionary(a => a.Name, a => a.Strength));
             var device = session.Model.Device;
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
             if (!logits.isfinite().all().item<bool>()) throw WeightCheck.Explain(session.Model, "the logits are not all numbers");
             SafetensorsWriter.Write(place, [("logits", logits)]);
+            Output.Notes(Unused(file, named, session));
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["shape"] = new JsonArray([.. logits.shape.Select(s => (JsonNode)s)]) });
             return 0;
         });
         return verb;
     }
+
+    private static readonly string[] Inputs =
+    [
+        "position_ids", "token_type_ids", "inputs_embeds", "cache_position", "past_key_values", "decoder_input_ids", "pixel_values", "image_embeds",
+    ];
 
     private static (Tensor Ids, Tensor? Mask) Read(SafetensorsFile file)
     {
@@ -53,7 +60,8 @@ internal static class LogitsVerb
                 throw new BadInputException("a tensor of the wrong kind", $"{file.DType(name)} [{string.Join(", ", shape)}]", $"{file.Path}: {name}", "I64 [B, T]");
             return file.Get(name).to(ScalarType.Int64);
         }
-        Unread(file);
+        if (file.Names.FirstOrDefault(Inputs.Contains) is { } input)
+            throw new BadInputException("an input of the model that this verb does not take", input, file.Path, "input_ids, attention_mask", "Leave it out.");
         var ids = Matrix("input_ids");
         if (!file.Names.Contains("attention_mask")) return (ids, null);
         var mask = Matrix("attention_mask");
@@ -63,17 +71,12 @@ internal static class LogitsVerb
         return (ids, mask.eq(Scalars.Of(1L)).all().item<bool>() ? null : mask);
     }
 
-    // Results that lie beside the ids, as in reference files, are told; what a model would have computed with is not passed over.
-    private static void Unread(SafetensorsFile file)
+    // Results that lie beside the ids, as in reference files, and adapters that no row takes are told.
+    private static IEnumerable<string> Unused(SafetensorsFile file, string?[]? rows, Session session)
     {
-        string[] inputs =
-        [
-            "position_ids", "token_type_ids", "inputs_embeds", "cache_position", "past_key_values", "decoder_input_ids", "pixel_values", "image_embeds",
-        ];
         string[] others = [.. file.Names.Except(["input_ids", "attention_mask"]).Order(StringComparer.Ordinal)];
-        if (others.FirstOrDefault(inputs.Contains) is { } input)
-            throw new BadInputException("an input of the model that this verb does not take", input, file.Path, "input_ids, attention_mask", "Leave it out.");
-        if (others.Length > 0) Output.Notes([$"{file.Path}: read are input_ids and attention_mask, not {NameList.Of(others)}."]);
+        if (others.Length > 0) yield return $"{file.Path}: read are input_ids and attention_mask, not {NameList.Of(others)}.";
+        foreach (var adapter in session.Adapters.Where(a => rows?.Contains(a.Name) == false)) yield return $"no row names the adapter {adapter.Name}.";
     }
 
     private static void CheckIds(Tensor ids, int vocabulary, string place)
@@ -87,10 +90,8 @@ internal static class LogitsVerb
     {
         string[] names = list.Split(',', StringSplitOptions.TrimEntries);
         if (names.Length != rows) throw new BadInputException("the number of names is not the number of rows", $"{names.Length} names", "--rows-adapters", $"{rows}");
-        string?[] found = [.. names.Select(n => n == "-" ? null : session.Adapters.FirstOrDefault(a => a.Name == n || a.Path == n).Name
+        return [.. names.Select(n => n == "-" ? null : session.Adapters.FirstOrDefault(a => a.Name == n || a.Path == n).Name
             ?? throw new BadInputException("no adapter of this name was given", n, "--rows-adapters",
                 string.Join(", ", session.Adapters.Select(a => a.Name)) + " or -"))];
-        Output.Notes([.. session.Adapters.Where(a => !found.Contains(a.Name)).Select(a => $"no row names the adapter {a.Name}.")]);
-        return found;
     }
 }

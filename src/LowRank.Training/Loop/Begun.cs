@@ -22,7 +22,7 @@ public sealed class Begun
     {
         WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
-    private const string Config = "config.json";
+    private const string Config = "config.json", Weight = ", weight "; // between a file's number and its source's weight
     private readonly SortedDictionary<string, List<Part>> _inputs = new(StringComparer.Ordinal);
 
     private Begun(JsonObject settings) => Settings = settings;
@@ -134,10 +134,12 @@ public sealed class Begun
             foreach (string name in then.Keys.Union(other.Keys))
             {
                 var (old, present) = (then.GetValueOrDefault(name), other.GetValueOrDefault(name));
-                if (old?.Digest == present?.Digest) continue;
+                if (old?.Digest == present?.Digest && old?.Name == present?.Name) continue;
                 if (present is null) yield return new("the run began with a file that is gone", old!.Place, input, remedy: Remedy);
                 else if (old is null) yield return new("the run began without this", present.Place, input, remedy: Remedy);
-                else yield return new("the content is not what the run began with", Shown(present), input, Shown(old), Remedy);
+                else if (old.Digest != present.Digest)
+                    yield return new("the content is not what the run began with", Shown(present), input, Shown(old), Remedy);
+                else yield return new($"the weight of {present.Place} is not what the run began with", WeightOf(present), input, WeightOf(old), Remedy);
             }
         }
     }
@@ -147,7 +149,9 @@ public sealed class Begun
     private static string Hex(byte[] digest) => Convert.ToHexStringLower(digest);
 
     private Dictionary<string, Part> Named(string input)
-        => _inputs.TryGetValue(input, out var parts) ? parts.ToDictionary(p => p.Name, StringComparer.Ordinal) : [];
+        => _inputs.TryGetValue(input, out var parts) ? parts.ToDictionary(p => p.Name.Split(Weight)[0], StringComparer.Ordinal) : [];
+
+    private static string WeightOf(Part part) => part.Name[(part.Name.IndexOf(Weight, StringComparison.Ordinal) + Weight.Length)..];
 
     private void Add(string input, IEnumerable<Part> parts) => _inputs[input] = [.. parts];
 
@@ -161,7 +165,7 @@ public sealed class Begun
     // In order, with the weights: both decide what is learnt when.
     private static IEnumerable<Part> Rows(DataSources sources)
         => sources.SelectMany((source, i) => DataFile.Of(source).Select((file, j)
-            => new Part(string.Create(CultureInfo.InvariantCulture, $"{i}.{j}, weight {source.Weight:R}"), file.Path)));
+            => new Part(string.Create(CultureInfo.InvariantCulture, $"{i}.{j}{Weight}{source.Weight:R}"), file.Path)));
 
     private sealed record Part(string Name, string Place)
     {

@@ -93,8 +93,8 @@ public sealed class BegunTests
         var one = settings with { Data = At("data/b.jsonl") };
         var twice = one with { Data = new DataSources(new DataSource(At("data/b.jsonl"), 2)) };
         const string Remedy = "Put back what was there, or start a new run.";
-        Assert.Equal([$"data: the run began with a file that is gone (got {At("data/b.jsonl")}). {Remedy}",
-            $"data: the run began without this (got {At("data/b.jsonl")}). {Remedy}"], Differences(Of(one), twice));
+        Assert.Equal([$"data: the weight of {At("data/b.jsonl")} is not what the run began with (got 2); expected 1. {Remedy}"],
+            Differences(Of(one), twice));
         Assert.Equal([$"eval_data: the run began with a file that is gone (got {At("eval.jsonl")}). {Remedy}"],
             Differences(Of(one), one with { EvalData = null }));
     }
