@@ -118,6 +118,7 @@ public sealed class RunFolder
     public void SaveCheckpoint(int step, ITrainable trainable, Optimizer optimizer, JsonObject state)
     {
         if (Steps.Contains(step) && Problem(step) is null && SameState(ReadState(step), state)) return;
+        if (Other(step) is not null) SetAside(step);
         AtomicFile.WriteFolder(Checkpoint(step), folder =>
         {
             trainable.Save(folder);
@@ -150,11 +151,17 @@ public sealed class RunFolder
         foreach (int later in Steps.Where(s => s > step))
         {
             if (Problem(later) is null && AtomicFile.DeleteFolder(Checkpoint(later))) continue;
-            string place = Enumerable.Range(1, int.MaxValue).Select(i => At(System.IO.Path.Combine("set-aside", StepName(later) + (i == 1 ? "" : $"-{i}")))).First(p => !Directory.Exists(p));
-            AtomicFile.MoveFolder(Checkpoint(later), place);
-            aside.Add(place);
+            aside.Add(SetAside(later));
         }
         return aside;
+    }
+
+    private string SetAside(int step)
+    {
+        string place = Enumerable.Range(1, int.MaxValue).Select(i => At(System.IO.Path.Combine("set-aside", StepName(step) + (i == 1 ? "" : $"-{i}"))))
+            .First(p => !Directory.Exists(p));
+        AtomicFile.MoveFolder(Checkpoint(step), place);
+        return place;
     }
 
     /// <summary>Puts the weights of a checkpoint into <paramref name="trainable"/>.</summary>
@@ -188,8 +195,11 @@ public sealed class RunFolder
         foreach (int step in Steps.SkipLast(keep.Value).Where(s => s != best)) Drop(step);
     }
 
-    /// <summary>Deletes a checkpoint, if it holds nothing but what was written into it.</summary>
-    public void Drop(int step) => AtomicFile.DeleteFolder(Checkpoint(step));
+    /// <summary>Deletes a checkpoint, if it is one and holds nothing but what was written into it.</summary>
+    public void Drop(int step)
+    {
+        if (Other(step) is null) AtomicFile.DeleteFolder(Checkpoint(step));
+    }
 
     /// <summary>The key of a checkpoint's state that says that it was written because of the time.</summary>
     internal const string Timed = "timed";
@@ -197,9 +207,14 @@ public sealed class RunFolder
     // What is wrong with a checkpoint; null: it is whole.
     private string? Problem(int step)
     {
+        if (Other(step) is { } other) return other;
         var state = FolderMarker.Check(Checkpoint(step));
         return !state.Marked ? $"{FolderMarker.FileName} is missing" : state.Missing.Count > 0 ? $"{state.Missing[0]} is missing" : state.Changed.Count > 0 ? $"{state.Changed[0]} is not as it was written" : null;
     }
+
+    // What somebody put in a checkpoint's place, such as a merged model.
+    private string? Other(int step)
+        => FolderMarker.KindOf(Checkpoint(step)) is { } kind && kind != OutputKind.Checkpoint.Name ? $"it is no checkpoint but a {kind}" : null;
 
     private JsonObject ReadState(int step) => JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Checkpoint(step), State)))!.AsObject();
 

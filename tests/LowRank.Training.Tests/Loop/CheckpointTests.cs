@@ -38,6 +38,25 @@ public class CheckpointTests
     }
 
     [Fact]
+    public void A_model_in_a_checkpoint_s_place_is_no_checkpoint_and_is_never_deleted()
+    {
+        var settings = Settings() with { SaveSteps = 4, SaveTotalLimit = 1 };
+        Die(settings, At("run"), 6);
+        void Model(int step) => AtomicFile.WriteFolder(At($"run/checkpoints/step-{step}"),
+            folder => File.WriteAllText(Path.Combine(folder, "model.safetensors"), "merged"), replace: false, OutputKind.Model);
+        foreach (int step in (int[])[1, 5]) Model(step);
+        using (var run = new TestRun(settings, At("run"), resume: true))
+        {
+            var e = Assert.Throws<BadInputException>(() => run.Trainer(null).Run());
+            Assert.Equal((At("run/checkpoints/step-5"), "the newest checkpoint is damaged: it is no checkpoint but a model"), (e.Place, e.Problem));
+        }
+        using (var run = new TestRun(settings, At("run"), resume: true))
+            Assert.True(run.Trainer(log => { if (log.Step == 7) Model(8); }, fromStep: 4).Run().Finished);
+        foreach (string place in (string[])["run/checkpoints/step-1", "run/set-aside/step-5", "run/set-aside/step-8"])
+            Assert.Equal("merged", File.ReadAllText(At(place + "/model.safetensors")));
+    }
+
+    [Fact]
     public void Without_a_whole_checkpoint_the_start_is_proposed()
     {
         var settings = Settings() with { SaveSteps = 4 };
