@@ -35,20 +35,18 @@ internal static class CommandLine
         var root = Root();
         var parsed = root.Parse(args);
         bool json = args.Contains("--json");
-        if ((parsed.Errors.Count > 0 || ParseErrors.Swallowed(parsed).Any()) && !args.Any(a => a is "--help" or "-h" or "-?")) return Fail(ParseErrors.Of(root, parsed, args), json);
+        if ((parsed.Errors.Count > 0 || ParseErrors.Swallowed(parsed).Any()) && !args.Any(a => a is "--help" or "-h" or "-?"))
+            return Fail(2, ParseErrors.Of(root, parsed, args), json);
         try
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (BadInputException e) { return Fail(e, json); }
+        catch (BadInputException e) { return Fail(2, e, json); }
         catch (OperationCanceledException) { return 130; }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             if (Environment.GetEnvironmentVariable("LOWRANK_DEBUG") is not null) Console.Error.WriteLine(e);
-            string message = e.Message.Split('\n')[0]; // libtorch appends its own stack
-            Console.Error.WriteLine("error: " + message);
-            if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["value"] = null, ["place"] = null, ["expected"] = null, ["remedy"] = null } });
-            return 1;
+            return Fail(1, new BadInputException(e.Message.Split('\n')[0]), json); // libtorch appends its own stack
         }
     }
 
@@ -61,10 +59,16 @@ internal static class CommandLine
         return root;
     }
 
-    private static int Fail(BadInputException e, bool json)
+    private static int Fail(int code, BadInputException e, bool json)
     {
         Console.Error.WriteLine("error: " + e.Message);
-        if (json) Output.Json(new JsonObject { ["error"] = new JsonObject { ["message"] = e.Message, ["value"] = e.Value, ["place"] = e.Place, ["expected"] = e.Expected, ["remedy"] = e.Remedy } });
-        return 2;
+        if (!json) return code;
+        JsonObject error = new()
+        {
+            ["message"] = e.Message, ["value"] = e.Value, ["place"] = e.Place, ["expected"] = e.Expected, ["remedy"] = e.Remedy,
+        };
+        try { Output.Json(new JsonObject { ["error"] = error }); }
+        catch (BadInputException) { } // it was said to standard error
+        return code;
     }
 }

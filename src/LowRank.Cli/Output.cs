@@ -19,7 +19,15 @@ internal static class Output
     public static bool IsInteractive => !Console.IsErrorRedirected && Terminal.Profile.Capabilities.Interactive;
 
     /// <summary>Prints one JSON document.</summary>
-    public static void Json(JsonNode node) => Console.Out.WriteLine(node.ToJsonString(Format));
+    /// <exception cref="BadInputException">Nothing can be written there.</exception>
+    public static void Json(JsonNode node)
+    {
+        try { Console.Out.WriteLine(node.ToJsonString(Format)); }
+        catch (IOException e)
+        {
+            throw new BadInputException("standard output cannot be written: " + e.Message.TrimEnd('.'), inner: e);
+        }
+    }
 
     /// <summary>A line for people: to standard output, or to standard error where that is for JSON.</summary>
     public static void Line(bool json, string text = "") => (json ? Console.Error : Console.Out).WriteLine(text);

@@ -74,7 +74,7 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("nothing to merge", Logits(model, "--merged"), "--merged", "no effect"),
             new("row of an adapter not given", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,south"), "south", "--rows-adapters"),
             new("rows miscounted", Logits(model, "--adapter", At("north"), "--rows-adapters", "north"), "1 names", "2"),
-            new("rows of a merged model", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,-", "--merged"), "merged"),
+            new("rows of a merged model", Logits(model, "--adapter", At("north"), "--rows-adapters", "north,-", "--merged"), "merged", "--rows-adapters"),
             // logits
             new("input absent", ["logits", "--model", model, "--input", At("none.safetensors"), "--output", At("out")], "none.safetensors"),
             new("input without ids", ["logits", "--model", model, "--input", At("north/adapter_model.safetensors"), "--output", At("out")], "input_ids"),
@@ -136,7 +136,8 @@ public sealed class BadInputTests(BadInputTests.Cases cases) : IClassFixture<Bad
             new("eval without data", ["eval", "--model", model], "--data"),
             new("eval data absent", ["eval", "--model", model, "--data", At("no.jsonl")], "no.jsonl"),
             new("eval generating without prompts", ["eval", "--model", model, "--data", At("rows.jsonl"), "--generate"], "prompt", "rows.jsonl"),
-            new("inspect nothing", ["inspect", At("nothing")], "nothing"),
+            new("inspect nothing", ["inspect", At("nothing")], "nothing", "lowrank inspect:"),
+            new("inspect an adapter with NaN", ["inspect", At("nan")], "lora_B.weight", "not all finite"),
             new("plan of an unknown setting", ["plan", "--model", model, "--set", "batchsize=3"], "'batch_size'"),
             new("tokenize without a tokenizer", ["tokenize", "--model", Paths.Golden("models/llama"), "--texts", At("rows.jsonl")], "tokenizer"),
             new("texts absent", ["tokenize", "--model", model, "--texts", At("no.json")], "no.json"),

@@ -32,6 +32,24 @@ public class FullDiskTests(World world)
         Assert.Equal(7, File.ReadLines(disk.At("run/log.jsonl")).Count()); // what was done is told
     }
 
+    [Fact]
+    public void Standard_output_without_room_is_one_error()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's");
+        foreach (string[] arguments in (string[][])[["inspect", world.At("a"), "--json"], ["inspect", world.At("absent"), "--json"]])
+        {
+            var info = Program.Info(arguments);
+            string command = string.Join(' ', ((string[])[info.FileName, .. info.ArgumentList]).Select(a => $"'{a}'"));
+            var shell = Program.Info();
+            (shell.FileName, shell.Arguments) = ("/bin/sh", $"-c \"{command} > /dev/full\"");
+            shell.ArgumentList.Clear();
+            var outcome = Program.Finish(System.Diagnostics.Process.Start(shell)!);
+            Assert.Equal(2, outcome.Code);
+            Assert.StartsWith("error: ", outcome.Error, StringComparison.Ordinal);
+            Assert.Single(outcome.Error.TrimEnd().Split('\n'));
+        }
+    }
+
     private static void Refused(Program.Outcome outcome, string place)
     {
         Assert.True(outcome.Code == 2, outcome.Error);

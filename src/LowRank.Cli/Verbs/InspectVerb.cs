@@ -36,7 +36,7 @@ internal static class InspectVerb
         if (Found.At(target).Kind == FoundKind.GgufAdapter) return GgufAdapter(target);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
         if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
-        return Model(ModelPlace.Of(target));
+        return Model(ModelPlace.Of(target, "lowrank inspect"));
     }
 
     private static JsonObject Model(string path)
@@ -67,7 +67,9 @@ internal static class InspectVerb
             JsonObject layer = new() { ["module"] = module, ["rank"] = rank, ["scale"] = scale };
             if (high == rank)
             {
-                var values = SingularValues(adapter.Get(name).to(ScalarType.Float32).flatten(1), adapter.Get(b).to(ScalarType.Float32).flatten(1), scale);
+                Tensor Factor(string tensor) => adapter.Get(tensor).to(ScalarType.Float32).flatten(1) is var x && x.isfinite().all().item<bool>() ? x
+                    : throw new BadInputException("a tensor's numbers are not all finite", tensor, folder, "finite numbers", "Train the adapter again.");
+                var values = SingularValues(Factor(name), Factor(b), scale);
                 (layer["delta_norm"], layer["singular_values"]) = (Math.Sqrt(values.Sum(v => v * v)), new JsonArray([.. values.Select(v => (JsonNode)Math.Round(v, 6))]));
             }
             layers.Add(layer);

@@ -23,6 +23,8 @@ internal static class LogitsVerb
         {
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
             if (common.Adapters(parsed).Count == 0) parsed.Refuse(parsed.Unused("Give an adapter to merge.", merged));
+            if (parsed.GetValue(merged) && parsed.IsGiven(rows))
+                throw new BadInputException("rows have no adapters of their own in merged weights", "--merged", rows.Name, remedy: "Leave one of the two out.");
             using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
                 [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);

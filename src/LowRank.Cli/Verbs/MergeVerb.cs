@@ -51,6 +51,8 @@ internal static class MergeVerb
             if (parsed.GetValue(common.Json)) Output.Json(MergeWords.Json(place, report, others, untold));
             else Output.Line(false, MergeWords.Line(place, report, others));
             if (MergeWords.Warning(report, gguf, again) is { } warning) Output.Line(true, warning);
+            if (quantize is not (null or QuantizeChoice.Keep or QuantizeChoice.None) && !again)
+                Output.Notes([$"the base was made {quantize} on loading, so all its projections are what {quantize} makes of them, as the adapters met them."]);
             if (gguf && !texts.AreTheModels)
                 Output.Line(true, $"{place} keeps the chat template and the end tokens of its base; those of the adapters are not in it.");
             Output.NoTokenizer(model, untold);
