@@ -40,6 +40,7 @@ internal static class GenerateVerb
             var options = generation.Read(parsed, common, texts.EndIds);
             var requests = inputs.Select(p => new GenerationRequest(p.Ids
                 ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
+            if (!parsed.GetValue(common.Quiet)) Output.Notes(Unused(inputs));
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
             if (json) Output.Json(new JsonArray([.. results.Select((r, i) => ToJson(r, inputs[i], requests[i]))]));
@@ -48,6 +49,12 @@ internal static class GenerateVerb
             return CommandLine.Stop.IsCancellationRequested ? 130 : 0;
         });
         return verb;
+    }
+
+    private static IEnumerable<string> Unused(IReadOnlyList<PromptRow> inputs)
+    {
+        string[] keys = [.. inputs.SelectMany(i => i.Unused).Distinct()];
+        return keys.Length == 0 ? [] : [$"not used for the answers: {SurveyText.Safe(string.Join(", ", keys))}"];
     }
 
     private static JsonNode ToJson(GenerationResult r, PromptRow input, GenerationRequest request) => new JsonObject
