@@ -40,8 +40,10 @@ public class PromptRowTests
         Assert.Contains("nothing is made of: \"temperature\", \"seed\", \"top-p\", \"tool_choice\", \"model\"", error.Message);
         Assert.Contains("For all prompts there are --temperature, --seed, --top-p, --model. Take them out.", error.Message);
         foreach (string key in (string[])["top_k", "min_p", "repetition_penalty", "max_tokens", "max_new_tokens", "stop", "do_sample"])
-            Assert.Contains("For all prompts there is --", Told($$"""{"messages": [{"role": "user", "content": "q"}], "{{key}}": 1}""").Message);
-        foreach (string key in (string[])["frequency_penalty", "presence_penalty", "logit_bias", "response_format", "n", "parallel_tool_calls"])
+            Assert.Contains("For all prompts there is --",
+                Told($$"""{"messages": [{"role": "user", "content": "q"}], "{{key}}": 1}""").Message);
+        foreach (string key in (string[])["frequency_penalty", "presence_penalty", "logit_bias", "response_format", "n",
+            "parallel_tool_calls"])
             Assert.Contains($"nothing is made of: \"{key}\"", Told($$"""{"prompt": "q", "{{key}}": 1}""").Message);
         Assert.Contains("nothing is made of: \"seed\"", Assert.Throws<BadInputException>(() => PromptRows.Conversation(Write("m.json",
             """{"messages": [{"role": "user", "content": "q"}], "seed": 1}"""))).Message);

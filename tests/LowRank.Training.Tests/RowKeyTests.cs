@@ -197,9 +197,13 @@ public class RowKeyTests
 
     [Fact]
     public void A_key_of_calls_is_left_out_where_the_setting_names_it()
-        => Assert.Equal("""[{"function":{"name":"f"}},{"name":"g"}]""", LowRank.Text.Chat.MessageReader.Read(System.Text.Json.JsonDocument.Parse(
-            """[{"role": "assistant", "tool_calls": [{"weight": 0, "function": {"name": "f", "weight": 1}}, {"name": "g", "weight": 1}]}]""")
-            .RootElement, "messages", new HashSet<string> { "tool_calls.weight", "tool_calls.name", "name" })[0]["tool_calls"]!.ToJsonString());
+    {
+        const string Calls = """[{"weight": 0, "function": {"name": "f", "weight": 1}}, {"name": "g", "weight": 1}]""";
+        var turns = System.Text.Json.JsonDocument.Parse($$"""[{"role": "assistant", "tool_calls": {{Calls}}}]""").RootElement;
+        var read = LowRank.Text.Chat.MessageReader.Read(turns, "messages",
+            new HashSet<string> { "tool_calls.weight", "tool_calls.name", "name" });
+        Assert.Equal("""[{"function":{"name":"f"}},{"name":"g"}]""", read[0]["tool_calls"]!.ToJsonString());
+    }
 
     [Fact]
     public void A_key_whose_name_columns_give_to_another_is_told()

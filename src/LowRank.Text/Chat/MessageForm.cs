@@ -17,7 +17,8 @@ internal static class MessageForm
         else if (message["role"] is not null
             && message.FirstOrDefault(p => p.Key is "from" or "value" && p.Value is not null).Key is { } second)
             throw new BadInputException($"{place} has both \"role\" and \"{second}\"",
-                $"the keys {string.Join(", ", message.Select(p => p.Key))}", expected: "\"role\" and \"content\", or \"from\" and \"value\"",
+                $"the keys {string.Join(", ", message.Select(p => p.Key))}",
+                expected: "\"role\" and \"content\", or \"from\" and \"value\"",
                 remedy: $"Take \"{second}\" out, or put what it says into \"{(second == "from" ? "role" : "content")}\".");
         if (message["role"] is not JsonValue value || !value.TryGetValue(out string? role))
             throw new BadInputException($"{place} has no \"role\"", message.Count == 0 ? "no keys"

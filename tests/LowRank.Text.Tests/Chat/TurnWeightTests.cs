@@ -97,9 +97,11 @@ public sealed class TurnWeightTests
     [Fact]
     public void Remarks_of_turns_that_it_does_not_read_are_told()
     {
-        var request = PrefixRuleTests.Request("""[{"role":"user","content":"q","name":"Ann","score":3},{"role":"assistant","content":"r","id":null}]""");
+        var request = PrefixRuleTests.Request(
+            """[{"role":"user","content":"q","name":"Ann","score":3},{"role":"assistant","content":"r","id":null}]""");
         Assert.Equal(["messages.name", "messages.score"], PrefixRuleTests.Encoder(ChatMl).RefuseUnread(request));
-        Assert.Equal(["messages.score"], PrefixRuleTests.Encoder("{% for m in messages %}{{ m.content }}{{ m.name }}{% endfor %}").RefuseUnread(request));
+        Assert.Equal(["messages.score"],
+            PrefixRuleTests.Encoder("{% for m in messages %}{{ m.content }}{{ m.name }}{% endfor %}").RefuseUnread(request));
         Assert.Equal([], PrefixRuleTests.Encoder("{{ messages | tojson }}").RefuseUnread(request));
     }
 
@@ -112,7 +114,8 @@ public sealed class TurnWeightTests
     [InlineData("\"name\":\"f\",\"train\":false", "got train")]
     public void Keys_of_calls_are_read_or_refused(string call, string says)
     {
-        const string Template = "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{% endfor %}";
+        const string Template = "{% for m in messages %}{{ m.content }}"
+            + "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{% endfor %}";
         string chat = $$"""[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[{"id":"1",{{call}}}]}]""";
         Assert.Contains(says, Assert.Throws<BadInputException>(() =>
         {
@@ -124,9 +127,11 @@ public sealed class TurnWeightTests
     [Fact]
     public void Keys_of_calls_that_the_template_reads_and_all_of_arguments_pass()
     {
-        string chat = """[{"role":"assistant","content":"","tool_calls":[{"id":"1","type":"function","index":0,"mood":"gay","function":{"name":"f","arguments":{"weight":70}}}]}]""";
+        const string Call = """{"id":"1","type":"function","index":0,"mood":"gay","function":{"name":"f","arguments":{"weight":70}}}""";
+        string chat = $$"""[{"role":"assistant","content":"","tool_calls":[{{Call}}]}]""";
         Assert.Equal([], PrefixRuleTests.Encoder("{{ messages[0].tool_calls[0] | tojson }}").RefuseUnread(PrefixRuleTests.Request(chat)));
-        Assert.Equal("gay70", Prepared("{{ messages[0].tool_calls[0].mood }}{{ messages[0].tool_calls[0].function.arguments.weight }}", chat));
+        Assert.Equal("gay70",
+            Prepared("{% set c = messages[0].tool_calls[0] %}{{ c.mood }}{{ c.function.arguments.weight }}", chat));
     }
 
     [Fact]
