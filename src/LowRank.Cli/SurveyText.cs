@@ -59,7 +59,7 @@ internal static class SurveyText
     }
 
     /// <summary>Data must not steer the terminal.</summary>
-    private static string Safe(string text)
+    internal static string Safe(string text)
     {
         if (!text.Any(Steers)) return text;
         var safe = new StringBuilder(text.Length);

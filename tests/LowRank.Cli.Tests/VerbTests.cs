@@ -40,11 +40,14 @@ public class VerbTests(World world)
     public void A_model_without_a_tokenizer_generates_ids()
     {
         string prompts = world.Fresh("prompts") + ".jsonl";
-        File.WriteAllText(prompts, """{"input_ids": [10, 20]}""");
+        File.WriteAllText(prompts, """{"input_ids": [10, 20], "score": 2, "completion": "r"}""");
         string[] arguments = ["generate", "--model", Paths.Golden("models/gpt2"), "--prompts", prompts, "--greedy", "--max-new-tokens", "4", "--ignore-eos"];
         var json = Program.Run([.. arguments, "--json"]).Good().Json[0]!;
         Assert.Null(json["text"]);
-        Assert.Equal(string.Join(' ', json["ids"]!.AsArray().Select(n => (int)n!)) + "\n", Program.Run(arguments).Good().Out);
+        var said = Program.Run(arguments).Good();
+        Assert.Equal(string.Join(' ', json["ids"]!.AsArray().Select(n => (int)n!)) + "\n", said.Out);
+        Assert.Contains("note: not used for the answers: completion, score", said.Error);
+        Assert.DoesNotContain("not used", Program.Run([.. arguments, "--quiet"]).Good().Error);
     }
 
     [Fact]

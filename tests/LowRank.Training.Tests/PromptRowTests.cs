@@ -32,7 +32,43 @@ public class PromptRowTests
         Assert.Equal("a", PromptRows.Read(Write("p.json", """[{"prompt": "a"}]"""))[0].Text);
     }
 
+    [Fact]
+    public void What_a_request_says_of_how_text_is_made_is_refused_with_the_options_that_say_it()
+    {
+        BadInputException Told(string row) => Assert.Throws<BadInputException>(() => PromptRows.Read(Write("p.jsonl", row)));
+        var error = Told("""{"prompt": "Q", "temperature": 0.0, "seed": 3, "top-p": 0.1, "tool_choice": "required", "model": "other"}""");
+        Assert.Contains("nothing is made of: \"temperature\", \"seed\", \"top-p\", \"tool_choice\", \"model\"", error.Message);
+        Assert.Contains("For all prompts there are --temperature, --seed, --top-p, --model. Take them out.", error.Message);
+        foreach (string key in (string[])["top_k", "min_p", "repetition_penalty", "max_tokens", "max_new_tokens", "stop", "do_sample"])
+            Assert.Contains("For all prompts there is --",
+                Told($$"""{"messages": [{"role": "user", "content": "q"}], "{{key}}": 1}""").Message);
+        foreach (string key in (string[])["frequency_penalty", "presence_penalty", "logit_bias", "response_format", "n",
+            "parallel_tool_calls"])
+            Assert.Contains($"nothing is made of: \"{key}\"", Told($$"""{"prompt": "q", "{{key}}": 1}""").Message);
+        Assert.Contains("nothing is made of: \"seed\"", Assert.Throws<BadInputException>(() => PromptRows.Conversation(Write("m.json",
+            """{"messages": [{"role": "user", "content": "q"}], "seed": 1}"""))).Message);
+    }
+
+    [Fact]
+    public void A_part_of_a_conversation_beside_a_text_is_not_taken_for_a_misspelt_one()
+    {
+        foreach (string key in (string[])["system", "chat_template_kwargs", "tools"])
+        {
+            string told = Assert.Throws<BadInputException>(() => PromptRows.Read(Write("p.jsonl",
+                $$"""{"prompt": "Q", "{{key}}": "S"}"""))).Message;
+            Assert.DoesNotContain("Did you mean", told);
+            Assert.Contains($"\"{key}\" belongs to a conversation: give the row as messages. Take it out.", told);
+        }
+    }
+
+    [Fact]
+    public void What_changes_nothing_here_is_told()
+        => Assert.Equal(["completion", "id", "weight", "label", "score"], PromptRows.Read(Write("p.jsonl",
+            """{"prompt": "q", "completion": "r", "id": 3, "weight": 0, "label": true, "score": 2}"""))[0].Unused);
+
     [Theory]
+    [InlineData("""{"messages": [{"role": "user", "content": "Q", "from": "gpt", "value": "LOST"}]}""", "messages[0] has both \"role\" and \"from\"")]
+    [InlineData("""[{"role": "user", "content": "q"}, null]""", "messages[1] is not a message (got null)")]
     [InlineData("""{"question": "a"}""", "no prompt")]
     [InlineData("""{"promt": "a"}""", "'prompt'")]
     [InlineData("5", "no prompt")]

@@ -80,6 +80,9 @@ public class RowKeyTests
     [InlineData("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": 5}]}""", "messages[1].content is neither text nor a list of parts (got 5)")]
     [InlineData("""{"messages": [[{"role": "user", "content": "q"}]]}""", "messages[0] is not a message (got a list)")]
     [InlineData("""{"messages": [{"role": "asistant", "content": "r"}]}""", "'assistant'")]
+    [InlineData("""{"messages": [{"role": "user", "content": "q"}, null, {"role": "assistant", "content": "r"}]}""", "messages[1] is not a message (got null)")]
+    [InlineData("""{"messages": [{"role": "user", "content": "q", "from": "gpt", "value": "LOST"}, {"role": "assistant", "content": "r"}]}""", "messages[0] has both \"role\" and \"from\" (got the keys role, content, from, value)")]
+    [InlineData("""{"conversations": [{"from": "human", "value": "q"}, {"role": "assistant", "value": "r"}]}""", "conversations[1] has both \"role\" and \"value\" (got the keys role, value)")]
     [InlineData("""{"conversations": [{"from": "hooman", "value": "r"}]}""", "'human'")]
     [InlineData("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}], "tools": ["{"]}""", "\"tools[0]\" is a text that is no JSON")]
     [InlineData("""{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}], "tools": {"a": 1}}""", "\"tools\" is not a list")]
@@ -174,6 +177,32 @@ public class RowKeyTests
     {
         string deep = string.Concat(Enumerable.Repeat("[", 63)) + new string(']', 63);
         Assert.StartsWith($"!x.jsonl:1: {said}", Shown(json.Replace("M,", Turns + ",").Replace("DEEP", deep)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_row_that_lacks_a_key_is_told_how_to_name_the_column()
+    {
+        Assert.Contains("lacks the key \"output\"", Shown("""{"instruction": "i", "context": "c", "response": "r"}"""));
+        Assert.Contains("columns: {output: response}, on the command line --set columns.output=response.",
+            Shown("""{"instruction": "i", "context": "c", "response": "r", "category": "x"}"""));
+        Assert.DoesNotContain("columns:", Shown("""{"instruction": "i", "input": "j", "id": 3}"""));
+    }
+
+    [Fact]
+    public void Remarks_of_turns_that_the_template_does_not_read_are_told()
+    {
+        var encoder = Letters with { Chat = (request, only) => Letters.Chat!(request, only) with { Unused = ["messages.name"] } };
+        Assert.Equal(["id", "messages.name"], Made($$"""{"messages": {{Turns}}, "id": 1}""", encoder: encoder).Unused);
+    }
+
+    [Fact]
+    public void A_key_of_calls_is_left_out_where_the_setting_names_it()
+    {
+        const string Calls = """[{"weight": 0, "function": {"name": "f", "weight": 1}}, {"name": "g", "weight": 1}]""";
+        var turns = System.Text.Json.JsonDocument.Parse($$"""[{"role": "assistant", "tool_calls": {{Calls}}}]""").RootElement;
+        var read = LowRank.Text.Chat.MessageReader.Read(turns, "messages",
+            new HashSet<string> { "tool_calls.weight", "tool_calls.name", "name" });
+        Assert.Equal("""[{"function":{"name":"f"}},{"name":"g"}]""", read[0]["tool_calls"]!.ToJsonString());
     }
 
     [Fact]

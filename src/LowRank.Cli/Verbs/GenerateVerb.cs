@@ -38,8 +38,11 @@ internal static class GenerateVerb
             var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
             var encoder = inputs.Any(i => i.Chat is not null) ? texts.RequireChat() : null;
             var options = generation.Read(parsed, common, texts.EndIds);
+            SortedSet<string> unused = new(inputs.SelectMany(i => i.Unused), StringComparer.Ordinal);
             var requests = inputs.Select(p => new GenerationRequest(p.Ids
-                ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place)))).ToList();
+                ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place, unused)))).ToList();
+            if (unused.Count > 0 && !parsed.GetValue(common.Quiet))
+                Output.Notes([$"not used for the answers: {SurveyText.Safe(string.Join(", ", unused))}"]);
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
             if (json) Output.Json(new JsonArray([.. results.Select((r, i) => ToJson(r, inputs[i], requests[i]))]));
@@ -60,11 +63,11 @@ internal static class GenerateVerb
     private static int[] Encoded(Session session, string text)
         => BeginningMark.Once((part, special) => session.Tokenizer.Encode(part, special), text);
 
-    private static int[] Encoded(ChatEncoder encoder, ChatRequest chat, string place)
+    private static int[] Encoded(ChatEncoder encoder, ChatRequest chat, string place, SortedSet<string> unused)
     {
         try
         {
-            encoder.RefuseUnread(chat);
+            unused.UnionWith(encoder.RefuseUnread(chat));
             return encoder.Encode(encoder.Prepare(chat));
         }
         catch (BadInputException e)

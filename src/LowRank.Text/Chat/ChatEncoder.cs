@@ -93,8 +93,9 @@ public sealed class ChatEncoder
 
     /// <summary>Refuses tools, documents, variables and keys of messages that the template passes over: Transformers drops them without a
     /// word. Training and `generate` ask this of every conversation.</summary>
+    /// <returns>The remarks of messages (ids, scores, …) that the template passes over as well, as in "messages.name".</returns>
     /// <exception cref="BadInputException">Names all of them.</exception>
-    public void RefuseUnread(ChatRequest request) => UnreadKeys.Refuse(this, TemplateFor(request), request);
+    public IReadOnlyList<string> RefuseUnread(ChatRequest request) => UnreadKeys.Refuse(this, TemplateFor(request), request);
 
     /// <summary>
     /// A conversation to train on, and which of its tokens are targets: with <paramref name="assistantOnly"/> those of the assistant's turns with their end tokens,

@@ -41,7 +41,8 @@ internal static class ChatMessages
         List<string> names = [.. message.Fields().Select(f => f.Name)]; // every name has to be text
         string? role = message["role"].Element.ValueKind == JsonValueKind.String ? message["role"].String() : null;
         bool renamed = role is not null && Roles.IsOtherToolName(role) && !template.KnowsRole(role);
-        if (role is not null && Roles.Meant(role) == role && !names.Any(n => n == "function_call" || TurnWeight.Names.Contains(n))
+        if (role is not null && Roles.Meant(role) == role
+            && !names.Any(n => n is "function_call" or "from" or "value" || TurnWeight.Names.Contains(n))
             && message["tool_calls"].Element.ValueKind != JsonValueKind.String) return null;
         JsonObject copy = JsonObject.Create(message.Element.Clone())!;
         try
@@ -57,7 +58,15 @@ internal static class ChatMessages
     private static void Check(Node message)
     {
         string role = message.Required("role").String();
-        if (!message["tool_calls"].IsNull) foreach (var call in message["tool_calls"].Items()) CheckCall(call);
+        if (!message["tool_calls"].IsNull)
+        {
+            foreach (var call in message["tool_calls"].Items()) CheckCall(call);
+            if (MessageReader.Tree(message.Element, message.Place) is JsonObject tree
+                && ToolCallKeys.Others(tree).FirstOrDefault(k => TurnWeight.Names.Contains(k)) is { } weight)
+                throw new BadInputException("a call has a weight of its own, and only whole turns are learnt or not", weight,
+                    message.Place + ".tool_calls", remedy: $"Put it beside \"role\", or leave it out (in data: "
+                        + $"ignore_columns: [{ToolCallKeys.Prefix}{weight}]).");
+        }
         var content = message["content"];
         if (content.IsNull)
         {

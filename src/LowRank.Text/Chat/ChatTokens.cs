@@ -4,7 +4,11 @@ namespace LowRank.Text.Chat;
 /// <param name="Ids">The ids.</param>
 /// <param name="AssistantMask">1 for the tokens that an assistant's turn consists of, else 0; as many as ids.</param>
 /// <param name="Text">The rendered text.</param>
-public sealed record ChatTokens(int[] Ids, int[] AssistantMask, string Text);
+public sealed record ChatTokens(int[] Ids, int[] AssistantMask, string Text)
+{
+    /// <summary>Remarks of messages that the template does not read.</summary>
+    public IReadOnlyList<string> Unused { get; init; } = [];
+}
 
 /// <summary>Which of the assistant's turns are trained on.</summary>
 public enum AssistantTurns

@@ -14,6 +14,12 @@ internal static class MessageForm
     public static void Apply(JsonObject message, string place)
     {
         if (!message.ContainsKey("role") && message.ContainsKey("from")) FromShareGpt(message, place);
+        else if (message["role"] is not null
+            && message.FirstOrDefault(p => p.Key is "from" or "value" && p.Value is not null).Key is { } second)
+            throw new BadInputException($"{place} has both \"role\" and \"{second}\"",
+                $"the keys {string.Join(", ", message.Select(p => p.Key))}",
+                expected: "\"role\" and \"content\", or \"from\" and \"value\"",
+                remedy: $"Take \"{second}\" out, or put what it says into \"{(second == "from" ? "role" : "content")}\".");
         if (message["role"] is not JsonValue value || !value.TryGetValue(out string? role))
             throw new BadInputException($"{place} has no \"role\"", message.Count == 0 ? "no keys"
                 : "the keys " + string.Join(", ", message.Select(p => p.Key)), expected: $"\"role\" (or \"from\") with {Roles.Expected}");

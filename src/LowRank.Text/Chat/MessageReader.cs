@@ -18,8 +18,7 @@ public static partial class MessageReader
     {
         value = List(Transposed(value), key, "a list of messages");
         if (value.GetArrayLength() == 0) throw new BadInputException($"\"{key}\" is an empty list", expected: "at least one message");
-        return [.. value.EnumerateArray().Where(m => m.ValueKind != JsonValueKind.Null).Select((message, i) => Message(message,
-            $"{key}[{i}]", ignored))];
+        return [.. value.EnumerateArray().Select((message, i) => Message(message, $"{key}[{i}]", ignored))];
     }
 
     /// <summary>As a template is given them.</summary>
@@ -48,6 +47,10 @@ public static partial class MessageReader
         }
         catch (JsonException) { return null; }
     }
+
+    /// <summary>The tree of a value; of a key that stands twice, the last.</summary>
+    /// <exception cref="BadInputException">A text is no Unicode.</exception>
+    internal static JsonNode? Tree(JsonElement value, string what) => Guarded(() => Node(value), what);
 
     /// <summary>A list, or the list whose JSON a text holds (as in .csv).</summary>
     /// <exception cref="BadInputException">Something else.</exception>
@@ -141,6 +144,9 @@ public static partial class MessageReader
             throw new BadInputException($"{place} is not a message", Kind(element), expected: "an object with \"role\" and \"content\"");
         JsonObject message = Copy(element, place, ignored);
         MessageForm.Apply(message, place);
+        foreach (string name in ignored ?? Enumerable.Empty<string>())
+            if (name.StartsWith(ToolCallKeys.Prefix, StringComparison.Ordinal))
+                ToolCallKeys.Remove(message, name[ToolCallKeys.Prefix.Length..]);
         RefuseMisspelt(message, place);
         CheckContent(message["content"], place);
         if (message.Count == 1)

@@ -15,6 +15,8 @@ public sealed record PromptRow(string Place)
     public int[]? Ids { get; init; }
     /// <summary>A conversation, to be answered.</summary>
     public ChatRequest? Chat { get; init; }
+    /// <summary>Its keys that change nothing here: remarks, and what training rows have besides.</summary>
+    public IReadOnlyList<string> Unused { get; init; } = [];
 }
 
 /// <summary>Reads what is to be answered with the same readers, checks and names as training rows.</summary>
@@ -26,6 +28,16 @@ public static class PromptRows
     // What training rows have besides: the answer, which is not asked for here.
     private static readonly string[] Answers = ["completion", "labels", "label", "chosen", "rejected", .. TokenRows.Keys,
         .. TurnWeight.Names];
+
+    // What requests say of how text is made, and the option that says it here: in data such a key tells how the answer was made.
+    private static readonly Dictionary<string, string?> Asking = new()
+    {
+        ["temperature"] = "--temperature", ["top_p"] = "--top-p", ["top_k"] = "--top-k", ["min_p"] = "--min-p", ["seed"] = "--seed",
+        ["repetition_penalty"] = "--repetition-penalty", ["max_tokens"] = "--max-new-tokens", ["max_new_tokens"] = "--max-new-tokens",
+        ["max_completion_tokens"] = "--max-new-tokens", ["max_length"] = "--max-new-tokens", ["stop"] = "--stop",
+        ["do_sample"] = "--greedy", ["ignore_eos"] = "--ignore-eos", ["model"] = "--model", ["chat_template"] = "--template",
+        ["tool_choice"] = null, ["parallel_tool_calls"] = null, ["skip_prompt_formatting"] = null, ["custom_instruction"] = null,
+    };
 
     /// <summary>The rows of a data file of any kind: a text, a list of messages, or an object with prompt, messages, conversations or
     /// input_ids. All mistakes at once.</summary>
@@ -88,11 +100,27 @@ public static class PromptRows
         else if (kinds[0] == "prompt"
             && fields.KindOf("prompt") == JsonValueKind.String) row = row with { Text = context.Plain(fields["prompt"], "prompt") };
         else row = row with { Chat = Asked(fields[kinds[0]], kinds[0], fields.Maybe, context) };
-        List<string> unread = [.. fields.Unread.Where(k => !KnownKeys.IsHarmless(k) && !Answers.Contains(k))];
-        return unread.Count == 0 ? row
-            : throw context.Error($"the row has {(unread.Count == 1 ? "a key" : "keys")} that nothing is made of: {string.Join(", ", unread.Select(k => $"\"{k}\""))}", fields.Found,
-            remedy: $"{unread.Select(k => NearNames.Sentence(k, [.. ConversationParts.Keys, "messages", "prompt"], within: 2)).FirstOrDefault(s => s is not null)} Take {(unread.Count == 1 ? "it" : "them")} out.".TrimStart());
+        List<string> passed = [.. fields.Unread], unread = [.. passed.Where(k => Asking.ContainsKey(Plain(k))
+            || (!KnownKeys.IsHarmless(k) && !Answers.Contains(k)))];
+        return unread.Count == 0 ? row with { Unused = passed } : throw NothingIsMade(unread, fields, context);
     }
+
+    private static BadInputException NothingIsMade(List<string> unread, RowFields fields, RowContext context)
+    {
+        string[] options = [.. unread.Select(k => Asking.GetValueOrDefault(Plain(k))).OfType<string>().Distinct()];
+        string?[] remedies =
+        [
+            unread.Select(k => Asking.ContainsKey(Plain(k)) ? null : RowKeys.Hint(k, ["messages", .. ConversationParts.Keys]))
+                .FirstOrDefault(h => h is not null),
+            options.Length == 0 ? null : $"For all prompts there {(options.Length == 1 ? "is" : "are")} {string.Join(", ", options)}.",
+            $"Take {(unread.Count == 1 ? "it" : "them")} out.",
+        ];
+        return context.Error($"the row has {(unread.Count == 1 ? "a key" : "keys")} that nothing is made of: "
+            + string.Join(", ", unread.Select(k => $"\"{k}\"")), fields.Found,
+            remedy: string.Join(" ", remedies.Where(r => r is not null)));
+    }
+
+    private static string Plain(string key) => key.Trim().ToLowerInvariant().Replace('-', '_');
 
     private static int[] Ids(RowFields fields, RowContext context)
     {

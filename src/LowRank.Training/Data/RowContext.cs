@@ -14,6 +14,9 @@ internal sealed record RowContext(string Place, TokenEncoder? Encoder, DataOptio
     /// <summary>The kind of the last error made.</summary>
     public RowFault Fault { get; private set; }
 
+    /// <summary>Remarks of its messages that the template does not read.</summary>
+    public HashSet<string> Passed { get; } = [];
+
     public BadInputException Error(string problem, string? value = null, string? expected = null, string? remedy = null, Exception? inner = null, RowFault fault = RowFault.Unusable)
     {
         Fault = fault;

@@ -75,7 +75,7 @@ internal sealed class RowMaker(DataOptions options, TokenEncoder? encoder, int v
             format = kind.Name;
             RowKeys.RefuseWeightless(fields, kind, context);
             var row = kind.Make(fields, context) with { Place = context.Place };
-            var unused = RowKeys.RefuseUnused(fields, kind, context);
+            string[] unused = [.. RowKeys.RefuseUnused(fields, kind, context), .. context.Passed];
             length = row.InputIds.Length;
             if (options.Survey) hash = HashOf(row);
             return new(raw, context.Cut(context.Checked(row, vocabularySize)), format, length, hash, RowFault.None,

@@ -34,9 +34,10 @@ public static class TokenEncoders
     private static Func<ChatRequest, bool, ChatTokens> Chat(ChatEncoder encoder, AssistantTurns turns)
         => (request, assistantOnly) =>
         {
-            encoder.RefuseUnread(request);
-            return request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request)))
+            var unused = encoder.RefuseUnread(request);
+            var tokens = request.AddGenerationPrompt ? encoder.Tokens(encoder.Render(encoder.Prepare(request)))
                 : encoder.EncodeForTraining(request, assistantOnly, turns);
+            return tokens with { Unused = unused };
         };
 
     /// <summary>A hash of all that a tokenizer is read from; its template is told by <see cref="TextConventions.Identity"/>.</summary>

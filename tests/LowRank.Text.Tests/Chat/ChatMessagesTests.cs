@@ -74,6 +74,7 @@ public sealed class ChatMessagesTests
     [InlineData("""[{"role":7,"content":"a"}]""", "role")]
     [InlineData("""[{"role":"asistant","content":"a"}]""", "assistant")]
     [InlineData("""[{"role":"user"}]""", "no content")]
+    [InlineData("""[{"role":"user","content":"a","value":"b"}]""", "messages[0] has both \"role\" and \"value\"")]
     [InlineData("""[{"role":"assistant","content":null}]""", "no content")]
     [InlineData("""[{"role":"user","content":7}]""", "content")]
     [InlineData("""[{"role":"user","content":"\ud83d"}]""", "not Unicode text")]

@@ -95,6 +95,46 @@ public sealed class TurnWeightTests
     }
 
     [Fact]
+    public void Remarks_of_turns_that_it_does_not_read_are_told()
+    {
+        var request = PrefixRuleTests.Request(
+            """[{"role":"user","content":"q","name":"Ann","score":3},{"role":"assistant","content":"r","id":null}]""");
+        Assert.Equal(["messages.name", "messages.score"], PrefixRuleTests.Encoder(ChatMl).RefuseUnread(request));
+        Assert.Equal(["messages.score"],
+            PrefixRuleTests.Encoder("{% for m in messages %}{{ m.content }}{{ m.name }}{% endfor %}").RefuseUnread(request));
+        Assert.Equal([], PrefixRuleTests.Encoder("{{ messages | tojson }}").RefuseUnread(request));
+    }
+
+    [Theory]
+    [InlineData("\"output\":\"r\",\"function\":{\"name\":\"f\"}", "does not read \"tool_calls.output\"")]
+    [InlineData("\"function\":{\"name\":\"f\",\"result\":1}", "ignore_columns: [tool_calls.result]")]
+    [InlineData("\"function\":{\"name\":\"f\"},\"arguments\":{\"a\":1}", "\"tool_calls.arguments\"")]
+    [InlineData("\"function\":{\"name\":\"f\"},\"weight\":0", "a call has a weight of its own")]
+    [InlineData("\"function\":{\"name\":\"f\",\"loss_mask\":1}", "got loss_mask")]
+    [InlineData("\"name\":\"f\",\"train\":false", "got train")]
+    public void Keys_of_calls_are_read_or_refused(string call, string says)
+    {
+        const string Template = "{% for m in messages %}{{ m.content }}"
+            + "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{% endfor %}";
+        string chat = $$"""[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[{"id":"1",{{call}}}]}]""";
+        Assert.Contains(says, Assert.Throws<BadInputException>(() =>
+        {
+            PrefixRuleTests.Encoder(Template).RefuseUnread(PrefixRuleTests.Request(chat));
+            Prepared(Template, chat);
+        }).Message);
+    }
+
+    [Fact]
+    public void Keys_of_calls_that_the_template_reads_and_all_of_arguments_pass()
+    {
+        const string Call = """{"id":"1","type":"function","index":0,"mood":"gay","function":{"name":"f","arguments":{"weight":70}}}""";
+        string chat = $$"""[{"role":"assistant","content":"","tool_calls":[{{Call}}]}]""";
+        Assert.Equal([], PrefixRuleTests.Encoder("{{ messages[0].tool_calls[0] | tojson }}").RefuseUnread(PrefixRuleTests.Request(chat)));
+        Assert.Equal("gay70",
+            Prepared("{% set c = messages[0].tool_calls[0] %}{{ c.mood }}{{ c.function.arguments.weight }}", chat));
+    }
+
+    [Fact]
     public void A_content_that_has_the_end_token_already_is_refused()
     {
         foreach (string content in (string[])["r<|im_end|>", "r<|im_end|>\\n"])

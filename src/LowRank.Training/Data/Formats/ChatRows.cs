@@ -39,7 +39,12 @@ internal static class ChatRows
     public static ChatTokens Tokens(ChatRequest request, bool assistantOnly, RowContext context)
     {
         var chat = context.NeedEncoder().Chat ?? throw context.Error("a row of messages needs a chat template, and the model has none", remedy: "Name one with chat_template: FILE.jinja, or give the rows as a prompt with a completion.");
-        try { return chat(request, assistantOnly); }
+        try
+        {
+            var tokens = chat(request, assistantOnly);
+            context.Passed.UnionWith(tokens.Unused);
+            return tokens;
+        }
         catch (BadInputException e) { throw context.Error(e.Place is { } place ? $"{place}: {e.Problem}" : e.Problem, e.Value, e.Expected, e.Remedy, e); }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LowRank.Tensors;
+using LowRank.Text.Chat;
 
 namespace LowRank.Training;
 
@@ -64,5 +65,12 @@ internal static class RowFormats
     }
 
     private static BadInputException Lacks(RowFormat format, RowFields fields, RowContext context, string expected)
-        => context.Error($"a row lacks the key {string.Join(", ", format.Keys.Where(k => !fields.Has(k)).Select(k => $"\"{k}\""))}", fields.Found, expected);
+    {
+        string[] lacking = [.. format.Keys.Where(k => !fields.Has(k))];
+        // answers stand behind questions
+        string? other = fields.Names.LastOrDefault(n => !Columns.Contains(n) && !KnownKeys.IsHarmless(n));
+        return context.Error($"a row lacks the key {string.Join(", ", lacking.Select(k => $"\"{k}\""))}", fields.Found, expected,
+            other is null ? null : $"If another column holds it, say which, as in "
+                + $"columns: {{{lacking[0]}: {other}}}, on the command line --set columns.{lacking[0]}={other}.");
+    }
 }

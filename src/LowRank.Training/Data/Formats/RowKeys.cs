@@ -30,15 +30,17 @@ internal static class RowKeys
             && !IsAnswered(k, context.Options))];
         if (unused.Count == 0) return [.. passed, .. fields.Replaced];
         string list = string.Join(", ", unused.Select(k => $"\"{k}\"")), them = unused.Count == 1 ? "it" : "them";
-        throw context.Error($"a row of the format {format.Name} has {(unused.Count == 1 ? "a key" : "keys")} that nothing is made of: {list}", fields.Found,
-            remedy: $"{unused.Select(k => Hint(k, format)).FirstOrDefault(h => h is not null)} To train without {them}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());
+        string? hint = unused.Select(k => Hint(k, [.. format.Keys, .. format.Also])).FirstOrDefault(h => h is not null);
+        string keys = unused.Count == 1 ? "a key" : "keys";
+        throw context.Error($"a row of the format {format.Name} has {keys} that nothing is made of: {list}", fields.Found,
+            remedy: $"{hint} To train without {them}, set ignore_columns: [{string.Join(", ", unused)}].".TrimStart());
     }
 
-    // What a key may be meant as: a part of a conversation, or a misspelt name.
-    private static string? Hint(string key, RowFormat format)
+    /// <summary>What a key may be meant as: a part of a conversation, or a misspelt name.</summary>
+    internal static string? Hint(string key, string[] names)
         => ConversationParts.Keys.Contains(key) ? $"\"{key}\" belongs to a conversation: give the row as messages."
             : Others.Contains(key) ? null
-            : NearNames.Sentence(key, [.. format.Keys, .. format.Also, .. Others], within: key.Length < 5 ? 1 : 2);
+            : NearNames.Sentence(key, [.. names, .. Others], within: key.Length < 5 ? 1 : 2);
 
     // The settings have said what other formats' keys are to be.
     private static bool IsAnswered(string key, DataOptions options)
