@@ -7,7 +7,8 @@ public static class SplitMix
     public static ulong At(long seed, long first, long second = 0)
         => Mix(Mix(Mix((ulong)seed + 0x9E3779B97F4A7C15) + (ulong)first * 0x9E3779B97F4A7C15) + (ulong)second * 0xD1B54A32D192ED03);
 
-    private static ulong Mix(ulong z)
+    /// <summary>The finaliser: every bit of the number reaches every bit of the result.</summary>
+    public static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;

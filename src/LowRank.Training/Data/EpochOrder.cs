@@ -1,3 +1,5 @@
+using LowRank.Tensors;
+
 namespace LowRank.Training;
 
 /// <summary>The rows of an epoch in the order in which they come; nothing but seed, epoch and the rows' lengths decides it.</summary>
@@ -19,9 +21,9 @@ internal sealed record EpochOrder(int[] Rows, int[]? Starts)
     public static EpochOrder Make(IRowList rows, BatchOptions options, long epoch)
     {
         int[] order = [.. Enumerable.Range(0, rows.Count)];
-        ulong state = Mix(options.Seed + Mix((ulong)epoch + 1));
+        ulong state = SplitMix.Mix(options.Seed + SplitMix.Mix((ulong)epoch + 1));
         if (options.Shuffle) Shuffle(order, state);
-        if (options.PackedLength is { } length) return SequencePacking.Pack(rows, order, length, options.Shuffle ? starts => Shuffle(starts, Mix(state + 1)) : null);
+        if (options.PackedLength is { } length) return SequencePacking.Pack(rows, order, length, options.Shuffle ? starts => Shuffle(starts, SplitMix.Mix(state + 1)) : null);
         if (options.LengthGroup > 0) GroupByLength(rows, order, options.LengthGroup);
         return new(order, null);
     }
@@ -32,7 +34,7 @@ internal sealed record EpochOrder(int[] Rows, int[]? Starts)
         for (int i = items.Length - 1; i > 0; i--)
         {
             state += 0x9E3779B97F4A7C15;
-            int j = (int)((UInt128)Mix(state) * (uint)(i + 1) >> 64);
+            int j = (int)((UInt128)SplitMix.Mix(state) * (uint)(i + 1) >> 64);
             (items[i], items[j]) = (items[j], items[i]);
         }
     }
@@ -51,13 +53,5 @@ internal sealed record EpochOrder(int[] Rows, int[]? Starts)
             if (rows.LengthOf(part[0]) > rows.LengthOf(order[longest])) longest = at;
         }
         (order[0], order[longest]) = (order[longest], order[0]);
-    }
-
-    /// <summary>The finaliser of SplitMix64.</summary>
-    public static ulong Mix(ulong x)
-    {
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        return x ^ (x >> 31);
     }
 }

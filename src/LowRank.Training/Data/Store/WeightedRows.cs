@@ -87,7 +87,7 @@ public sealed class WeightedRows : IRowList
         {
             uint left = x >> half, right = x & mask;
             for (ulong round = 0; round < 4; round++)
-                (left, right) = (right, left ^ ((uint)EpochOrder.Mix(key ^ (round << 32 | right)) & mask));
+                (left, right) = (right, left ^ ((uint)SplitMix.Mix(key ^ (round << 32 | right)) & mask));
             x = left << half | right;
         }
         while (x >= count);
