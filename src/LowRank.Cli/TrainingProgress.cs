@@ -54,7 +54,7 @@ internal sealed class TrainingProgress
     public void Show(EvalLog log)
     {
         if (_quiet) return;
-        string text = FormattableString.Invariant($"step {log.Step}: evaluation loss {log.Loss:0.0000}, perplexity {Math.Exp(log.Loss):0.00}");
+        string text = FormattableString.Invariant($"step {log.Step}: evaluation loss {log.Loss:0.0000}, perplexity {log.Sums.Perplexity ?? double.PositiveInfinity:0.00}");
         if (_task is not null) Output.Terminal.WriteLine(text);
         else Console.Error.WriteLine(text);
     }

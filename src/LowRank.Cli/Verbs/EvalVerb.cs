@@ -18,7 +18,10 @@ internal static class EvalVerb
         Option<string[]> data = new("--data") { Description = "held-out rows: a file or folder, as for train; repeatable", DefaultValueFactory = _ => [] };
         Option<bool> generate = new("--generate") { Description = "also generate from each prompt (greedy unless --temperature is given) and compare with the references" };
         Option<int> limit = new("--limit") { Description = "only the first N rows, or inputs with --generate; 0: all" };
-        Option<int> maxLength = new("--max-length") { Description = "tokens a row is cut to", DefaultValueFactory = _ => new RunSettings().MaxLength };
+        Option<int> maxLength = new("--max-length")
+        {
+            Description = "tokens a row is cut to", DefaultValueFactory = _ => new RunSettings().MaxLength,
+        };
         Option<string> predictions = new("--predictions") { Description = "a .jsonl file for the generated texts, with --generate" };
         Option<bool> force = new("--force") { Description = "replace an existing --predictions file" };
         var verb = new Command("eval", "How good a model is on held-out rows.") { data, generate, limit, maxLength, settingsFlags.Set, predictions, force };
@@ -48,11 +51,11 @@ internal static class EvalVerb
             if (parsed.GetValue(limit) is > 0 and var count && !generates) rows = rows with { Rows = [.. rows.Rows.Take(count)] };
             var sums = Evaluator.Run(session.Model, rows.ForEvaluation(), CommandLine.Stop);
             if (CommandLine.Stop.IsCancellationRequested) return 130;
-            double loss = sums.Loss / Math.Max(1, sums.Targets);
-            if (!double.IsFinite(loss)) throw WeightCheck.Explain(session.Model, $"the loss is {loss}");
+            if (!double.IsFinite(sums.MeanLoss)) throw WeightCheck.Explain(session.Model, $"the loss is {sums.MeanLoss}");
             JsonObject result = new()
             {
-                ["loss"] = loss, ["perplexity"] = Math.Exp(loss), ["token_accuracy"] = (double)sums.Hits / Math.Max(1, sums.Targets), ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,
+                ["loss"] = sums.MeanLoss, ["perplexity"] = sums.Perplexity, ["token_accuracy"] = sums.Accuracy,
+                ["target_tokens"] = sums.Targets, ["rows"] = rows.Rows.Count,
             };
             if (rows.Tally.Skipped > 0) result["skipped_rows"] = rows.Tally.Skipped;
             if (rows.Tally.Cut > 0) result["truncated_rows"] = rows.Tally.Cut;

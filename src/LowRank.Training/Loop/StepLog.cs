@@ -32,15 +32,12 @@ public sealed record StepLog(int Step, double Loss, double GradNorm, double Lear
 public sealed record EvalLog(int Step, TargetSums Sums, double Seconds)
 {
     /// <summary>Mean loss of a target.</summary>
-    public double Loss => Sums.Loss / Math.Max(1, Sums.Targets);
-
-    // Beyond a loss of 709 it is more than a number can say, and JSON has no infinity.
-    private double? Perplexity => Math.Exp(Loss) is var perplexity && double.IsFinite(perplexity) ? perplexity : null;
+    public double Loss => Sums.MeanLoss;
 
     /// <summary>The line of log.jsonl.</summary>
     public JsonObject ToJson() => new()
     {
-        ["step"] = Step, ["eval_loss"] = Loss, ["eval_perplexity"] = Perplexity,
-        ["eval_token_accuracy"] = (double)Sums.Hits / Math.Max(1, Sums.Targets), ["eval_seconds"] = Seconds,
+        ["step"] = Step, ["eval_loss"] = Loss, ["eval_perplexity"] = Sums.Perplexity,
+        ["eval_token_accuracy"] = Sums.Accuracy, ["eval_seconds"] = Seconds,
     };
 }

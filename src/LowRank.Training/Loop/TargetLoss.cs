@@ -8,6 +8,13 @@ namespace LowRank.Training;
 /// <summary>What a pass over targets found: the sum of their negative log-probabilities, how many the most likely token hits, how many there are.</summary>
 public readonly record struct TargetSums(double Loss, long Hits, long Targets)
 {
+    /// <summary>Mean loss of a target.</summary>
+    public double MeanLoss => Loss / Math.Max(1, Targets);
+    /// <summary>e to the mean loss; null beyond a loss of 709, where that is more than a number can say (and JSON has no infinity).</summary>
+    public double? Perplexity => Math.Exp(MeanLoss) is var perplexity && double.IsFinite(perplexity) ? perplexity : null;
+    /// <summary>The share of targets that the most likely token hits.</summary>
+    public double Accuracy => (double)Hits / Math.Max(1, Targets);
+
     /// <summary>Adds two.</summary>
     public static TargetSums operator +(TargetSums a, TargetSums b) => new(a.Loss + b.Loss, a.Hits + b.Hits, a.Targets + b.Targets);
 }
@@ -53,7 +60,8 @@ internal static class TargetLoss
     {
         if (positions.Length == 0) return default;
         using var scope = NewDisposeScope();
-        // In evaluation filled up with copies of one row, so that the output layer meets few numbers of rows (RowSet.EvaluationMultiple tells why).
+        // In evaluation filled up with copies of one row, so that the output layer meets few numbers of rows: RowSet.EvaluationMultiple
+        // tells why.
         long[] taken = backwardWeight is null ? [.. positions, .. Enumerable.Repeat(positions[^1], RowMultiple - 1)] : positions;
         var rows = hidden.reshape(-1, hidden.size(-1)).index_select(0, tensor(taken, device: hidden.device));
         var leaf = backwardWeight is null ? rows : rows.detach().requires_grad_(rows.requires_grad);
@@ -70,7 +78,8 @@ internal static class TargetLoss
     {
         using var scope = NewDisposeScope();
         var target = tensor(targets.AsSpan(start, count).ToArray(), device: leaf.device);
-        int filled = backwardWeight is null ? Math.Min(ChunkRows(model.Spec), (count + RowMultiple - 1) / RowMultiple * RowMultiple) : count;
+        int full = (count + RowMultiple - 1) / RowMultiple * RowMultiple;
+        int filled = backwardWeight is null ? Math.Min(ChunkRows(model.Spec), full) : count;
         Tensor made = model.Logits(leaf.narrow(0, start, filled)), logits = made.narrow(0, 0, count).to(ScalarType.Float32);
         if (backwardWeight is null) made.Dispose(); // in training this early freeing takes a fortieth of the step's time
         if (backwardWeight is { } weight)
