@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -59,4 +60,15 @@ internal static class Output
 
     /// <summary>Bytes for people.</summary>
     public static string Bytes(double bytes) => ByteSize.Show(bytes);
+
+    /// <summary>A text of data as it may be printed: it must not steer the terminal.</summary>
+    public static string Safe(string text)
+    {
+        if (!text.Any(Steers)) return text;
+        var safe = new StringBuilder(text.Length);
+        foreach (char c in text) safe.Append(Steers(c) ? (c < ' ' ? (char)('\u2400' + c) : '\uFFFD') : c);
+        return safe.ToString();
+    }
+
+    private static bool Steers(char c) => char.IsControl(c) && c is not ('\n' or '\t');
 }

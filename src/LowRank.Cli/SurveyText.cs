@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using LowRank.Training;
 
 namespace LowRank.Cli;
@@ -23,12 +22,12 @@ internal static class SurveyText
         if (survey.Options.MaxLength is { } limit) Line("truncated rows", $"{survey.TruncatedRows:n0} (max_length {limit:n0}, {(survey.Options.TruncateLeft ? "their beginning" : "their end")} goes)");
         Line("unusable rows", $"{survey.BadRows:n0}{(survey.BadRows == 0 ? "" : survey.Options.SkipBadRows ? ", left out" : "")}; {survey.RowsWithoutTargets:n0} without targets, {survey.RowsCutToNothing:n0} without targets once cut");
         if (survey.Unused.Count > 0) Line("keys not used",
-            $"{string.Join(", ", survey.Unused.Select(u => string.Create(CultureInfo.InvariantCulture, $"{Safe(u.Key)} ({u.Value:n0})")))}");
+            $"{string.Join(", ", survey.Unused.Select(u => string.Create(CultureInfo.InvariantCulture, $"{Output.Safe(u.Key)} ({u.Value:n0})")))}");
         Line("duplicates", $"{(survey.DuplicatesExact ? "" : "about ")}{survey.Duplicates:n0}");
         if (survey.OverlapRows is { } overlap) Line("held-out rows", $"{survey.EvalRows:n0}, {(survey.OverlapExact ? "" : "about ")}{overlap:n0} of them also in training");
         if (survey.Formats.Any(f => f.Key.EndsWith("preference", StringComparison.Ordinal))) Line("note", $"train refuses preference rows as there is no preference objective yet; shown is the chosen answer");
-        foreach (string note in survey.Notes) Line("note", $"{Safe(note)}");
-        if (survey.Options.SkipBadRows) foreach (var (error, rows) in survey.Errors) Line("left out", $"{rows:n0} rows: {Safe(error.Message)}");
+        foreach (string note in survey.Notes) Line("note", $"{Output.Safe(note)}");
+        if (survey.Options.SkipBadRows) foreach (var (error, rows) in survey.Errors) Line("left out", $"{rows:n0} rows: {Output.Safe(error.Message)}");
         Histogram(survey, unit, output);
         foreach (var sample in survey.Samples) Sample(sample, unit, output, colour);
     }
@@ -52,20 +51,9 @@ internal static class SurveyText
         foreach (var part in sample.Parts)
         {
             string text = part.Text.Length > left ? part.Text[..left] + " ..." : part.Text;
-            output.Write(part.Trained ? on + Safe(text) + off : Safe(text));
+            output.Write(part.Trained ? on + Output.Safe(text) + off : Output.Safe(text));
             if ((left -= text.Length) <= 0) break;
         }
         output.WriteLine();
     }
-
-    /// <summary>Data must not steer the terminal.</summary>
-    internal static string Safe(string text)
-    {
-        if (!text.Any(Steers)) return text;
-        var safe = new StringBuilder(text.Length);
-        foreach (char c in text) safe.Append(Steers(c) ? (c < ' ' ? (char)('\u2400' + c) : '\uFFFD') : c);
-        return safe.ToString();
-    }
-
-    private static bool Steers(char c) => char.IsControl(c) && c is not ('\n' or '\t');
 }

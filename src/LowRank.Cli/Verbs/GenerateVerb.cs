@@ -42,7 +42,7 @@ internal static class GenerateVerb
             var requests = inputs.Select(p => new GenerationRequest(p.Ids
                 ?? (p.Chat is null ? Encoded(session, p.Text!) : Encoded(encoder!, p.Chat, p.Place, unused)))).ToList();
             if (unused.Count > 0 && !parsed.GetValue(common.Quiet))
-                Output.Notes([$"not used for the answers: {SurveyText.Safe(string.Join(", ", unused))}"]);
+                Output.Notes([$"not used for the answers: {Output.Safe(string.Join(", ", unused))}"]);
             bool stream = !json && file is null;
             var results = new Generator(session.Model, session.TokenizerOrNull, session.Host).Generate(requests, options, stream ? (_, piece) => { Console.Out.Write(piece); Console.Out.Flush(); } : null, CommandLine.Stop);
             if (json) Output.Json(new JsonArray([.. results.Select((r, i) => ToJson(r, inputs[i], requests[i]))]));
