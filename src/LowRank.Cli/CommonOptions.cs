@@ -25,7 +25,7 @@ internal sealed class CommonOptions(string? dtype = null)
     public Option<string> Dtype { get; } = new("--dtype")
     {
         Description = dtype ?? "float32 (the reference's numbers), bfloat16, or auto: bfloat16 where the processor has the instructions",
-        DefaultValueFactory = dtype is null ? _ => "float32" : null!,
+        DefaultValueFactory = dtype is null ? _ => "float32" : null,
     };
     /// <summary>--quantize</summary>
     public Option<string?> Quantize { get; } = new("--quantize") { Description = "how the projections' weights are held: keep (the file's own blocks), none (expanded), or quantised on loading: nf4, nf4-double, fp4, int8, q8_0, q4_k, ..." };

@@ -146,7 +146,8 @@ public sealed class Generator(CausalLM model, Tokenizer? tokenizer, AdapterHost?
         foreach (int id in ids)
             if (id < 0 || id >= _model.Spec.VocabularySize)
                 throw new BadInputException("a token id outside the vocabulary",
-                    id.ToString(System.Globalization.CultureInfo.InvariantCulture), place, $"0 to {_model.Spec.VocabularySize - 1}", "The ids were made with another model's tokenizer.");
+                    id.ToString(System.Globalization.CultureInfo.InvariantCulture), place,
+                    $"0 to {_model.Spec.VocabularySize - 1}", "The ids were made with another model's tokenizer.");
         if (ids.Length >= MostPositions)
             throw new BadInputException("a prompt is too long for the model", $"{ids.Length} tokens", place, $"fewer than {MostPositions}", "Shorten it.");
         if (request.Adapter is { } name && host?.Adapters.ContainsKey(name) != true)

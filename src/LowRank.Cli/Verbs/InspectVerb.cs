@@ -67,8 +67,10 @@ internal static class InspectVerb
             JsonObject layer = new() { ["module"] = module, ["rank"] = rank, ["scale"] = scale };
             if (high == rank)
             {
-                Tensor Factor(string tensor) => adapter.Get(tensor).to(ScalarType.Float32).flatten(1) is var x && x.isfinite().all().item<bool>() ? x
-                    : throw new BadInputException("a tensor's numbers are not all finite", tensor, folder, "finite numbers", "Train the adapter again.");
+                Tensor Factor(string tensor)
+                    => adapter.Get(tensor).to(ScalarType.Float32).flatten(1) is var x && x.isfinite().all().item<bool>() ? x
+                    : throw new BadInputException("a tensor's numbers are not all finite", tensor, folder, "finite numbers",
+                        "Train the adapter again.");
                 var values = SingularValues(Factor(name), Factor(b), scale);
                 (layer["delta_norm"], layer["singular_values"]) = (Math.Sqrt(values.Sum(v => v * v)), new JsonArray([.. values.Select(v => (JsonNode)Math.Round(v, 6))]));
             }

@@ -24,7 +24,8 @@ internal static class LogitsVerb
             string place = CommonOptions.Require(parsed, output), source = CommonOptions.Require(parsed, input);
             if (common.Adapters(parsed).Count == 0) parsed.Refuse(parsed.Unused("Give an adapter to merge.", merged));
             if (parsed.GetValue(merged) && parsed.IsGiven(rows))
-                throw new BadInputException("rows have no adapters of their own in merged weights", "--merged", rows.Name, remedy: "Leave one of the two out.");
+                throw new BadInputException("rows have no adapters of their own in merged weights", "--merged", rows.Name,
+                    remedy: "Leave one of the two out.");
             using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
                 [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);
@@ -50,7 +51,8 @@ internal static class LogitsVerb
 
     private static readonly string[] Inputs =
     [
-        "position_ids", "token_type_ids", "inputs_embeds", "cache_position", "past_key_values", "decoder_input_ids", "pixel_values", "image_embeds",
+        "position_ids", "token_type_ids", "inputs_embeds", "cache_position", "past_key_values", "decoder_input_ids",
+        "pixel_values", "image_embeds",
     ];
 
     private static (Tensor Ids, Tensor? Mask) Read(SafetensorsFile file)
@@ -63,7 +65,8 @@ internal static class LogitsVerb
             return file.Get(name).to(ScalarType.Int64);
         }
         if (file.Names.FirstOrDefault(Inputs.Contains) is { } input)
-            throw new BadInputException("an input of the model that this verb does not take", input, file.Path, "input_ids, attention_mask", "Leave it out.");
+            throw new BadInputException("an input of the model that this verb does not take", input, file.Path,
+                "input_ids, attention_mask", "Leave it out.");
         var ids = Matrix("input_ids");
         if (!file.Names.Contains("attention_mask")) return (ids, null);
         var mask = Matrix("attention_mask");
@@ -78,7 +81,8 @@ internal static class LogitsVerb
     {
         string[] others = [.. file.Names.Except(["input_ids", "attention_mask"]).Order(StringComparer.Ordinal)];
         if (others.Length > 0) yield return $"{file.Path}: read are input_ids and attention_mask, not {NameList.Of(others)}.";
-        foreach (var adapter in session.Adapters.Where(a => rows?.Contains(a.Name) == false)) yield return $"no row names the adapter {adapter.Name}.";
+        foreach (var adapter in session.Adapters.Where(a => rows?.Contains(a.Name) == false))
+            yield return $"no row names the adapter {adapter.Name}.";
     }
 
     private static void CheckIds(Tensor ids, int vocabulary, string place)

@@ -11,8 +11,12 @@ internal static class MergeVerb
 {
     public static Command Create()
     {
-        var common = new CommonOptions("what a folder's weights are written in: float32, bfloat16, float16, or auto (the default): each as it is stored");
-        Option<string> output = new("--output") { Description = "the Hugging Face folder to write, or over a GGUF base, with --requantize or --quantization, the .gguf file" };
+        var common = new CommonOptions(
+            "what a folder's weights are written in: float32, bfloat16, float16, or auto (the default): each as it is stored");
+        Option<string> output = new("--output")
+        {
+            Description = "the Hugging Face folder to write, or over a GGUF base, with --requantize or --quantization, the .gguf file",
+        };
         Option<bool> force = new("--force") { Description = "replace an existing output" };
         Option<bool> requantize = new("--requantize") { Description = "of a quantised base: quantise the merged weights again, to its own kind, instead of writing them expanded" };
         Option<string> quantization = new("--quantization") { Description = "of a .gguf output: the type of the merged tensors (f32, f16, bf16, q8_0, q6_k, ...), which --quantize names there too; without it their own" };
@@ -52,7 +56,8 @@ internal static class MergeVerb
             else Output.Line(false, MergeWords.Line(place, report, others));
             if (MergeWords.Warning(report, gguf, again) is { } warning) Output.Line(true, warning);
             if (quantize is not (null or QuantizeChoice.Keep or QuantizeChoice.None) && !again)
-                Output.Notes([$"the base was made {quantize} on loading, so all its projections are what {quantize} makes of them, as the adapters met them."]);
+                Output.Notes([$"the base was made {quantize} on loading, so all its projections are what {quantize} makes of them, "
+                    + "as the adapters met them."]);
             if (gguf && !texts.AreTheModels)
                 Output.Line(true, $"{place} keeps the chat template and the end tokens of its base; those of the adapters are not in it.");
             Output.NoTokenizer(model, untold);

@@ -115,6 +115,9 @@ public sealed record Batch(long[] Ids, long[] Mask, long[] Labels, int B, int T)
             labels[at] = Row.Ignored; // else the document before would have to predict it
             at += row.InputIds.Length;
         }
-        return new Batch(ids, mask, labels, 1, total) { Documents = [.. sorted.Select(r => r.InputIds.Length), .. Enumerable.Repeat(1, fill)] };
+        return new Batch(ids, mask, labels, 1, total)
+        {
+            Documents = [.. sorted.Select(r => r.InputIds.Length), .. Enumerable.Repeat(1, fill)],
+        };
     }
 }

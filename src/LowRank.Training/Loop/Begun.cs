@@ -139,7 +139,8 @@ public sealed class Begun
                 else if (old is null) yield return new("the run began without this", present.Place, input, remedy: Remedy);
                 else if (old.Digest != present.Digest)
                     yield return new("the content is not what the run began with", Shown(present), input, Shown(old), Remedy);
-                else yield return new($"the weight of {present.Place} is not what the run began with", WeightOf(present), input, WeightOf(old), Remedy);
+                else yield return new($"the weight of {present.Place} is not what the run began with", WeightOf(present), input,
+                    WeightOf(old), Remedy);
             }
         }
     }

@@ -92,7 +92,10 @@ public sealed class RunFolder
 
     private static JsonObject? LineOf(string line)
     {
-        try { return JsonNode.Parse(line) is JsonObject found && found["step"] is JsonValue step && step.TryGetValue(out int _) ? found : null; }
+        try
+        {
+            return JsonNode.Parse(line) is JsonObject found && found["step"] is JsonValue step && step.TryGetValue(out int _) ? found : null;
+        }
         catch (Exception e) when (e is JsonException or ArgumentException) { return null; }
     }
 
@@ -158,8 +161,8 @@ public sealed class RunFolder
 
     private string SetAside(int step)
     {
-        string place = Enumerable.Range(1, int.MaxValue).Select(i => At(System.IO.Path.Combine("set-aside", StepName(step) + (i == 1 ? "" : $"-{i}"))))
-            .First(p => !Directory.Exists(p));
+        string place = Enumerable.Range(1, int.MaxValue)
+            .Select(i => At(System.IO.Path.Combine("set-aside", StepName(step) + (i == 1 ? "" : $"-{i}")))).First(p => !Directory.Exists(p));
         AtomicFile.MoveFolder(Checkpoint(step), place);
         return place;
     }
@@ -214,7 +217,8 @@ public sealed class RunFolder
 
     // What somebody put in a checkpoint's place, such as a merged model.
     private string? Other(int step)
-        => FolderMarker.KindOf(Checkpoint(step)) is { } kind && kind != OutputKind.Checkpoint.Name ? $"it is no checkpoint but a {kind}" : null;
+        => FolderMarker.KindOf(Checkpoint(step)) is { } kind && kind != OutputKind.Checkpoint.Name
+            ? $"it is no checkpoint but a {kind}" : null;
 
     private JsonObject ReadState(int step) => JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Checkpoint(step), State)))!.AsObject();
 

@@ -123,7 +123,7 @@ public static class Planner
     private static long EvaluationBytes(CausalLM model, int length)
     {
         long size = Size(model), tokens = Math.Max(length, RowSet.SmallEvaluationBatch);
-        // Logits in the dtype computed in, of as many targets as a batch happens to have, leave holes in the heap: twice as much again.
+        // Logits in the dtype computed in, of the last chunk of a batch, leave holes in the heap: twice as much again.
         return HeapMargin * 3 / 2 + HeapLogits(model, TargetLoss.ChunkRows(model.Spec)) / 2 + OutputBytes(model, TargetLoss.ChunkRows(model.Spec), 2, 1) + TargetLoss.ChunkRows(model.Spec) * (long)model.Spec.VocabularySize * size
             + 3 * tokens * size * (8L * model.Spec.HiddenSize + 3L * model.Spec.FeedForward.Size)
             + model.Weights().Where(w => w.Parameter.dtype != model.ComputeDType).Sum(w => w.Parameter.NumberOfElements) * size + BufferBytes(model);

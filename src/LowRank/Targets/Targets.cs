@@ -72,7 +72,8 @@ internal static class Targets
     {
         var names = modules.Where(m => LayerKinds.Of(m.Name, m.Module) is not null).Select(m => m.Name).ToList();
         var ends = names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Distinct().ToList();
-        string? near = (config.TargetModules!.Names ?? []).Except(ends).Select(w => NearNames.Sentence(w, ends)).FirstOrDefault(s => s is not null);
+        string? near = (config.TargetModules!.Names ?? []).Except(ends).Select(w => NearNames.Sentence(w, ends))
+            .FirstOrDefault(s => s is not null);
         string some = names.Count == 0 ? "the model has no layer that can be adapted" : "layers such as " + NameList.Of(names);
         string limits = (config.LayersToTransform is null ? "" : $" in the blocks {string.Join(", ", config.LayersToTransform)}")
             + (config.LayersPattern is null ? "" : $" behind the layers_pattern {string.Join(", ", config.LayersPattern)}")
