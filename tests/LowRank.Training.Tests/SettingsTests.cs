@@ -232,4 +232,18 @@ public class SettingsTests
     public void Every_number_that_a_schedule_needs_can_be_set()
         => Assert.Equal("5", Bound("lr_scheduler_type=warmup_stable_decay",
             "lr_scheduler_kwargs={num_decay_steps: 5}").LrSchedulerKwargs!["num_decay_steps"]!.ToString());
+
+    [Fact]
+    public void AFileGivenTwiceAndMissingShardsAreRefused()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName, file = Path.Combine(folder, "train-00000-of-00003.jsonl");
+        File.WriteAllText(file, "{\"text\": \"a\"}\n");
+        var twice = new DataSources(new DataSource(file), new DataSource(Path.Combine(folder, ".", "train-00000-of-00003.jsonl")));
+        foreach (var settings in new[] { new RunSettings { Data = twice }, new RunSettings { EvalData = twice } })
+            Assert.Contains("a data file is given twice", Assert.Throws<BadInputException>(() => SettingsBinder.Check(settings)).Message);
+        string missing = Assert.Throws<BadInputException>(() => SettingsBinder.Check(new RunSettings { Data = folder })).Message;
+        Assert.Contains("train-00001-of-00003, train-00002-of-00003", missing);
+        Assert.Equal([$"{file}: 1 of 3 shards by its name; the others are not among the data"], new DataSources(new DataSource(file)).Notes);
+        Directory.Delete(folder, true);
+    }
 }

@@ -38,7 +38,14 @@ public sealed class DataSources : IReadOnlyList<DataSource>
 
     /// <summary>What is to be said about the folders among them: which files were taken and which were left out.</summary>
     public IReadOnlyList<string> Notes => [.. _sources.Where(s => Directory.Exists(s.Path)).SelectMany(s => DataFolder.List(s.Path,
-        s.HeldOut).Notes)];
+        s.HeldOut).Notes), .. LoneShards];
+
+    // Files named one by one whose names tell of more.
+    private IEnumerable<string> LoneShards => _sources.Where(s => !Directory.Exists(s.Path))
+        .Select(s => (s.Path, Shard: SplitName.ShardIn(s.Path))).Where(s => s.Shard is not null)
+        .GroupBy(s => (s.Shard!.Value.Set, s.Shard.Value.Count))
+        .Select(g => (g.First().Path, There: g.Select(s => s.Shard!.Value.Number).Distinct().Count(), g.Key.Count))
+        .Where(g => g.There < g.Count).Select(g => $"{g.Path}: {g.There} of {g.Count} shards by its name; the others are not among the data");
 
     /// <summary>Whether a source has another weight than 1.</summary>
     public bool Weighted => _sources.Any(s => s.Weight != 1);

@@ -39,8 +39,11 @@ public static class DataRules
     internal static IEnumerable<BadInputException> Check(RunSettings settings)
     {
         foreach (var (key, sources) in ((string, DataSources?)[])[("data", settings.Data), ("eval_data", settings.EvalData?.AsHeldOut())])
-            foreach (var source in sources ?? "")
-                if (Wrong(source, key) is { } error) yield return error;
+        {
+            List<BadInputException> wrong = [.. (sources ?? "").Select(s => Wrong(s, key)).OfType<BadInputException>()];
+            foreach (var error in wrong) yield return error;
+            if (wrong.Count == 0 && Twice(sources ?? "", key) is { } twice) yield return twice;
+        }
         if (settings.EvalData is { Count: 0 })
             yield return new("it names no file", "an empty list", "eval_data", "a path, or a list of them",
                 "Leave it out to have no held-out rows.");
@@ -56,6 +59,12 @@ public static class DataRules
             if (!choices.Contains(value)) yield return new("an unknown choice", value, key, string.Join(" or ", choices));
         if (settings.ChatDate is { } date && !DateTime.TryParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _)) yield return new("not a date", date, "chat_date", "a day such as 2026-01-31");
     }
+
+    private static BadInputException? Twice(DataSources sources, string key)
+        => sources.SelectMany(s => DataFile.Of(s).Select(f => RealPath.Of(f.Path)).Distinct().Select(f => (File: f, s.Path)))
+            .GroupBy(f => f.File).FirstOrDefault(g => g.Count() > 1) is { } same
+            ? new("a data file is given twice", string.Join(" and ", same.Select(f => f.Path)), key, "each file once",
+                "Give it once; `{path: FILE, weight: 2}` goes over it twice.") : null;
 
     private static BadInputException? Wrong(DataSource source, string key)
     {

@@ -29,6 +29,7 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
             List<string> notes = [];
             var taken = HubCard.Of(folder, notes)?.Choose(data, heldOut, notes) ?? SplitChoice.Of(folder, data, heldOut, notes);
             CheckKinds(folder, taken);
+            CheckShards(folder, taken, data);
             if (others.Count > 0) notes.Add($"{folder}: left out, as they are no rows: {Names(others)}");
             if (written.Count > 0) notes.Add($"{folder}: left out, as LowRank wrote it: {Names(written)}");
             return new([.. taken.Select(n => Path.Combine(folder, n))], notes);
@@ -72,6 +73,22 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
 
         static IEnumerable<string> Folders(string name)
             => Enumerable.Range(0, name.Length).Where(i => name[i] == '/').Select(i => name[..(i + 1)]);
+    }
+
+    /// <summary>All shards of a set that is taken are there.</summary>
+    private static void CheckShards(string folder, IReadOnlyList<string> taken, IReadOnlyList<string> data)
+    {
+        foreach (var (set, count) in taken.Select(SplitName.ShardIn).OfType<(string Set, int Number, int Count)>()
+            .Select(s => (s.Set, s.Count)).Distinct())
+        {
+            var there = data.Select(SplitName.ShardIn).OfType<(string Set, int Number, int Count)>()
+                .Where(s => s.Set == set && s.Count == count).Select(s => s.Number).ToHashSet();
+            var missing = Enumerable.Range(0, count).Where(i => !there.Contains(i)).Take(MostNamed).ToList();
+            if (missing.Count > 0)
+                throw new BadInputException("shards of the data are missing",
+                    string.Join(", ", missing.Select(i => $"{set}-{i:D5}-of-{count:D5}")), folder, $"all {count} shards of {set}",
+                    "Add them, or name the files that are meant one by one.");
+        }
     }
 
     /// <summary>One kind of file only, and no file twice: another kind may be another set of data, or the same once more.</summary>

@@ -37,6 +37,11 @@ internal sealed partial record SplitName(Split Split, string Name)
     /// <summary>Whether a shard's name can be a split's beside a shard of the training split; those of one data set all have one.</summary>
     public static bool IsShardOf(string path, out string name) => (name = ShardOf(path) ?? "").Length > 0 && !NoSplits.Contains(name);
 
+    /// <summary>The set that a shard is of (its path up to the number), its number and how many there are; null: it is no shard.</summary>
+    public static (string Set, int Number, int Count)? ShardIn(string path)
+        => Shard().Match(path[(path.LastIndexOf('/') + 1)..]) is { Success: true } m && int.TryParse(m.Groups[2].Value, out int number)
+            && int.TryParse(m.Groups[3].Value, out int count) ? (path[..(path.LastIndexOf('/') + 1)] + m.Groups[1].Value, number, count) : null;
+
     private static string? ShardOf(string path) => Shard().Match(path[(path.LastIndexOf('/') + 1)..]) is { Success: true } shard
         ? shard.Groups[1].Value : null;
 
@@ -57,6 +62,6 @@ internal sealed partial record SplitName(Split Split, string Name)
         return false;
     }
 
-    [GeneratedRegex(@"^(.+?)-\d{5,}-of-\d{5,}[-.]")]
+    [GeneratedRegex(@"^(.+?)-(\d{5,})-of-(\d{5,})[-.]")]
     private static partial Regex Shard();
 }
