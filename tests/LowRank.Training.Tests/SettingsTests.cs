@@ -246,4 +246,14 @@ public class SettingsTests
         Assert.Equal([$"{file}: 1 of 3 shards by its name; the others are not among the data"], new DataSources(new DataSource(file)).Notes);
         Directory.Delete(folder, true);
     }
+
+    [Fact]
+    public void DataGivenWronglyAreNotToldOfAsMissing()
+    {
+        var tree = new JsonObject { ["model"] = "m" };
+        SettingsBinder.Set(tree, "data=[{path: rows.jsonl, weight: 0}]");
+        string told = Assert.Throws<BadInputException>(() => SettingsBinder.Bind(tree)).Message;
+        Assert.Contains("above 0, at most 1000", told);
+        Assert.DoesNotContain("a setting is missing", told);
+    }
 }

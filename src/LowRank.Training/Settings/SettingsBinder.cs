@@ -45,7 +45,8 @@ public static class SettingsBinder
             else if (Convert(node, property, key, errors) is (true, var value)) property.SetValue(settings, value);
         }
         foreach (var (key, property) in Properties)
-            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 } && (needsData || key != "data") && (needsModel || key != "model"))
+            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 } && (needsData || key != "data") && (needsModel || key != "model")
+                && tree[key] is not (JsonObject or JsonArray { Count: > 0 })) // else what was given is told of as wrong already
                 errors.Add(new BadInputException("a setting is missing", place: key, remedy: $"Give --{key} or `{key}:` in run.yaml."));
         if (InitialAdapter.Section(settings, tree, errors) is { } own) settings = settings with { Adapter = own };
         errors.AddRange(SettingsRules.Check(settings));
