@@ -88,6 +88,20 @@ public class RopeKeysTests
     }
 
     [Theory]
+    [InlineData("llama", "rope_theta", "\"big\"", "a number")]
+    [InlineData("llama", "rope_theta", "0", "more than 0")]
+    [InlineData("phi3", "partial_rotary_factor", "[]", "a number")]
+    public void A_wrong_number_is_one_mistake(string name, string key, string value, string expected)
+    {
+        var config = ModelGolden.Config(name);
+        foreach (var place in (JsonObject[])[config, .. config["rope_parameters"] is JsonObject rope ? [rope] : (JsonObject[])[]]) place.Remove(key);
+        config[key] = JsonNode.Parse(value);
+        string message = Refused(config);
+        Assert.Contains($"'{key}' has a value that is not supported (got {value}); expected {expected}", message);
+        Assert.DoesNotContain("mistakes", message);
+    }
+
+    [Theory]
     [InlineData("llama-yarn", "0", "expected at least 1")]
     [InlineData("llama-yarn", "-4", "expected at least 1")]
     [InlineData("llama-yarn", "32.5", "expected a whole number")]

@@ -55,6 +55,8 @@ public class ConfigTests
     [InlineData("""{"init_lora_weights": "zeros"}""", "init_lora_weights: a setting has the wrong kind of value (got \"zeros\")")]
     [InlineData("""{"init_lora_weights": "pissa_niter_4"}""", "this initialisation cannot be done yet")]
     [InlineData("""{"init_lora_weights": "olora"}""", "this initialisation cannot be done yet")]
+    [InlineData("""{"task_type": "causal_lm"}""", "task_type: there is no such task (got causal_lm); expected CAUSAL_LM, SEQ_CLS, SEQ_2_SEQ_LM, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION, or null. Did you mean 'CAUSAL_LM'?")]
+    [InlineData("""{"task_type": ""}""", "task_type: there is no such task (got )")]
     [InlineData("""{"bias": "some"}""", "expected one of none, lora_only, all")]
     [InlineData("""{"peft_type": "LOHA"}""", "this adapter method cannot be done yet (got \"LOHA\"); expected LoRA, DoRA")]
     [InlineData("""{"loftq_config": {"loftq_bits": 4}}""", "this says nothing without init_lora_weights: loftq")]

@@ -88,6 +88,8 @@ public class TargetTests
     [InlineData("""{}""", "Use target_modules: all-linear.")]
     [InlineData("""{"target_modules": ["q_proj"], "modules_to_save": ["q_proj"]}""", "cannot be both a target and trained as a copy")]
     [InlineData("""{"target_modules": ["q_proj"], "modules_to_save": ["lm_haed"]}""", "Did you mean 'lm_head'")]
+    [InlineData("""{"target_modules": ["q_proj"], "modules_to_save": ["lm_haed", "embed_token", "lm_head"]}""", "(2 mistakes)")]
+    [InlineData("""{"target_modules": ["q_proj"], "layers_to_transform": [7, 9]}""", "layers_to_transform: no targeted layer is in these blocks (got 7, 9); expected of the blocks with targets, 0, 1, 2")]
     [InlineData("""{"target_modules": ["q_proj"], "trainable_token_indices": [5]}""", "a token id is beyond the embedding (got 5); expected 0 to 4")]
     [InlineData("""{"target_modules": ["embed_tokens"], "lora_bias": true}""", "lora_bias cannot be used on an embedding")]
     public void What_cannot_be_is_refused(string json, string expected)
@@ -122,7 +124,7 @@ public class TargetTests
     [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"v_proj": 2}}""", "rank_pattern: no targeted layer has this name (got v_proj)")]
     [InlineData("""{"target_modules": ["q_proj"], "alpha_pattern": {"q_prj": 2}}""", "alpha_pattern: no targeted layer has this name (got q_prj). Did you mean 'q_proj'?")]
     [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"q_proj": 2, "1.q_proj": 3}}""", "an earlier key has all layers of this one (got 1.q_proj)")]
-    [InlineData("""{"target_modules": ["q_proj"], "layers_to_transform": [0, 3]}""", "layers_to_transform: no targeted layer is in this block (got 3); expected blocks of the model with targets, such as 0")]
+    [InlineData("""{"target_modules": ["q_proj"], "layers_to_transform": [0, 3]}""", "layers_to_transform: no targeted layer is in this block (got 3); expected of the blocks with targets, 0")]
     [InlineData("""{"target_modules": ["w1"], "layers_to_transform": 1, "layers_pattern": ["experts", "h"]}""", "layers_pattern: no targeted layer stands behind this name and a number (got h)")]
     public void A_name_that_means_nothing_is_refused_of_a_new_adapter(string json, string expected)
     {

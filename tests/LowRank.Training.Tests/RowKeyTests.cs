@@ -63,11 +63,11 @@ public class RowKeyTests
         Assert.Contains("\"solution\", \"reward\", \"completions\"", told);
         Assert.Contains("Did you mean 'completion'? To train without them, set ignore_columns: [solution, reward, completions].", told);
         Assert.DoesNotContain("\"source\"", told);
-        Assert.Equal("^q[ rÉ]", Shown(Row, new("") { Ignored = new HashSet<string> { "solution", "reward", "completions" } }));
-        Assert.Equal("uqÉa[rÉ]", Shown($$"""{"messages": [{"role": "user", "content": "q", "weight": 0.3}, {"role": "assistant", "content": "r"}]}""", new("") { Ignored = new HashSet<string> { "weight" } }));
+        Assert.Equal("^q[ rÉ]", Shown(Row, new("") { Ignored = new(["solution", "reward", "completions"]) }));
+        Assert.Equal("uqÉa[rÉ]", Shown($$"""{"messages": [{"role": "user", "content": "q", "weight": 0.3}, {"role": "assistant", "content": "r"}]}""", new("") { Ignored = new(["weight"]) }));
         var settings = SettingsBinder.Bind(new JsonObject { ["model"] = "outlet", ["data"] = Write("x.jsonl", Row),
             ["ignore_columns"] = new JsonArray("a", "b") });
-        Assert.Equal(["a", "b"], settings.DataOptions().Ignored.Order());
+        Assert.Equal(["a", "b"], settings.DataOptions().Ignored.Names);
         Assert.Equal("""["a","b"]""", SettingsBinder.ToTree(settings)["ignore_columns"]!.ToJsonString());
     }
 
@@ -201,8 +201,30 @@ public class RowKeyTests
         const string Calls = """[{"weight": 0, "function": {"name": "f", "weight": 1}}, {"name": "g", "weight": 1}]""";
         var turns = System.Text.Json.JsonDocument.Parse($$"""[{"role": "assistant", "tool_calls": {{Calls}}}]""").RootElement;
         var read = LowRank.Text.Chat.MessageReader.Read(turns, "messages",
-            new HashSet<string> { "tool_calls.weight", "tool_calls.name", "name" });
+            new(["tool_calls.weight", "tool_calls.name", "name"]));
         Assert.Equal("""[{"function":{"name":"f"}},{"name":"g"}]""", read[0]["tool_calls"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void What_ignore_columns_names_and_no_row_has_is_told()
+    {
+        string file = Write("x.jsonl", """
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "thinking": "c", "tool_calls": [{"function": {"name": "f"}, "z": 1}]}], "weight": null}
+            {"prompt": "q", "completion": "r"}
+            """);
+        Assert.Equal([$"{file}: no row has the key \"nosuch\", which ignore_columns names.",
+                $"{file}: no row has the key \"tool_calls.other\", which ignore_columns names. Did you mean 'tool_calls'?",
+                $"{file}: no row has the key \"weigt\", which ignore_columns names. Did you mean 'weight'?"],
+            Notes("nosuch", "tool_calls.other", "weigt", "thinking", "tool_calls.z"));
+        Assert.Empty(Notes("weight", "thinking", "tool_calls.z")); // a key without a value was met as well
+
+        IReadOnlyList<string> Notes(params string[] ignored)
+        {
+            var options = new DataOptions(file) { Ignored = new(ignored), Survey = false, SkipBadRows = true };
+            var survey = DataSurvey.Of(options with { Ignored = new(ignored) }, null, Letters, 400, null, 0).Notes;
+            Assert.Equal(RowSet.Load(options, 400, Letters).Notes, survey);
+            return survey;
+        }
     }
 
     [Fact]

@@ -256,4 +256,42 @@ public class SettingsTests
         Assert.Contains("above 0, at most 1000", told);
         Assert.DoesNotContain("a setting is missing", told);
     }
+
+    [Fact]
+    public void EveryKeyOfASourceThatIsWrongIsTold()
+    {
+        var tree = new JsonObject { ["model"] = "m" };
+        SettingsBinder.Set(tree, "data=[{path: rows.jsonl, weight: -1, x: 3}, {weigth: 2}]");
+        string told = Assert.Throws<BadInputException>(() => SettingsBinder.Bind(tree)).Message;
+        Assert.Contains("data: there is no such setting (got x)", told);
+        Assert.Contains("data: weight: a value out of range (got -1); expected above 0, at most 1000", told);
+        Assert.Contains("(got weigth); expected a path, or a list of paths and of {path: FILE, weight: NUMBER}. Did you mean 'weight'?", told);
+        Assert.Contains("data: a value of the wrong kind (got {\"weigth\":2})", told);
+    }
+
+    [Theory]
+    [InlineData("seed=1", "seed=2", "seed: a setting is given twice (got 1 and seed=2)")]
+    [InlineData("seed=null", "seed=2", "seed: a setting is given twice (got null and seed=2)")]
+    [InlineData("adapter.r=4", "adapter.r=8", "adapter.r: a setting is given twice (got 4 and adapter.r=8)")]
+    [InlineData("adapter.r=4", "adapter={lora_alpha: 8}", "adapter: a setting is given twice (got {\"r\":4} and adapter={lora_alpha: 8})")]
+    [InlineData("adapter={r: 4}", "adapter.r=8", "adapter.r: a setting is given twice (got 4 and adapter.r=8)")]
+    [InlineData("adapter=LORA", "adapter.r=4", "adapter: a setting is given as a value and as a section (got \"LORA\" and adapter.r=4)")]
+    [InlineData("adapter=null", "adapter.r=4", "adapter: a setting is given as a value and as a section (got null and adapter.r=4)")]
+    public void OneLineSaysEachThingOnce(string first, string second, string told)
+    {
+        JsonObject line = [];
+        SettingsBinder.Set(line, first, once: true);
+        string before = line.ToJsonString();
+        Assert.Equal(told, Assert.Throws<BadInputException>(() => SettingsBinder.Set(line, second, once: true)).Message.Split(';')[0].Split(". ")[0]);
+        Assert.Equal(before, line.ToJsonString());
+    }
+
+    [Fact]
+    public void ALineIsSetOverAFileAndCompletesItsSections()
+    {
+        JsonObject tree = new() { ["seed"] = 1, ["adapter"] = new JsonObject { ["r"] = 4 }, ["optim_args"] = null };
+        foreach (string text in new[] { "seed=2", "adapter.lora_alpha=8", "adapter.r=6", "optim_args.a=1" }) SettingsBinder.Set(tree, text);
+        Assert.Equal("""{"seed":2,"adapter":{"r":6,"lora_alpha":8},"optim_args":{"a":1}}""", tree.ToJsonString());
+        Assert.Throws<BadInputException>(() => SettingsBinder.Set(tree, "seed.a=1"));
+    }
 }

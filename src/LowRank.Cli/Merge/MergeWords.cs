@@ -10,6 +10,9 @@ internal static class MergeWords
     // ‖rounded − exact‖ / ‖exact‖ that weights of the usual sort meet, coarsest first.
     private static readonly (string Type, double Rms)[] Finer = [("q8_0", 6e-3), ("f16", 2.1e-4), ("f32", 2.6e-8)];
 
+    // ‖weights‖ / ‖delta‖ beyond which the delta is no more than the rounding of float32 sums.
+    private const double NextToNothing = 1e7;
+
     public static JsonObject Json(string output, MergeReport report, ConversionReport? others, string? noTokenizer) => new()
     {
         ["output"] = output, ["merged_parameters"] = report.Parameters,
@@ -39,6 +42,8 @@ internal static class MergeWords
         string lost = $"Rounding to {string.Join(", ", report.HeldIn)} loses more than half as much as the adapters add ({much}). ";
         var better = Finer.Where(f => f.Rms < report.RelativeRms / 2 && f.Rms * size <= 0.5 && (gguf || f.Type == "f32"))
             .Select(f => ((string, double)?)f).FirstOrDefault();
+        if (size > NextToNothing)
+            return lost + $"Together they add next to nothing: {Number(1 / size, "g2")} of the weights. Look at their strengths.";
         if (better is not ({ } type, { } rms))
             return lost + "No dtype holds so small a change of these weights: use the adapter attached, or give it more strength.";
         string little = $"about {Number(rms * size * 100, "0.####")} % is lost";

@@ -34,6 +34,7 @@ internal static class GenerateVerb
             IReadOnlyList<PromptRow> inputs = single is not null ? [new("--prompt") { Text = single }] : chat is not null
                 ? [PromptRows.Conversation(chat)] : PromptRows.Read(file!);
             if (inputs.All(i => i.Chat is null)) parsed.Refuse(parsed.Unused("Only conversations go through a chat template: give --messages, or rows with messages.", template));
+            if (file is not null && !parsed.GetValue(common.Quiet)) Output.Notes(new DataSources(new DataSource(file)).Notes);
             using var session = Session.Open(common, parsed);
             var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
             var encoder = inputs.Any(i => i.Chat is not null) ? texts.RequireChat() : null;

@@ -31,8 +31,11 @@ internal static class RenderVerb
                 throw new BadInputException("an adapter is one of a model", adapters[0], "--adapter", "--model as well");
             var job = model is null ? new RenderJob(null, instead is null ? null : TextFile.Read(instead), instead ?? "")
                 : Job(ModelPlace.Of(model), adapters, instead, many is null, parsed.GetValue(common.Quiet));
-            var answers = one is not null ? [job.One(TextFile.Read(one), one, parsed.GetValue(prompt))]
+            SortedSet<string> unused = new(StringComparer.Ordinal);
+            var answers = one is not null ? [job.One(TextFile.Read(one), one, parsed.GetValue(prompt), unused)]
                 : job.Cases(TextFile.Read(many!), many!);
+            if (unused.Count > 0 && !parsed.GetValue(common.Quiet))
+                Output.Notes([$"not used for the text: {Output.Safe(string.Join(", ", unused))}"]);
             if (parsed.GetValue(common.Json)) Output.Json(answers);
             else foreach (var answer in answers) Console.Out.WriteLine((string?)answer!["text"] ?? Error(answer["error"]!));
             return 0;

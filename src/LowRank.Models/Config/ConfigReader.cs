@@ -26,7 +26,7 @@ internal sealed class ConfigReader(JsonObject json, string place, List<BadInputE
     /// <summary>Whether the key is written down, be it null.</summary>
     public bool Contains(string key) => json.ContainsKey(key);
 
-    public int Int(string key, int fallback) => Read(key, fallback, "a whole number", n => n.TryGetValue(out int i) ? i : n.TryGetValue(out double d) && d == Math.Floor(d) && Math.Abs(d) < int.MaxValue ? (int)d : null);
+    public int Int(string key, int fallback) => OptionalInt(key) ?? fallback;
 
     /// <summary>A number of things: at least 1.</summary>
     public int Count(string key, int fallback)
@@ -71,10 +71,10 @@ internal sealed class ConfigReader(JsonObject json, string place, List<BadInputE
     public void Contradiction(string key, string value, string otherPlace, string otherValue)
         => Errors.Add(new BadInputException($"'{key}' contradicts {otherPlace}", $"{value} and {otherValue}", place, "one value", "Remove the wrong one."));
 
-    public int? OptionalInt(string key) => Has(key) ? Int(key, 0) : null;
-    public double? OptionalNumber(string key) => Has(key) ? Number(key, 0) : null;
-    public double Number(string key, double fallback) => Read(key, fallback, "a number", n => n.TryGetValue(out double d) ? d : null);
-    public bool Flag(string key, bool fallback) => Read(key, fallback, "true or false", n => n.TryGetValue(out bool b) ? b : null);
+    public int? OptionalInt(string key) => Read(key, "a whole number", Whole);
+    public double? OptionalNumber(string key) => Read<double>(key, "a number", n => n.TryGetValue(out double d) ? d : null);
+    public double Number(string key, double fallback) => OptionalNumber(key) ?? fallback;
+    public bool Flag(string key, bool fallback) => Read<bool>(key, "true or false", n => n.TryGetValue(out bool b) ? b : null) ?? fallback;
 
     public string Text(string key, string fallback)
     {
@@ -165,13 +165,17 @@ internal sealed class ConfigReader(JsonObject json, string place, List<BadInputE
         if (Errors.Count > 0) throw BadInputException.All("the model's configuration cannot be used", Errors, place);
     }
 
-    private T Read<T>(string key, T fallback, string expected, Func<JsonValue, T?> read) where T : struct
+    // Null where it is not there, and where it is wrong, which is told then.
+    private T? Read<T>(string key, string expected, Func<JsonValue, T?> read) where T : struct
     {
-        if (!Has(key)) return fallback;
+        if (!Has(key)) return null;
         if (json[key] is JsonValue v && read(v) is { } value) return value;
         Wrong(key, Short(json[key]), expected);
-        return fallback;
+        return null;
     }
+
+    private static int? Whole(JsonValue n) => n.TryGetValue(out int i) ? i
+        : n.TryGetValue(out double d) && d == Math.Floor(d) && Math.Abs(d) < int.MaxValue ? (int)d : null;
 
     private static bool IsNothing(JsonNode? value) => value switch
     {

@@ -135,8 +135,12 @@ public static class AtomicFile
     }
 
     internal static BadInputException Unwritable(string path, Exception e)
-        => new("the output cannot be written: " + e.Message.TrimEnd('.'), place: path,
-            remedy: "Free some space or choose another place; nothing was left half-written.", inner: e);
+        => new("the output cannot be written: " + WorkFolder.Hidden(e.Message, path).TrimEnd('.'), place: path,
+            remedy: (IsFull(e) ? "Free some space or choose another place" : "Choose a place that can be written")
+                + "; nothing was left half-written.", inner: e);
+
+    // ENOSPC and EDQUOT, and what Windows calls them.
+    private static bool IsFull(Exception e) => e.HResult is 28 or 122 or unchecked((int)0x80070070) or unchecked((int)0x80070027);
 
     private static void Guarded(string path, Action<string> act)
     {

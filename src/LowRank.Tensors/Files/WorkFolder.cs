@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace LowRank.Tensors;
 
@@ -30,6 +31,10 @@ internal sealed class WorkFolder
     public string Place { get; }
     /// <summary>The work folder.</summary>
     public string Path { get; }
+
+    /// <summary>A system's message without the names of what is not finished: it names what the user does.</summary>
+    public static string Hidden(string message, string path)
+        => Regex.Replace(message, @"'[^']*" + Regex.Escape(Ending) + @"[/\\][^']*'", m => $"'{path}'");
 
     /// <summary>Takes the place, or shares it where this process has it.</summary>
     /// <exception cref="BadInputException">Another process has it, or it cannot be written.</exception>

@@ -34,6 +34,14 @@ internal sealed class AdapterTexts
         return named.Concat(numbered.Where(id => id < tokenizer.VocabularySize));
     }
 
+    /// <summary>What is to be said of ends that the model's tokenizer does not have; null: nothing.</summary>
+    public string? Unreachable(Tokenizer tokenizer)
+    {
+        List<int> beyond = [.. NumberedRoles.Of(_folder, "eos").Where(id => id >= tokenizer.VocabularySize)];
+        return beyond.Count == 0 ? null : $"{_folder} ends texts with {string.Join(", ", beyond)} as well, which the model's tokenizer, "
+            + $"which is used, does not have: its ids are below {tokenizer.VocabularySize}.";
+    }
+
     /// <summary>Compares its vocabulary, if it has one, with the model's, which is the one that texts are cut by.</summary>
     /// <returns>What a person should know; null: nothing.</returns>
     /// <exception cref="BadInputException">The same ids are other tokens: each text would mean something else.</exception>

@@ -14,7 +14,7 @@ public static partial class MessageReader
     /// <param name="key">What it is called, for errors.</param>
     /// <param name="ignored">Keys of messages that are left out because the user says so; null: none.</param>
     /// <exception cref="BadInputException">It is no list of messages; says which message is wrong.</exception>
-    public static IReadOnlyList<JsonObject> Read(JsonElement value, string key, IReadOnlySet<string>? ignored = null)
+    public static IReadOnlyList<JsonObject> Read(JsonElement value, string key, IgnoredKeys? ignored = null)
     {
         value = List(Transposed(value), key, "a list of messages");
         if (value.GetArrayLength() == 0) throw new BadInputException($"\"{key}\" is an empty list", expected: "at least one message");
@@ -138,15 +138,13 @@ public static partial class MessageReader
         catch (Exception e) when (e is InvalidOperationException or ArgumentException) { return value; }
     }
 
-    private static JsonObject Message(JsonElement element, string place, IReadOnlySet<string>? ignored)
+    private static JsonObject Message(JsonElement element, string place, IgnoredKeys? ignored)
     {
         if (element.ValueKind != JsonValueKind.Object)
             throw new BadInputException($"{place} is not a message", Kind(element), expected: "an object with \"role\" and \"content\"");
         JsonObject message = Copy(element, place, ignored);
         MessageForm.Apply(message, place);
-        foreach (string name in ignored ?? Enumerable.Empty<string>())
-            if (name.StartsWith(ToolCallKeys.Prefix, StringComparison.Ordinal))
-                ToolCallKeys.Remove(message, name[ToolCallKeys.Prefix.Length..]);
+        if (ignored is not null) ToolCallKeys.Remove(message, key => ignored.Take(ToolCallKeys.Prefix + key));
         RefuseMisspelt(message, place);
         CheckContent(message["content"], place);
         if (message.Count == 1)
@@ -166,7 +164,7 @@ public static partial class MessageReader
                 throw new BadInputException($"{place} has a key that is not known", key, remedy: near);
     }
 
-    private static JsonObject Copy(JsonElement element, string place, IReadOnlySet<string>? ignored)
+    private static JsonObject Copy(JsonElement element, string place, IgnoredKeys? ignored)
     {
         JsonObject message = [];
         foreach (var property in element.EnumerateObject())
@@ -174,7 +172,7 @@ public static partial class MessageReader
             string name = Guarded(() => property.Name, place);
             if (message.ContainsKey(name))
                 throw new BadInputException($"{place} has the key \"{name}\" twice", remedy: "Keep one of the two.");
-            if (property.Value.ValueKind != JsonValueKind.Null && ignored?.Contains(name) != true)
+            if (ignored?.Take(name) != true && property.Value.ValueKind != JsonValueKind.Null)
                 message[name] = Guarded(() => Node(property.Value), place);
         }
         return message;

@@ -56,7 +56,8 @@ public sealed class TextConventions
                     remedy: "Leave it out, or add the model's tokenizer.json.");
             return new(model, null) { EndIds = [.. NumberedRoles.Of(model, "eos").Union(brought.SelectMany(b => b.EndIds(null)))] };
         }
-        List<string> notices = [.. brought.Select(b => b.CompareVocabulary(tokenizer, model)).OfType<string>()];
+        List<string> notices = [.. brought.SelectMany(b => (string?[])[b.CompareVocabulary(tokenizer, model), b.Unreachable(tokenizer)])
+            .OfType<string>()];
         var (choice, of) = Chosen(tokenizer, brought, template, place, notices);
         var special = Joined(tokenizer, of?.SpecialTokens);
         var chat = choice is null ? null : ChatEncoder.Of(tokenizer, choice, special, place);

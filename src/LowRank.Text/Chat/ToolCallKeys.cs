@@ -14,11 +14,11 @@ internal static class ToolCallKeys
     public static IEnumerable<string> Others(JsonObject message)
         => Parts(message).SelectMany(part => part.Keys.Where(p => p.Value is not null && !part.Known.Contains(p.Key)).Select(p => p.Key));
 
-    /// <summary>Takes such a key out of all calls of a message.</summary>
-    public static void Remove(JsonObject message, string name)
+    /// <summary>Takes some of those out of all calls of a message.</summary>
+    public static void Remove(JsonObject message, Func<string, bool> isMeant)
     {
         foreach (var (keys, known) in Parts(message))
-            if (!known.Contains(name)) keys.Remove(name);
+            foreach (string name in keys.Select(p => p.Key).Where(k => !known.Contains(k) && isMeant(k)).ToList()) keys.Remove(name);
     }
 
     private static IEnumerable<(JsonObject Keys, string[] Known)> Parts(JsonObject message)

@@ -50,7 +50,7 @@ internal static class UnreadKeys
             yield return new(name, r => r with { Messages = Without(r.Messages!.Value, m => m.Remove(name)) }, KnownKeys.IsHarmless(name));
         foreach (string name in turns.SelectMany(ToolCallKeys.Others).Distinct())
             yield return new(ToolCallKeys.Prefix + name,
-                r => r with { Messages = Without(r.Messages!.Value, m => ToolCallKeys.Remove(m, name)) }, KnownKeys.IsHarmless(name));
+                r => r with { Messages = Without(r.Messages!.Value, m => ToolCallKeys.Remove(m, key => key == name)) }, KnownKeys.IsHarmless(name));
     }
 
     private static IEnumerable<string> Keys(JsonObject message) => message.Where(p => p.Value is not (null or JsonArray { Count: 0 })

@@ -13,6 +13,7 @@ public sealed class RenderJob
     private readonly IReadOnlyDictionary<string, JsonElement> _specialTokens;
     private readonly Dictionary<string, ChatTemplate> _compiled = new(StringComparer.Ordinal);
     private readonly Lazy<TemplateChoice?> _choice;
+    private readonly ChatEncoder? _chat;
 
     /// <summary>Renders with one template, and with those that cases bring.</summary>
     /// <param name="tokenizer">The model's tokenizer, for ids, special tokens and its templates; null without a model.</param>
@@ -28,42 +29,52 @@ public sealed class RenderJob
 
     /// <summary>Renders as training and generation with a model and its adapters do.</summary>
     public RenderJob(TextConventions texts)
-        => (_tokenizer, _specialTokens, _choice) = (texts.Tokenizer, texts.SpecialTokens, new(texts.Choice));
+        => (_tokenizer, _specialTokens, _choice, _chat) = (texts.Tokenizer, texts.SpecialTokens, new(texts.Choice), texts.Chat);
 
     private static readonly string[] OwnKeys = ["template", "now", "add_generation_prompt", "continue_final_message"];
 
     /// <summary>Renders one conversation as training and `generate` read it: a JSON list of messages, or an object `{messages, system?,
     /// tools?, …}`.</summary>
-    /// <exception cref="BadInputException">The input is malformed, or the template refuses it or fails.</exception>
-    public JsonObject One(string json, string place, bool addGenerationPrompt)
+    /// <param name="json">The input.</param>
+    /// <param name="place">What errors call it.</param>
+    /// <param name="addGenerationPrompt">Whether it ends where the answer begins.</param>
+    /// <param name="unused">Gets the keys that change nothing.</param>
+    /// <exception cref="BadInputException">The input is malformed, or the template refuses it, fails, or (with a model) passes over what
+    /// it says.</exception>
+    public JsonObject One(string json, string place, bool addGenerationPrompt, ICollection<string>? unused = null)
     {
         using var document = Parse(json, place);
         var root = new Node(document.RootElement, place);
-        var request = Guarded(() => Conversation(root), place);
+        var (request, passed) = Guarded(() => Conversation(root), place);
+        bool own = root.Element.ValueKind == JsonValueKind.Object && !root["template"].IsNull;
+        if (_chat is not null && !own) passed = [.. passed, .. Guarded(() => _chat.RefuseUnread(request), place)];
+        foreach (string key in passed) unused?.Add(key);
+        var variables = Special();
+        foreach (var (name, value) in request.Variables) variables[name] = value;
+        request = request with { Variables = variables };
         try { return Answer(TemplateOf(root, request), request with { AddGenerationPrompt = request.AddGenerationPrompt || addGenerationPrompt }); }
         catch (TemplateException e) { throw new BadInputException($"the template fails ({Kind(e)}): {e.Message}", place: place, inner: e); }
     }
 
-    private ChatRequest Conversation(Node root)
+    private (ChatRequest Request, IReadOnlyList<string> Passed) Conversation(Node root)
     {
         if (root.Element.ValueKind == JsonValueKind.Array)
-            return ConversationParts.Request(MessageReader.Read(root.Element, "messages"), _ => null) with { Variables = Special() };
+            return (ConversationParts.Request(MessageReader.Read(root.Element, "messages"), _ => null), []);
         List<string> names = [.. root.Fields().Where(f => !f.Value.IsNull).Select(f => f.Name)];
         string[] lists = [.. names.Intersect(["messages", "conversations"])];
         if (lists.Length != 1)
             throw new BadInputException(lists.Length == 0 ? "there are no messages" : "there are two lists of messages", place: root.Place,
             expected: "a list of messages, or an object with messages");
         string[] known = [.. lists, .. ConversationParts.Keys, .. OwnKeys];
-        if (names.FirstOrDefault(n => !known.Contains(n) && !KnownKeys.IsHarmless(n)) is { } unknown)
+        string[] others = [.. names.Except(known)];
+        if (others.FirstOrDefault(n => !KnownKeys.IsHarmless(n)) is { } unknown)
             throw new BadInputException("a key that nothing is made of", unknown, root.Place, string.Join(", ", known),
                 NearNames.Sentence(unknown, known, within: 2));
         JsonElement? Field(string key) => root[key].IsNull ? null : root[key].Element;
         var request = ConversationParts.Request(ConversationParts.WithSystem(MessageReader.Read(root[lists[0]].Element, lists[0]), Field),
             Field);
-        var variables = Special();
-        foreach (var (name, value) in request.Variables) variables[name] = value;
-        return request with { Variables = variables, Now = Now(root), AddGenerationPrompt = root["add_generation_prompt"].Bool(false),
-            ContinueFinalMessage = root["continue_final_message"].Bool(false) };
+        return (request with { Now = Now(root), AddGenerationPrompt = root["add_generation_prompt"].Bool(false),
+            ContinueFinalMessage = root["continue_final_message"].Bool(false) }, others);
     }
 
     private static T Guarded<T>(Func<T> read, string place)

@@ -1,3 +1,5 @@
+using LowRank.Text.Chat;
+
 namespace LowRank.Training;
 
 /// <summary>When tokenised data are kept for the next run.</summary>
@@ -18,7 +20,7 @@ public sealed record DataOptions(DataSources Sources)
     /// <summary>The format's key -> the data's own name for it.</summary>
     public IReadOnlyDictionary<string, string> Columns { get; init; } = new Dictionary<string, string>();
     /// <summary>Keys of rows and of their messages that are left out because the user says so.</summary>
-    public IReadOnlySet<string> Ignored { get; init; } = new HashSet<string>();
+    public IgnoredKeys Ignored { get; init; } = IgnoredKeys.None;
     /// <summary>The format's name in <see cref="RowFormats.Names"/>; null: by the keys of each row.</summary>
     public string? Format { get; init; }
     /// <summary>Tokens a row is cut to; null: none.</summary>

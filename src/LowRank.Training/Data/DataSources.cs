@@ -45,7 +45,8 @@ public sealed class DataSources : IReadOnlyList<DataSource>
         .Select(s => (s.Path, Shard: SplitName.ShardIn(s.Path))).Where(s => s.Shard is not null)
         .GroupBy(s => (s.Shard!.Value.Set, s.Shard.Value.Count))
         .Select(g => (g.First().Path, There: g.Select(s => s.Shard!.Value.Number).Distinct().Count(), g.Key.Count))
-        .Where(g => g.There < g.Count).Select(g => $"{g.Path}: {g.There} of {g.Count} shards by its name; the others are not among the data");
+        .Where(g => g.There < g.Count)
+        .Select(g => $"{g.Path}: {g.There} of {g.Count} shards by its name; the others are not among the data");
 
     /// <summary>Whether a source has another weight than 1.</summary>
     public bool Weighted => _sources.Any(s => s.Weight != 1);
@@ -62,17 +63,27 @@ public sealed class DataSources : IReadOnlyList<DataSource>
     /// <param name="key">The setting, for errors.</param>
     /// <exception cref="BadInputException">Another shape, or a weight out of range.</exception>
     public static DataSources FromJson(JsonNode node, string key)
-        => node is JsonArray list ? new([.. list.Select(item => One(item, key))]) : new([One(node, key)]);
-
-    private static DataSource One(JsonNode? node, string key)
     {
+        List<BadInputException> errors = [];
+        var sources = (node as JsonArray ?? (IEnumerable<JsonNode?>)[node]).Select(item => One(item, key, errors)).ToList();
+        return errors.Count == 0 ? new(sources!) : throw BadInputException.All("the sources of rows cannot be used", errors, key);
+    }
+
+    // Null only beside an error.
+    private static DataSource? One(JsonNode? node, string key, List<BadInputException> errors)
+    {
+        const string Expected = "a path, or a list of paths and of {path: FILE, weight: NUMBER}";
         if (node is JsonValue value) return new DataSource(value.TryGetValue(out string? path) ? path : value.ToJsonString());
-        if (node is not JsonObject entry || entry["path"] is not JsonValue place || !place.TryGetValue(out string? file) || entry.Any(p => p.Key is not ("path" or "weight")))
-            throw new BadInputException("a value of the wrong kind", node?.ToJsonString() ?? "null", key, "a path, or a list of paths and of {path: FILE, weight: NUMBER}",
-                (node as JsonObject)?.Select(p => p.Key).Where(k => k is not ("path" or "weight")).Select(k => NearNames.Sentence(k, ["path", "weight"])).FirstOrDefault());
-        if (entry["weight"] is not { } weight) return new DataSource(file);
-        if (!double.TryParse(weight.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0 && number <= 1000))
-            throw new BadInputException("a value out of range", weight.ToJsonString(), key + ": weight", "above 0, at most 1000");
-        return new DataSource(file, number);
+        string? file = null;
+        double number = 1;
+        var entry = node as JsonObject;
+        errors.AddRange((entry ?? []).Select(p => p.Key).Where(k => k is not ("path" or "weight"))
+            .Select(k => new BadInputException("there is no such setting", k, key, Expected, NearNames.Sentence(k, ["path", "weight"]))));
+        if (entry?["path"] is not JsonValue place || !place.TryGetValue(out file))
+            errors.Add(new("a value of the wrong kind", node?.ToJsonString() ?? "null", key, Expected));
+        if (entry?["weight"] is { } weight && !(double.TryParse(weight.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+            && number is > 0 and <= 1000))
+            errors.Add(new("a value out of range", weight.ToJsonString(), key + ": weight", "above 0, at most 1000"));
+        return file is null ? null : new DataSource(file, number);
     }
 }

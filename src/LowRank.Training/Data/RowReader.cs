@@ -53,6 +53,7 @@ public static class RowReader
                 errors.Add(firstSkipped is null ? NoRows(options.Sources[source])
                     : new BadInputException("no row can be used; of the first: " + firstSkipped.Message, place: options.Sources[source].Path));
         }
+        tally?.LeftOut.AddRange(options.Ignored.UnmetNotes(options.Sources.ToString()));
         if (errors.Count > 0) throw errors.Joined(errors.Count == MostErrors ? "the data has mistakes; the first are listed" : "the data has mistakes", options.Sources.ToString());
     }
 

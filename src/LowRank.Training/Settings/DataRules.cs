@@ -25,7 +25,7 @@ public static class DataRules
     private static DataOptions Options(RunSettings settings, DataSources sources) => new(sources)
     {
         Columns = (settings.Columns ?? []).ToDictionary(p => p.Key, p => p.Value!.GetValue<string>()),
-        Ignored = (settings.IgnoreColumns ?? []).Select(c => c!.GetValue<string>()).ToHashSet(),
+        Ignored = new((settings.IgnoreColumns ?? []).Select(c => c!.GetValue<string>())),
         Format = settings.DataFormat,
         MaxLength = settings.MaxLength,
         TruncateLeft = settings.TruncationSide == "left",

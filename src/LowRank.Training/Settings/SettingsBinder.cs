@@ -18,16 +18,28 @@ public static class SettingsBinder
     public static JsonObject ReadYaml(string path) => YamlText.File(path);
 
     /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML.</summary>
-    public static void Set(JsonObject tree, string assignment)
+    /// <param name="tree">The tree.</param>
+    /// <param name="assignment">The assignment.</param>
+    /// <param name="once">Whether it may say only what the tree does not say yet.</param>
+    /// <exception cref="BadInputException">It is no assignment; it would replace a value that is no section, or, where it may only be
+    /// said once, any value.</exception>
+    public static void Set(JsonObject tree, string assignment, bool once = false)
     {
         int at = assignment.IndexOf('=');
         if (at <= 0) throw new BadInputException("a setting needs a value", assignment, "--set", "key=value");
         string[] path = assignment[..at].Split('.');
-        foreach (string part in path[..^1])
+        foreach (var (i, part) in path[..^1].Index())
         {
-            if (tree[part] is not JsonObject) tree[part] = new JsonObject();
+            if (tree[part] is not (null or JsonObject) || (once && tree.TryGetPropertyValue(part, out var none) && none is null))
+                throw new BadInputException("a setting is given as a value and as a section",
+                    $"{tree[part]?.ToJsonString(Plain) ?? "null"} and {assignment}", string.Join('.', path[..(i + 1)]), "one of them",
+                    "Leave one of them out.");
+            tree[part] ??= new JsonObject();
             tree = (JsonObject)tree[part]!;
         }
+        if (once && tree.ContainsKey(path[^1]))
+            throw new BadInputException("a setting is given twice", $"{tree[path[^1]]?.ToJsonString(Plain) ?? "null"} and {assignment}",
+                assignment[..at], "one value", "Leave one of them out.");
         tree[path[^1]] = YamlText.Value(assignment[(at + 1)..]);
     }
 
@@ -45,7 +57,8 @@ public static class SettingsBinder
             else if (Convert(node, property, key, errors) is (true, var value)) property.SetValue(settings, value);
         }
         foreach (var (key, property) in Properties)
-            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 } && (needsData || key != "data") && (needsModel || key != "model")
+            if (property.GetCustomAttribute<RequiredAttribute>() is not null && property.GetValue(settings) is "" or DataSources { Count: 0 }
+                && (needsData || key != "data") && (needsModel || key != "model")
                 && tree[key] is not (JsonObject or JsonArray { Count: > 0 })) // else what was given is told of as wrong already
                 errors.Add(new BadInputException("a setting is missing", place: key, remedy: $"Give --{key} or `{key}:` in run.yaml."));
         if (InitialAdapter.Section(settings, tree, errors) is { } own) settings = settings with { Adapter = own };
@@ -132,7 +145,7 @@ public static class SettingsBinder
             try { value = DataSources.FromJson(node, key); }
             catch (BadInputException e)
             {
-                errors.Add(e);
+                errors.AddRange(e.Parts);
                 return (false, null);
             }
         else if (node is JsonValue scalar)

@@ -13,6 +13,10 @@ internal static class LoraConfigRules
         ("layer_replication", "layer replication"), ("target_parameters", "adapting bare parameters"), ("alora_invocation_tokens", "activated LoRA"), ("use_qalora", "QALoRA"),
     ];
 
+    /// <summary>PEFT's names of tasks; it refuses an adapter with another one.</summary>
+    public static readonly string[] TaskTypes =
+        ["CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"];
+
     /// <summary>Keys of <see cref="NotYet"/> that matter only while an adapter is begun, and only with the init_lora_weights of their name.</summary>
     public static readonly string[] OfTheBeginning = ["eva_config", "corda_config", "lora_ga_config"];
 
@@ -28,6 +32,9 @@ internal static class LoraConfigRules
         foreach (var (key, list) in new[] { ("target_modules", c.TargetModules?.Names), ("exclude_modules", c.ExcludeModules?.Names) })
             if (list is not null && list.Any(n => string.Equals(n, "all-linear", StringComparison.OrdinalIgnoreCase)))
                 yield return Bad(key, "all-linear is no module's name: it stands alone", $"[{string.Join(", ", list)}]", "\"all-linear\", or a list of module names", $"Write {key}: all-linear, without a list.");
+        if (c.TaskType is { } task && !TaskTypes.Contains(task))
+            yield return Bad("task_type", "there is no such task", task, string.Join(", ", TaskTypes) + ", or null",
+                NearNames.Sentence(task.ToUpperInvariant(), TaskTypes));
         if (c.TargetModules is { Names.Count: 0 }) yield return Bad("target_modules", "the list of targets is empty", null, null, "Name modules, or say all-linear.");
         foreach (var (key, rank) in c.RankPattern)
         {

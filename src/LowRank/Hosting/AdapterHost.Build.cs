@@ -106,12 +106,16 @@ public sealed partial class AdapterHost
     private List<(string Name, nn.Module Module)> Saved(LoraConfig config, List<BaseLayer> targets, List<(EmbeddingTable Table, IReadOnlyList<long> Ids, BaseLayer? Head)> tokens, List<(BaseLayer Table, BaseLayer Head)> ties)
     {
         List<(string Name, nn.Module Module)> result = [];
+        List<BadInputException> absent = [];
         foreach (string name in config.ModulesToSave ?? [])
         {
             var found = _modules.Where(m => HasEnd(m.Name, name)).ToList();
-            if (found.Count == 0) throw new BadInputException("no module has this name", name, "modules_to_save", remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..])));
+            if (found.Count == 0)
+                absent.Add(new("no module has this name", name, "modules_to_save",
+                    remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..]).Distinct())));
             result.AddRange(found.Where(f => result.All(r => r.Name != f.Name)));
         }
+        if (absent.Count > 0) throw BadInputException.All("modules to save that the model does not have", absent);
         foreach (var (table, head) in ties)
             if (result.RemoveAll(m => m.Name == head.Name || m.Name == table.Name) > 0) result.Add((table.Name, table.Module));
         if (result.FirstOrDefault(m => targets.Any(t => t.Name == m.Name)) is { Name: not null } both)

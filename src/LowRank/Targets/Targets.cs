@@ -70,6 +70,12 @@ internal static class Targets
 
     private static BadInputException NothingMatches(IReadOnlyList<(string Name, nn.Module Module)> modules, LoraConfig config)
     {
+        var anywhere = config with { LayersToTransform = null };
+        List<int> blocks = config.LayersToTransform is null ? [] : [.. modules.Where(m => IsTarget(m.Name, m.Module, anywhere))
+            .Select(m => LayerNumber(m.Name, config.LayersPattern)).OfType<int>().Distinct().Order()];
+        if (blocks.Count > 0)
+            return new("no targeted layer is in these blocks", string.Join(", ", config.LayersToTransform!), "layers_to_transform",
+                $"of the blocks with targets, {UnusedTargets.Some(blocks)}");
         var names = modules.Where(m => LayerKinds.Of(m.Name, m.Module) is not null).Select(m => m.Name).ToList();
         var ends = names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Distinct().ToList();
         string? near = (config.TargetModules!.Names ?? []).Except(ends).Select(w => NearNames.Sentence(w, ends))

@@ -32,7 +32,7 @@ internal static class UnusedTargets
             foreach (int block in config.LayersToTransform ?? [])
                 if (!blocks.Contains(block))
                     yield return new("no targeted layer is in this block", $"{block}", "layers_to_transform",
-                        $"blocks of the model with targets, such as {string.Join(", ", blocks.Order().Take(5))}");
+                        $"of the blocks with targets, {Some([.. blocks.Order()])}");
             foreach (string pattern in config.LayersPattern ?? [])
                 if (!layers.Any(l => Targets.LayerNumber(l.Name, [pattern]) is not null))
                     yield return new("no targeted layer stands behind this name and a number", pattern, "layers_pattern",
@@ -56,6 +56,11 @@ internal static class UnusedTargets
         BadInputException Nothing(string name, string key) => new("no module of the model has this name", name, key,
             remedy: NearNames.Sentence(name, Ends(modules.Select(m => m.Name))) ?? "Leave it out.");
     }
+
+    /// <summary>Numbers of blocks, in order, in words.</summary>
+    internal static string Some(IReadOnlyList<int> blocks)
+        => blocks.Count <= 5 ? string.Join(", ", blocks) : blocks[^1] - blocks[0] == blocks.Count - 1 ? $"{blocks[0]} to {blocks[^1]}"
+            : string.Join(", ", blocks.Take(5)) + ", ...";
 
     private static IEnumerable<string> Ends(IEnumerable<string> paths) => paths.Select(p => p[(p.LastIndexOf('.') + 1)..]).Distinct();
 }

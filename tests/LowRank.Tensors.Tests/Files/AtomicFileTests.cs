@@ -21,8 +21,9 @@ public class AtomicFileTests
         AtomicFile.WriteText(path, "old");
         Assert.Throws<InvalidDataException>(() => AtomicFile.Write(path, s => { s.WriteByte(1); throw new InvalidDataException(); }));
         var e = Assert.Throws<BadInputException>(() => AtomicFile.Write(path,
-            s => { s.WriteByte(1); throw new IOException("No space left on device"); }));
-        Assert.Contains("cannot be written: No space left on device", e.Message);
+            s => { s.WriteByte(1); throw new IOException($"No space left on device : '{((FileStream)s).Name}'", 28); }));
+        Assert.Equal($"{path}: the output cannot be written: No space left on device : '{path}'. "
+            + "Free some space or choose another place; nothing was left half-written.", e.Message);
         Assert.Equal(path, e.Place);
         Assert.Equal("old", File.ReadAllText(path));
         Assert.Equal([path], Directory.GetFileSystemEntries(folder));
@@ -34,7 +35,9 @@ public class AtomicFileTests
         string file = Path.Combine(Paths.Temporary(), "file");
         File.WriteAllText(file, "");
         string path = Path.Combine(file, "below", "x.txt");
-        Assert.Contains("cannot be written", Assert.Throws<BadInputException>(() => AtomicFile.WriteText(path, "x")).Message);
+        string said = Assert.Throws<BadInputException>(() => AtomicFile.WriteText(path, "x")).Message;
+        Assert.Contains("cannot be written", said);
+        Assert.EndsWith("Choose a place that can be written; nothing was left half-written.", said);
         bool filled = false;
         Assert.Contains("cannot be written", Assert.Throws<BadInputException>(() => AtomicFile.WriteFolder(path, _ => filled = true))
             .Message);

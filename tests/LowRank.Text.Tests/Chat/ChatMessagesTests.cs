@@ -66,6 +66,15 @@ public sealed class ChatMessagesTests
         Assert.Throws<TemplateException>(() => ChatTemplate.Parse("{{ messages }}").Render(new ChatRequest { Messages = key }));
     }
 
+    [Fact]
+    public void One_conversation_tells_the_keys_that_change_nothing()
+    {
+        List<string> unused = [];
+        var job = new RenderJob(null, "{{ messages[0].content }}{{ x }}");
+        var answer = job.One("""{"messages":[{"role":"user","content":"a"}],"temperature":1,"id":7,"variables":{"x":2}}""", "one", false, unused);
+        Assert.Equal(("a2", "temperature, id"), ((string)answer["text"]!, string.Join(", ", unused)));
+    }
+
     [Theory]
     [InlineData("[]", "no messages")]
     [InlineData("{}", "no list")]

@@ -56,6 +56,8 @@ public sealed class TextConventionsTests
         Write(_adapter, "generation_config.json", """{"eos_token_id": [2, 999]}""");
         Write(_adapter, "tokenizer_config.json", """{"eos_token": "<|end|>"}""");
         Assert.Equal([1, 5, 0, 2], Of(null, _adapter).EndIds);
+        Assert.Equal([$"{_adapter} ends texts with 999 as well, which the model's tokenizer, which is used, does not have: "
+            + "its ids are below 29."], Of(null, _adapter).Notices);
         File.Delete(Path.Combine(_model, "tokenizer.json"));
         Assert.Equal([5, 1, 2, 999], Of(null, _adapter).EndIds); // ids alone, of a model without a tokenizer
     }

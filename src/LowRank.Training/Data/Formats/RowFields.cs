@@ -18,7 +18,7 @@ internal sealed class RowFields
         {
             string name = Name(property, context);
             found.Add(name);
-            if (property.Value.ValueKind == JsonValueKind.Null || context.Options.Ignored.Contains(name)) continue;
+            if (context.Options.Ignored.Take(name) || property.Value.ValueKind == JsonValueKind.Null) continue;
             bool mapped = false;
             foreach (var (key, theirs) in columns)
                 if (theirs == name) (mapped, _values[key]) = (true, property.Value);

@@ -83,7 +83,7 @@ internal sealed record DataFolder(IReadOnlyList<string> Files, IReadOnlyList<str
         {
             var there = data.Select(SplitName.ShardIn).OfType<(string Set, int Number, int Count)>()
                 .Where(s => s.Set == set && s.Count == count).Select(s => s.Number).ToHashSet();
-            var missing = Enumerable.Range(0, count).Where(i => !there.Contains(i)).Take(MostNamed).ToList();
+            var missing = Enumerable.Range(there.Contains(count) ? 1 : 0, count).Where(i => !there.Contains(i)).Take(MostNamed).ToList();
             if (missing.Count > 0)
                 throw new BadInputException("shards of the data are missing",
                     string.Join(", ", missing.Select(i => $"{set}-{i:D5}-of-{count:D5}")), folder, $"all {count} shards of {set}",

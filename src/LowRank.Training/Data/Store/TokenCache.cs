@@ -29,7 +29,7 @@ internal static class TokenCache
         foreach (var source in options.Sources)
             foreach (var file in DataFile.Of(source)) text.Append(file.Path).Append('\n'); // rows know their places
         foreach (var (key, theirs) in options.Columns.OrderBy(c => c.Key, StringComparer.Ordinal)) text.Append(key).Append('=').Append(theirs).Append('\n');
-        foreach (string key in options.Ignored.Order(StringComparer.Ordinal)) text.Append("ignored ").Append(key).Append('\n');
+        foreach (string key in options.Ignored.Names) text.Append("ignored ").Append(key).Append('\n');
         text.Append(string.Create(CultureInfo.InvariantCulture,
             $"{options.Format} {options.MaxLength} {options.TruncateLeft} {options.TrainOnInputs} {options.SkipBadRows} {options.Date:O} {options.Positions}"));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..40];

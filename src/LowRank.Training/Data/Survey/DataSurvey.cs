@@ -92,6 +92,7 @@ public sealed class DataSurvey
             long rows = survey.Rows - before;
             survey._sources.Add(new(source, rows, rows == 0 ? 0 : Math.Max(1, (long)Math.Round(source.Weight * rows, MidpointRounding.AwayFromZero))));
         }
+        survey._notes.AddRange(options.Ignored.UnmetNotes(options.Sources.ToString()));
         if (held is not null) (survey.OverlapRows, survey.OverlapExact) = (held.Met, held.Exact);
         return survey;
     }
@@ -128,6 +129,7 @@ public sealed class DataSurvey
                 EvalBadRows++;
                 _errors.Add(outcome.Error!);
             }
+        _notes.AddRange(options.Ignored.UnmetNotes(options.Sources.ToString()));
         return hashes;
     }
 
