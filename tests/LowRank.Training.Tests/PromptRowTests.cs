@@ -30,6 +30,9 @@ public class PromptRowTests
         }
         Assert.Equal("a", PromptRows.Read(Write("p.csv", "prompt\na\n"))[0].Text);
         Assert.Equal("a", PromptRows.Read(Write("p.json", """[{"prompt": "a"}]"""))[0].Text);
+        Assert.Equal(["a b", "c"], PromptRows.Read(Write("p.txt", "a b\nc\n")).Select(r => r.Text));
+        Assert.Contains("two prompts, \"prompt\" and \"text\"", Assert.Throws<BadInputException>(() => PromptRows.Read(Write("q.jsonl",
+            """{"prompt": "a", "text": "b"}"""))).Message);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal static class GenerateVerb
         var common = new CommonOptions();
         var generation = new GenerationFlags();
         Option<string> prompt = new("--prompt") { Description = "the prompt" };
-        Option<string> prompts = new("--prompts") { Description = "a file of {\"prompt\": text}, {\"messages\": [...]} or {\"input_ids\": [...]} rows, of any kind that train reads" };
+        Option<string> prompts = new("--prompts") { Description = "a file of {\"prompt\": text}, {\"text\": text}, {\"messages\": [...]} or {\"input_ids\": [...]} rows, of any kind that train reads" };
         Option<string> messages = new("--messages") { Description = "a .json file with a conversation to answer: a list of messages, or {messages, tools}" };
         Option<string> template = new("--template") { Description = Session.TemplateDescription };
         var verb = new Command("generate", "Text from prompts.") { prompt, prompts, messages, template };

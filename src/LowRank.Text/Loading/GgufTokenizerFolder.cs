@@ -63,7 +63,7 @@ public static class GgufTokenizerFolder
         foreach (string flag in (string[])["add_bos_token", "add_eos_token"])
             if (fields.Has(flag)) config[flag] = fields.Flag(flag, false);
         if (metadata.GetValueOrDefault("general.architecture") is string architecture
-            && metadata.GetValueOrDefault(architecture + ".context_length") is IConvertible length)
+            && metadata.GetValueOrDefault(architecture + ".context_length") is IConvertible and not string and var length)
             config["model_max_length"] = Convert.ToInt64(length, System.Globalization.CultureInfo.InvariantCulture);
         foreach (var (name, text) in tokenizer.SpecialTokens) config[name] = JsonNode.Parse(text.GetRawText());
         return config;
@@ -81,11 +81,12 @@ public static class GgufTokenizerFolder
 
     private static void WriteTemplates(Dictionary<string, TemplateText> templates, string folder)
     {
-        foreach (var (name, (text, _)) in templates)
+        foreach (var (name, (text, place)) in templates)
         {
-            if (name == "default") AtomicFile.WriteText(Path.Combine(folder, "chat_template.jinja"), text);
-            else if (Path.GetFileName(name) == name) AtomicFile.WriteText(Path.Combine(folder, "additional_chat_templates",
-                name + ".jinja"), text);
+            if (name == TemplateChoice.Default) AtomicFile.WriteText(Path.Combine(folder, TemplateFiles.Single), text);
+            else if (Path.GetFileName(name) != name)
+                throw new BadInputException("a chat template's name cannot be a file's", name, place, "a name without slashes");
+            else AtomicFile.WriteText(Path.Combine(folder, TemplateFiles.More, name + ".jinja"), text);
         }
     }
 

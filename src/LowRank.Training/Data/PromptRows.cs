@@ -23,7 +23,9 @@ public sealed record PromptRow(string Place)
 public static class PromptRows
 {
     private const int MostErrors = 10;
-    private const string Expected = "{\"prompt\": text}, {\"messages\": […]} or {\"input_ids\": […]}";
+    private const string Expected = "{\"prompt\": text}, {\"text\": text}, {\"messages\": […]} or {\"input_ids\": […]}";
+
+    private static readonly string[] Kinds = ["prompt", "text", "messages", "conversations", "input_ids"];
 
     // What training rows have besides: the answer, which is not asked for here.
     private static readonly string[] Answers = ["completion", "labels", "label", "chosen", "rejected", .. TokenRows.Keys,
@@ -39,8 +41,8 @@ public static class PromptRows
         ["tool_choice"] = null, ["parallel_tool_calls"] = null, ["skip_prompt_formatting"] = null, ["custom_instruction"] = null,
     };
 
-    /// <summary>The rows of a data file of any kind: a text, a list of messages, or an object with prompt, messages, conversations or
-    /// input_ids. All mistakes at once.</summary>
+    /// <summary>The rows of a data file of any kind: a text, a list of messages, or an object with prompt, text (as lines of
+    /// .txt have it), messages, conversations or input_ids. All mistakes at once.</summary>
     /// <exception cref="BadInputException">The file or rows of it cannot be read.</exception>
     public static IReadOnlyList<PromptRow> Read(string path)
     {
@@ -89,16 +91,15 @@ public static class PromptRows
 
     private static PromptRow OfObject(RowFields fields, RowContext context)
     {
-        string[] kinds = [.. ((string[])["prompt", "messages", "conversations", "input_ids"]).Where(fields.Has)];
+        string[] kinds = [.. Kinds.Where(fields.Has)];
         if (kinds.Length == 0)
             throw context.Error("the row has no prompt", fields.Found, Expected,
-            fields.Names.Select(k => NearNames.Sentence(k, ["prompt", "messages", "conversations", "input_ids"],
-            within: 2)).FirstOrDefault(s => s is not null));
+            fields.Names.Select(k => NearNames.Sentence(k, Kinds, within: 2)).FirstOrDefault(s => s is not null));
         if (kinds.Length > 1) throw context.Error($"the row has two prompts, \"{kinds[0]}\" and \"{kinds[1]}\"", fields.Found, Expected);
         PromptRow row = new(context.Place);
         if (kinds[0] == "input_ids") row = row with { Ids = Ids(fields, context) };
-        else if (kinds[0] == "prompt"
-            && fields.KindOf("prompt") == JsonValueKind.String) row = row with { Text = context.Plain(fields["prompt"], "prompt") };
+        else if (kinds[0] == "text" || (kinds[0] == "prompt" && fields.KindOf("prompt") == JsonValueKind.String))
+            row = row with { Text = context.Plain(fields[kinds[0]], kinds[0]) };
         else row = row with { Chat = Asked(fields[kinds[0]], kinds[0], fields.Maybe, context) };
         List<string> passed = [.. fields.Unread], unread = [.. passed.Where(k => Asking.ContainsKey(Plain(k))
             || (!KnownKeys.IsHarmless(k) && !Answers.Contains(k)))];
