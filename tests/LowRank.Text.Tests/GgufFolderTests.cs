@@ -27,6 +27,20 @@ public sealed class GgufFolderTests
     }
 
     [Fact]
+    public void A_template_whose_name_is_no_file_s_is_refused_and_a_length_that_is_no_number_is_not_written()
+    {
+        var metadata = Golden("gpt2", "gpt-2");
+        metadata["general.architecture"] = "llama";
+        metadata["llama.context_length"] = "many";
+        string folder = Paths.Temporary();
+        Assert.Null(GgufTokenizerFolder.Write(metadata, folder));
+        Assert.DoesNotContain("model_max_length", File.ReadAllText(Path.Combine(folder, "tokenizer_config.json")));
+        metadata["tokenizer.chat_template.a/b"] = Template;
+        string told = Assert.Throws<LowRank.Tensors.BadInputException>(() => GgufTokenizerFolder.Write(metadata, Paths.Temporary())).Message;
+        Assert.StartsWith("tokenizer.chat_template.a/b: a chat template's name cannot be a file's (got a/b)", told);
+    }
+
+    [Fact]
     public void Every_family_s_expressions_are_written()
     {
         var metadata = Golden("gpt2", "gpt-2");
