@@ -30,13 +30,20 @@ internal sealed class SettingsFlags(string set = "key=value, over the file; repe
         List<BadInputException> errors = [];
         if (parsed.CommandResult.Command.Options.Contains(Config) && parsed.GetValue(Config) is { } file)
             foreach (var (key, value) in SettingsBinder.ReadYaml(file)) tree[key] = value?.DeepClone();
-        JsonObject line = []; // what this line alone says: each thing once
+        string[] assignments = parsed.GetValue(Set)!;
         foreach (var (option, key) in options)
-            if (Value(parsed, option) is { } value) (tree[key], line[key]) = (value, value.DeepClone());
-        foreach (string assignment in parsed.GetValue(Set)!)
+        {
+            if (Value(parsed, option) is not { } value) continue;
+            tree[key] = value;
+            if (assignments.FirstOrDefault(a => a.Split('=')[0] == key) is { } twice)
+                errors.Add(new("a setting is given twice", $"{option.Name} and --set {twice}", key, remedy: "Leave one of them out."));
+        }
+        JsonObject given = []; // by this line alone
+        foreach (string assignment in assignments)
             try
             {
-                SettingsBinder.Set(line, assignment, once: true);
+                if (SettingsBinder.Set(given, assignment) is { } before && !parsed.GetValue<bool>("--quiet"))
+                    Output.Notes([$"--set {assignment}: {before}, given before, does not count"]);
                 SettingsBinder.Set(tree, assignment);
             }
             catch (BadInputException e) { errors.Add(e); }

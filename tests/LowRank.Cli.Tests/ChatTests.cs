@@ -144,4 +144,13 @@ public class ChatTests(World world)
         Assert.Equal(2, refused.Code);
         Assert.Contains("has a part of type \"image\"", refused.Error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Without_standard_input_it_does_not_wait()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "what the runtime puts in its place is told by /proc");
+        var outcome = Program.InShell("<&-", Arguments());
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("standard input is closed", outcome.Error);
+    }
 }

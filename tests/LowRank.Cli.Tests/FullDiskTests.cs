@@ -38,12 +38,7 @@ public class FullDiskTests(World world)
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's");
         foreach (string[] arguments in (string[][])[["inspect", world.At("a"), "--json"], ["inspect", world.At("absent"), "--json"]])
         {
-            var info = Program.Info(arguments);
-            string command = string.Join(' ', ((string[])[info.FileName, .. info.ArgumentList]).Select(a => $"'{a}'"));
-            var shell = Program.Info();
-            (shell.FileName, shell.Arguments) = ("/bin/sh", $"-c \"{command} > /dev/full\"");
-            shell.ArgumentList.Clear();
-            var outcome = Program.Finish(System.Diagnostics.Process.Start(shell)!);
+            var outcome = Program.InShell("> /dev/full", arguments);
             Assert.Equal(2, outcome.Code);
             Assert.StartsWith("error: ", outcome.Error, StringComparison.Ordinal);
             Assert.Single(outcome.Error.TrimEnd().Split('\n'));

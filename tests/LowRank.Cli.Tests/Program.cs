@@ -46,6 +46,17 @@ internal static class Program
         return info;
     }
 
+    /// <summary>Runs it in a shell, with standard streams redirected as that says.</summary>
+    public static Outcome InShell(string redirection, params string[] arguments)
+    {
+        var info = Info(arguments);
+        string command = string.Join(' ', ((string[])[info.FileName, .. info.ArgumentList]).Select(a => $"'{a}'"));
+        var shell = Info();
+        (shell.FileName, shell.Arguments) = ("/bin/sh", $"-c \"{command} {redirection}\"");
+        shell.ArgumentList.Clear();
+        return Finish(Process.Start(shell)!);
+    }
+
     /// <summary>Waits for the end.</summary>
     public static Outcome Finish(Process process)
     {

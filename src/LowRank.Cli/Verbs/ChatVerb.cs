@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LowRank.Cli.Chat;
+using LowRank.Tensors;
 
 namespace LowRank.Cli.Verbs;
 
@@ -20,6 +21,9 @@ internal static class ChatVerb
             parsed.Refuse(generation.Unused(parsed));
             generation.Read(parsed, common, []).Check();
             bool json = parsed.GetValue(common.Json), quiet = parsed.GetValue(common.Quiet), interactive = !Console.IsInputRedirected;
+            if (IsInputClosed())
+                throw new BadInputException("standard input is closed, so nothing can be said", place: "lowrank chat",
+                    remedy: "Leave it open, or give it a file: < turns.txt.");
             using var session = Session.Open(common, parsed);
             string? named = parsed.GetValue(template);
             // Asked again whenever other adapters act: each was trained with a template.
@@ -36,5 +40,21 @@ internal static class ChatVerb
             return loop.Run();
         });
         return verb;
+    }
+
+    // Where a process begins with it closed, the runtime's own pipe gets its number, whose other end is here too: reading waits for ever.
+    private static bool IsInputClosed()
+    {
+        const string Own = "/proc/self/fd";
+        try
+        {
+            string? input = new FileInfo(Own + "/0").LinkTarget;
+            return input?.StartsWith("pipe:", StringComparison.Ordinal) == true
+                && Directory.GetFiles(Own).Any(f => new FileInfo(f).LinkTarget == input && IsWritten(f));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return false; } // there is no such folder
+
+        static bool IsWritten(string descriptor) => File.ReadLines(descriptor.Replace("/fd/", "/fdinfo/"))
+            .Any(l => l.StartsWith("flags:", StringComparison.Ordinal) && l[^1] is '1' or '2');
     }
 }

@@ -18,29 +18,26 @@ public static class SettingsBinder
     public static JsonObject ReadYaml(string path) => YamlText.File(path);
 
     /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML.</summary>
-    /// <param name="tree">The tree.</param>
-    /// <param name="assignment">The assignment.</param>
-    /// <param name="once">Whether it may say only what the tree does not say yet.</param>
-    /// <exception cref="BadInputException">It is no assignment; it would replace a value that is no section, or, where it may only be
-    /// said once, any value.</exception>
-    public static void Set(JsonObject tree, string assignment, bool once = false)
+    /// <returns>What the tree said of it before, as JSON; null where it said nothing.</returns>
+    /// <exception cref="BadInputException">It is no assignment, or names a part of what is no section.</exception>
+    public static string? Set(JsonObject tree, string assignment)
     {
         int at = assignment.IndexOf('=');
         if (at <= 0) throw new BadInputException("a setting needs a value", assignment, "--set", "key=value");
         string[] path = assignment[..at].Split('.');
+        string? replaced = null;
         foreach (var (i, part) in path[..^1].Index())
         {
-            if (tree[part] is not (null or JsonObject) || (once && tree.TryGetPropertyValue(part, out var none) && none is null))
-                throw new BadInputException("a setting is given as a value and as a section",
-                    $"{tree[part]?.ToJsonString(Plain) ?? "null"} and {assignment}", string.Join('.', path[..(i + 1)]), "one of them",
+            if (tree.TryGetPropertyValue(part, out var there) && there is not JsonObject)
+                replaced = there is null ? "null" : throw new BadInputException("a setting is given as a value and as a section",
+                    $"{there.ToJsonString(Plain)} and {assignment}", string.Join('.', path[..(i + 1)]), "one of them",
                     "Leave one of them out.");
-            tree[part] ??= new JsonObject();
+            if (there is null) tree[part] = new JsonObject();
             tree = (JsonObject)tree[part]!;
         }
-        if (once && tree.ContainsKey(path[^1]))
-            throw new BadInputException("a setting is given twice", $"{tree[path[^1]]?.ToJsonString(Plain) ?? "null"} and {assignment}",
-                assignment[..at], "one value", "Leave one of them out.");
+        if (tree.TryGetPropertyValue(path[^1], out var before)) replaced = before?.ToJsonString(Plain) ?? "null";
         tree[path[^1]] = YamlText.Value(assignment[(at + 1)..]);
+        return replaced;
     }
 
     /// <summary>Binds a tree to <see cref="RunSettings"/>; without <paramref name="needsData"/> (for a plan) `data` may be left out, without <paramref name="needsModel"/> (for a look at data) `model`.</summary>
