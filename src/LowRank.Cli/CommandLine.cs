@@ -1,23 +1,36 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using LowRank.Cli.Verbs;
 using LowRank.Tensors;
 
 namespace LowRank.Cli;
 
-/// <summary>The verbs, and what every one of them shares: errors as one clear message, exit codes, Ctrl-C.</summary>
+/// <summary>The verbs, and what every one of them shares: errors as one clear message, exit codes, what stops them.</summary>
 internal static class CommandLine
 {
-    private static readonly CancellationTokenSource Interrupt = new();
+    private const int SigHup = 1, SigInt = 2, SigTerm = 15, Stopped = 130; // what verbs return however they were stopped
 
-    /// <summary>Set by the first Ctrl-C (work stops at the next safe point); a second one ends the process.</summary>
-    public static CancellationToken Stop => Interrupt.Token;
+    private static readonly CancellationTokenSource Interrupt = new();
+    private static bool _watched;
+    private static int _stoppedBy = SigInt;
+
+    /// <summary>Set by the first Ctrl-C, SIGTERM or SIGHUP: work stops at the next safe point. Whoever asks for it watches it; before that,
+    /// and at a second one, the process ends at once.</summary>
+    public static CancellationToken Stop
+    {
+        get
+        {
+            _watched = true;
+            return Interrupt.Token;
+        }
+    }
 
     /// <summary>What a verb does on Ctrl-C instead of stopping: true where it goes on, false where the process is to end at once.</summary>
     public static Func<bool>? OnInterrupt { get; set; }
 
-    /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C.</summary>
+    /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.</summary>
     public static int Run(string[] args)
     {
         Console.OutputEncoding = new System.Text.UTF8Encoding(false);
@@ -28,10 +41,10 @@ internal static class CommandLine
                 e.Cancel = own();
                 return;
             }
-            e.Cancel = !Interrupt.IsCancellationRequested;
-            if (e.Cancel) Console.Error.WriteLine("\nStopping at the next safe point; press Ctrl-C again to end at once.");
-            Interrupt.Cancel();
+            e.Cancel = Interrupted("\nStopping at the next safe point; press Ctrl-C again to end at once.", SigInt);
         };
+        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminated);
+        using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, HungUp);
         var root = Root();
         var parsed = root.Parse(args);
         bool json = args.Contains("--json");
@@ -39,10 +52,11 @@ internal static class CommandLine
             return Fail(2, ParseErrors.Of(root, parsed, args), json);
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            int code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return code == Stopped ? 128 + _stoppedBy : code;
         }
         catch (BadInputException e) { return Fail(2, e, json); }
-        catch (OperationCanceledException) { return 130; }
+        catch (OperationCanceledException) { return 128 + _stoppedBy; }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             if (Environment.GetEnvironmentVariable("LOWRANK_DEBUG") is not null) Console.Error.WriteLine(e);
@@ -57,6 +71,28 @@ internal static class CommandLine
         foreach (var verb in (Command[])[QuickstartVerb.Create(), DataVerb.Create(), TrainVerb.Create(), EvalVerb.Create(), GenerateVerb.Create(), ChatVerb.Create(), LogitsVerb.Create(), TokenizeVerb.Create(), RenderVerb.Create(), MergeVerb.Create(), InspectVerb.Create(), PlanVerb.Create(), BenchVerb.Create(), DoctorVerb.Create()])
             root.Subcommands.Add(verb);
         return root;
+    }
+
+    // Whether work goes on to its next safe point.
+    private static bool Interrupted(string? said, int signal)
+    {
+        if (!_watched || Interrupt.IsCancellationRequested) return false;
+        _stoppedBy = signal;
+        if (said is not null) Console.Error.WriteLine(said);
+        Interrupt.Cancel();
+        return true;
+    }
+
+    private static void Terminated(PosixSignalContext context)
+    {
+        if (OnInterrupt is null) context.Cancel = Interrupted("Stopping at the next safe point.", SigTerm);
+    }
+
+    private static void HungUp(PosixSignalContext context)
+    {
+        if (!Console.IsErrorRedirected) Console.SetError(TextWriter.Null); // the terminal is gone
+        if (!Console.IsOutputRedirected) Console.SetOut(TextWriter.Null);
+        if (OnInterrupt is null) context.Cancel = Interrupted(null, SigHup);
     }
 
     private static int Fail(int code, BadInputException e, bool json)

@@ -12,6 +12,9 @@ namespace LowRank.Cli;
 /// <param name="Inputs">Inputs generated for.</param>
 internal sealed record GenerationScores(double ExactMatch, double Bleu, double RougeL, int Inputs)
 {
+    /// <summary>The file of generated texts.</summary>
+    public static readonly OutputKind Predictions = OutputKind.Rows("file of predictions", "prompt", "text", "references");
+
     /// <summary>Generates for the distinct prompts of a data file and scores the texts; writes them to a file if asked.</summary>
     public static GenerationScores Run(Session session, RowSet data, GenerationOptions options, int limit = 0, string? predictions = null)
     {

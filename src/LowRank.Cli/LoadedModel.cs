@@ -1,4 +1,5 @@
 using LowRank.Models;
+using LowRank.Tensors;
 using static TorchSharp.torch;
 
 namespace LowRank.Cli;
@@ -11,9 +12,12 @@ internal static class LoadedModel
     /// <param name="dtype">What it computes in.</param>
     /// <param name="device">Where.</param>
     /// <param name="quantize">How its projections are held.</param>
-    public static CausalLM Open(string path, ScalarType dtype, Device device, string? quantize)
+    /// <param name="adapters">The folders of the adapters that will be on it.</param>
+    public static CausalLM Open(string path, ScalarType dtype, Device device, string? quantize, IEnumerable<string> adapters)
     {
         Remark(path, quantize);
+        if (HoldsAdapter(path) && !adapters.Any(a => RealPath.Same(RealPath.Of(a), RealPath.Of(path))))
+            Output.Notes([$"{path} holds an adapter beside the model, which is not used: give the folder as an adapter to use it."]);
         return ModelLoader.Load(path, dtype, device, quantize);
     }
 
@@ -22,4 +26,9 @@ internal static class LoadedModel
     {
         if (QuantizeChoice.Remark(path, quantize) is { } remark) Output.Line(true, remark);
     }
+
+    /// <summary>Whether a model's folder holds an adapter as well.</summary>
+    public static bool HoldsAdapter(string path)
+        => Found.At(path).Path is var place && Found.At(place).Kind == FoundKind.Model
+            && File.Exists(Path.Combine(place, StoredAdapter.ConfigName));
 }

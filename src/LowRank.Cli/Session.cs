@@ -45,7 +45,7 @@ internal sealed class Session : IDisposable
     /// <summary>Loads a model and adapters.</summary>
     public static Session Open(string path, IReadOnlyList<(string Path, double Strength)> adapters, ScalarType dtype, Device device, string? quantize = null)
     {
-        var model = LoadedModel.Open(path, dtype, device, quantize);
+        var model = LoadedModel.Open(path, dtype, device, quantize, adapters.Select(a => a.Path));
         try
         {
             model.eval();

@@ -42,9 +42,12 @@ internal sealed class SettingsFlags(string set = "key=value, over the file; repe
         foreach (string assignment in assignments)
             try
             {
-                if (SettingsBinder.Set(given, assignment) is { } before && !parsed.GetValue<bool>("--quiet"))
+                string key = assignment.Split('=')[0], section = key.Split('.')[0];
+                bool isOff = key != section && tree.TryGetPropertyValue(section, out var off) && off is null;
+                string? before = SettingsBinder.Set(given, assignment), there = SettingsBinder.Set(tree, assignment);
+                if (isOff || there?.StartsWith('{') == true) before ??= there; // a section of the file, or its absence, as a whole
+                if (before is not null && !parsed.GetValue<bool>("--quiet"))
                     Output.Notes([$"--set {assignment}: {before}, given before, does not count"]);
-                SettingsBinder.Set(tree, assignment);
             }
             catch (BadInputException e) { errors.Add(e); }
         return (tree, errors);

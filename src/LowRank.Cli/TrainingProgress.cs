@@ -23,10 +23,23 @@ internal sealed class TrainingProgress
     /// <summary>Runs <paramref name="work"/> with a view that it reports to.</summary>
     public static void During(int total, bool quiet, Action<TrainingProgress> work)
     {
-        if (quiet || !Output.IsInteractive) work(new(total, quiet, null));
-        else Output.Terminal.Progress().AutoRefresh(false).AutoClear(false)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
-            .Start(context => work(new(total, quiet, context)));
+        if (quiet || !Output.IsInteractive)
+        {
+            work(new(total, quiet, null));
+            return;
+        }
+        bool done = false;
+        try
+        {
+            Output.Terminal.Progress().AutoRefresh(false).AutoClear(false)
+                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
+                .Start(context =>
+                {
+                    work(new(total, quiet, context));
+                    done = true;
+                });
+        }
+        catch (IOException) when (done) { } // the terminal is gone; what was done counts
     }
 
     /// <summary>Shows a step.</summary>
@@ -37,12 +50,12 @@ internal sealed class TrainingProgress
         double elapsed = _clock.Elapsed.TotalSeconds;
         var left = TimeSpan.FromSeconds(elapsed / Math.Max(1, log.Step - _first) * (_total - log.Step));
         string text = FormattableString.Invariant($"step {log.Step}/{_total}  loss {log.Loss:0.0000}  lr {log.LearningRate:0.0e-0}  {log.TokensPerSecond:0} tokens/s  {left:hh\\:mm\\:ss} left");
-        if (_task is not null)
+        if (_task is not null) ToTerminal(() =>
         {
             _task.Description = text;
             _task.Value = log.Step;
             _context!.Refresh();
-        }
+        });
         else if (elapsed >= _nextLine || log.Step == _total)
         {
             Console.Error.WriteLine(text);
@@ -55,7 +68,14 @@ internal sealed class TrainingProgress
     {
         if (_quiet) return;
         string text = FormattableString.Invariant($"step {log.Step}: evaluation loss {log.Loss:0.0000}, perplexity {log.Sums.Perplexity ?? double.PositiveInfinity:0.00}");
-        if (_task is not null) Output.Terminal.WriteLine(text);
+        if (_task is not null) ToTerminal(() => Output.Terminal.WriteLine(text));
         else Console.Error.WriteLine(text);
+    }
+
+    // A terminal that is gone is no reason to lose the run.
+    private static void ToTerminal(Action show)
+    {
+        try { show(); }
+        catch (IOException) { }
     }
 }

@@ -62,7 +62,8 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads data, model and adapter; every mistake in them shows here, before anything is written.</summary>
     public static TrainingRun Prepare(RunSettings settings, RunFolder folder, Device device, TextConventions texts, int? fromStep = null)
     {
-        var model = LoadedModel.Open(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device)); // mapped
+        var model = LoadedModel.Open(texts.Model, Processor.ParseDType(settings.Dtype, device), device, settings.QuantizeOn(device),
+            settings.InitAdapter is { } first ? [first] : []); // mapped
         try
         {
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);
@@ -71,7 +72,7 @@ internal sealed class TrainingRun : IDisposable
                 settings.Seed, CommandLine.Stop);
             var data = Load(settings.DataOptions());
             var evalData = settings.EvalOptions() is { } held ? Load(held) : null;
-            if (settings.Adapter is null && settings.InitAdapter is null)
+            if (settings.TrainsAll())
             {
                 ScalarType? saved = settings.SaveDtype is null ? null : Processor.ParseDType(settings.SaveDtype, device);
                 return new(settings, folder, model, null, null, new FullTrainable(model, saved, texts.Save), data, evalData, texts, fromStep);
@@ -128,6 +129,10 @@ internal sealed class TrainingRun : IDisposable
     private IEnumerable<string> Unmeant()
     {
         foreach (string notice in RunNotices.Of(Settings, Trainer.TotalSteps)) yield return notice;
+        if (_model.UnusedDropout is { Count: > 0 } dropout)
+            yield return $"the base's own dropout ({string.Join(", ", dropout)}) does not act; adapter.lora_dropout is the one that does.";
+        if (Settings.NewAdapter() is { FanInFanOut: true } && _adapter?.Config.FanInFanOut == false)
+            yield return "fan_in_fan_out is false: the targeted layers store their weights [out, in].";
         if (_adapter is not null && RunNotices.Rank(_adapter.Size) is { } rank) yield return rank;
         if (_evalData is not null && RowOverlap.Count(_data.Rows, _evalData.Rows) is > 0 and var known)
             yield return $"{known:n0} of {_evalData.Rows.Count:n0} held-out rows are training rows as well: the evaluation loss is too low by what was learnt by heart.";

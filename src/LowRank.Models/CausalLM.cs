@@ -49,6 +49,8 @@ public sealed class CausalLM : nn.Module<Tensor, Tensor>
     internal IWeightSource? Files => _source;
     /// <summary>The config.json it was made from.</summary>
     public JsonObject Config { get; }
+    /// <summary>Dropout of its own that its configuration asks for, as `resid_pdrop 0.1`: it never acts, in training neither.</summary>
+    public IReadOnlyList<string> UnusedDropout => [.. HarmlessKeys.Dropouts(Config)];
     /// <summary>The dtype it computes in, float32 or bfloat16.</summary>
     public ScalarType ComputeDType { get; }
     /// <summary>Where it computes.</summary>

@@ -244,6 +244,8 @@ public sealed partial class AdapterHost
     private static void RequireStrength(string name, double strength)
     {
         if (!double.IsFinite(strength)) throw new BadInputException("an adapter's strength must be a number", $"{name}={strength}");
+        if (!float.IsFinite((float)strength))
+            throw new BadInputException("an adapter's strength is beyond float32", $"{name}={strength}", expected: "at most 3.4e38");
     }
 
     private void RequireStill(string what)

@@ -10,7 +10,7 @@ namespace LowRank.Cli.Tests;
 public partial class KillTests(World world, ITestOutputHelper output)
 {
     private const int Steps = 60;
-    private const int Interrupt = 2;
+    private const int HangUp = 1, Interrupt = 2, Terminate = 15;
     private static readonly int Kills = int.TryParse(Environment.GetEnvironmentVariable("LOWRANK_KILLS"), CultureInfo.InvariantCulture, out int n) ? n : 3;
 
     [Theory]
@@ -97,26 +97,30 @@ public partial class KillTests(World world, ITestOutputHelper output)
     }
 
     [Fact]
-    public void Ctrl_C_keeps_a_checkpoint_and_the_run_goes_on_from_it()
+    public void Ctrl_C_and_its_like_keep_a_checkpoint_and_the_run_goes_on_from_it()
     {
-        string whole = world.Fresh("whole"), folder = world.Fresh("stopped");
+        string whole = world.Fresh("whole");
         const int steps = 800; // enough for the signal to arrive in time
         string[] arguments = [.. world.TrainArguments("float32", steps), "--set", "adapter.lora_dropout=0"]; // the path written by hand
         Program.Run([.. arguments, "--output", whole]).Good();
-        var process = Program.Start([.. arguments, "--output", folder, "--json"]);
-        WaitForStep(process, folder, 5);
-        Assert.Equal(0, Kill(process.Id, Interrupt)); // the call itself: on a busy machine a process that sends the signal comes too late
-        var stopped = Program.Finish(process);
-        Assert.Equal(130, stopped.Code);
-        int step = (int)stopped.Json["step"]!;
-        Assert.InRange(step, 5, steps - 1);
-        Assert.True(Directory.Exists(Path.Combine(folder, "checkpoints", $"step-{step}")));
-        Assert.Equal(step, LogLines(folder));
-        Assert.Contains("--resume", stopped.Error);
-        Assert.False(Directory.Exists(Path.Combine(folder, "adapter")));
-        Program.Run("train", "--output", folder, "--resume", "--threads", "1", "--quiet").Good();
-        Assert.Equal(Result(whole).Losses, Result(folder).Losses);
-        Assert.Equal(Result(whole).Adapter, Result(folder).Adapter);
+        foreach (int signal in (int[])[Interrupt, Terminate, HangUp])
+        {
+            string folder = world.Fresh("stopped");
+            var process = Program.Start([.. arguments, "--output", folder, "--json"]);
+            WaitForStep(process, folder, 5);
+            Assert.Equal(0, Kill(process.Id, signal)); // the call itself: on a busy machine a process that sends the signal comes too late
+            var stopped = Program.Finish(process);
+            Assert.Equal(128 + signal, stopped.Code);
+            int step = (int)stopped.Json["step"]!;
+            Assert.InRange(step, 5, steps - 1);
+            Assert.True(Directory.Exists(Path.Combine(folder, "checkpoints", $"step-{step}")));
+            Assert.Equal(step, LogLines(folder));
+            Assert.Contains("--resume", stopped.Error);
+            Assert.False(Directory.Exists(Path.Combine(folder, "adapter")));
+            Program.Run("train", "--output", folder, "--resume", "--threads", "1", "--quiet").Good();
+            Assert.Equal(Result(whole).Losses, Result(folder).Losses);
+            Assert.Equal(Result(whole).Adapter, Result(folder).Adapter);
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -121,4 +121,55 @@ public class OutputTests(World world)
         Assert.Contains("set aside", good.Error);
         Assert.Equal(2, Program.Run([.. world.TrainArguments("float32", 3), "--output", world.Fresh("x"), "--step", "3"]).Code);
     }
+
+    [Fact]
+    public void Force_replaces_a_file_of_the_kind_that_is_written_and_no_other()
+    {
+        string input = Path.Combine(Paths.Golden("models/llama"), "expected.safetensors"), weights = world.Fresh("weights"),
+            mine = world.Fresh("rows"), empty = world.Fresh("empty"), page = world.Fresh("page");
+        File.Copy(Path.Combine(world.Model, "model.safetensors"), weights);
+        File.Copy(world.Texts, mine);
+        File.WriteAllText(empty, "");
+        File.WriteAllText(page, "<!doctype html>\n<p>mine</p>\n" + new string(' ', 500));
+        string[] Logits(string output) => ["logits", "--model", world.Model, "--input", input, "--output", output, "--quiet", "--force"];
+        string[] Eval(string output) => ["eval", "--model", world.Model, "--data", world.Texts, "--generate", "--limit", "1",
+            "--max-new-tokens", "1", "--quiet", "--predictions", output, "--force"];
+        string[] Data(string output) => ["data", world.Texts, "--quiet", "--html", output, "--force"];
+        foreach (var (verb, refused, what) in ((Func<string, string[]>, string[], string)[])
+            [(Logits, [weights, mine], "file of logits"), (Eval, [weights, mine, page], "file of predictions"), (Data, [weights, page], "page of LowRank's")])
+        {
+            foreach (string file in refused)
+            {
+                byte[] before = File.ReadAllBytes(file);
+                var outcome = Program.Run(verb(file));
+                Assert.True(outcome.Code == 2, string.Join(' ', verb(file)) + outcome.Error);
+                Assert.Contains($"the file is not replaced: it is no {what}", outcome.Error);
+                Assert.DoesNotContain("--force", Program.Run(verb(file)[..^1]).Error);
+                Assert.Equal(before, File.ReadAllBytes(file));
+            }
+            string own = world.Fresh("own");
+            File.Copy(empty, own);
+            for (int i = 0; i < 2; i++) Program.Run(verb(own)).Good();
+            Assert.Contains("give --force to replace it", Program.Run(verb(own)[..^1]).Error);
+        }
+    }
+
+    [Fact]
+    public void A_finished_run_whose_result_is_damaged_is_not_done()
+    {
+        string run = world.Fresh("finished"), weights = Path.Combine(run, "adapter", "adapter_model.safetensors");
+        string[] resume = ["train", "--output", run, "--resume", "--threads", "1", "--quiet"];
+        Program.Run([.. world.TrainArguments("float32", 9), "--output", run]).Good();
+        byte[] whole = File.ReadAllBytes(weights);
+        Assert.Contains("Done", Program.Run(resume).Good().Out);
+        File.WriteAllBytes(weights, whole[..^8]);
+        var refused = Program.Run(resume);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("it was changed since LowRank wrote it (adapter_model.safetensors)", refused.Error);
+        Assert.False((bool)Program.Run("inspect", run, "--json").Good().Json["finished"]!);
+        File.Delete(weights);
+        Assert.Contains("Goes on after step 7.", Program.Run(resume).Good().Error);
+        Assert.Equal(whole, File.ReadAllBytes(weights));
+        Assert.True((bool)Program.Run("inspect", run, "--json").Good().Json["finished"]!);
+    }
 }

@@ -135,4 +135,32 @@ public class TrainTests(World world)
         Assert.Equal(old.Names, same.Names);
         Assert.All(old.Names, n => Assert.True(old.Bytes(n).SequenceEqual(same.Bytes(n)), n)); // at rate 0
     }
+
+    [Fact]
+    public void What_of_a_model_s_folder_does_not_act_is_told()
+    {
+        string model = world.Fresh("both"), run = world.Fresh("noted"), yaml = world.Fresh("run.yaml"), input = Path.Combine(Paths.Golden("models/llama"), "expected.safetensors");
+        Directory.CreateDirectory(model);
+        foreach (string file in Directory.EnumerateFiles(world.Model).Concat(Directory.EnumerateFiles(world.At("a"), "adapter_*")))
+            File.Copy(file, Path.Combine(model, Path.GetFileName(file)));
+        string config = Path.Combine(model, "config.json");
+        var tree = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        (tree["attention_dropout"], tree["resid_pdrop"], tree["max_position_embeddings"]) = (0.25, 0, 4);
+        File.WriteAllText(config, tree.ToJsonString());
+        File.WriteAllText(yaml, "adapter: {r: 2}\n");
+        string[] logits = ["logits", "--model", model, "--input", input, "--output"];
+        const string Beside = "holds an adapter beside the model, which is not used";
+
+        string said = Program.Run([.. logits, world.Fresh("x")]).Good().Error;
+        Assert.Contains(Beside, said);
+        Assert.Matches("the rows have [0-9]+ tokens, more than the 4 positions", said);
+        Assert.DoesNotContain(Beside, Program.Run([.. logits, world.Fresh("x"), "--adapter", model]).Good().Error);
+        var both = Program.Run("inspect", model, "--json").Good().Json;
+        Assert.Equal(("model", "adapter"), ((string?)both["kind"], (string?)both["adapter"]!["kind"]));
+
+        said = Program.Run("train", "--model", model, "--data", world.Rows, "--output", run, "--threads", "1", "--config", yaml,
+            "--set", "adapter={fan_in_fan_out: true, r: 4}", "--set", "max_steps=1").Good().Error;
+        foreach (string note in (string[])[Beside, "the base's own dropout (attention_dropout 0.25) does not act", "fan_in_fan_out is false",
+            "--set adapter={fan_in_fan_out: true, r: 4}: {\"r\":2}, given before, does not count"]) Assert.Contains(note, said);
+    }
 }

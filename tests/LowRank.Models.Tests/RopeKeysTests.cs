@@ -102,6 +102,22 @@ public class RopeKeysTests
     }
 
     [Theory]
+    [InlineData("""{"factor": 2.0}""", "'rope_type' has a value that is not supported (got nothing); expected linear, dynamic, yarn")]
+    [InlineData("""{"type": "default", "factor": 2.0}""", "'rope_type' has a value that is not supported (got default); expected linear")]
+    [InlineData("""{"type": "lineal", "factor": 2.0}""", "'rope_type' has a value that is not supported (got lineal); expected default, linear")]
+    [InlineData("""{"type": "linear", "factor": "2.0"}""", "'factor' has a value that is not supported (got \"2.0\"); expected a number")]
+    [InlineData("""{"type": "linear"}""", "'factor' has a value that is not supported (got nothing); expected a number of at least 1")]
+    [InlineData("""{"type": "linear", "factor": 0.5}""", "'factor' has a value that is not supported (got 0.5); expected a number of at least 1")]
+    public void What_is_wrong_with_a_scaling_is_one_mistake(string scaling, string expected)
+    {
+        var config = ModelGolden.Config("llama-tied", "config.v4.json");
+        config["rope_scaling"] = JsonNode.Parse(scaling);
+        string message = Refused(config);
+        Assert.Contains(expected, message);
+        Assert.DoesNotContain("mistakes", message);
+    }
+
+    [Theory]
     [InlineData("llama-yarn", "0", "expected at least 1")]
     [InlineData("llama-yarn", "-4", "expected at least 1")]
     [InlineData("llama-yarn", "32.5", "expected a whole number")]

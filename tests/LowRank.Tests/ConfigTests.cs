@@ -47,6 +47,7 @@ public class ConfigTests
     [InlineData("""{"lora_dropout": 1}""", "lora_dropout: the dropout must be a share (got 1)")]
     [InlineData("""{"layers_pattern": "layers"}""", "layers_pattern: layers_pattern needs layers_to_transform")]
     [InlineData("""{"target_modules": "all-linear", "layers_to_transform": 1}""", "layers_to_transform cannot be used with targets given as one text")]
+    [InlineData("""{"target_modules": "all-linear", "layers_pattern": "h"}""", "layers_pattern cannot be used with targets given as one text")]
     [InlineData("""{"target_modules": "(q_proj"}""", "target_modules: the regular expression is malformed")]
     [InlineData("""{"rank_pattern": {"[": 2}}""", "rank_pattern: the regular expression is malformed")]
     [InlineData("""{"lora_bias": true, "use_dora": true}""", "a bias on B cannot be used with DoRA")]

@@ -121,6 +121,8 @@ public class TargetTests
     [InlineData("""{"target_modules": ["q_proj", "all-linear"]}""", "Write target_modules: all-linear, without a list.")]
     [InlineData("""{"target_modules": ["q_proj"], "exclude_modules": ["vproj"]}""", "exclude_modules: no module of the model has this name (got vproj)")]
     [InlineData("""{"target_modules": ["q_proj"], "exclude_modules": ".*k_proj"}""", "(got .*k_proj)")]
+    [InlineData("""{"target_modules": ["q_proj"], "exclude_modules": "v_proj"}""", "A text is a pattern for whole paths; as names: exclude_modules: [v_proj].")]
+    [InlineData("""{"target_modules": "q_proj,v_proj"}""", "as names: target_modules: [q_proj, v_proj]. Or use all-linear.")]
     [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"v_proj": 2}}""", "rank_pattern: no targeted layer has this name (got v_proj)")]
     [InlineData("""{"target_modules": ["q_proj"], "alpha_pattern": {"q_prj": 2}}""", "alpha_pattern: no targeted layer has this name (got q_prj). Did you mean 'q_proj'?")]
     [InlineData("""{"target_modules": ["q_proj"], "rank_pattern": {"q_proj": 2, "1.q_proj": 3}}""", "an earlier key has all layers of this one (got 1.q_proj)")]

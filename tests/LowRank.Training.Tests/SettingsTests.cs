@@ -33,6 +33,24 @@ public class SettingsTests
     }
 
     [Fact]
+    public void Nothing_behind_a_key_is_refused_where_null_is_another_thing_than_the_default()
+    {
+        string Read(string text) => SettingsBinder.ReadYaml(Write("run.yaml", text)).ToJsonString();
+        string error = Assert.Throws<BadInputException>(() => Read("model: m\nadapter:\n")).Message;
+        Assert.Contains("run.yaml:2: nothing stands behind a setting (got adapter); expected a value, or null", error);
+        Assert.Contains("Write `adapter: null`", error);
+        Assert.Contains("--set adapter=: nothing stands behind", Refused("adapter="));
+        Assert.Equal("""{"adapter":null,"eval_data":null}""", Read("adapter: null\neval_data:\n"));
+    }
+
+    [Fact]
+    public void A_run_trains_a_language_model()
+    {
+        Assert.Contains("adapter: task_type: a run trains a language model (got SEQ_CLS); expected CAUSAL_LM", Refused("adapter.task_type=SEQ_CLS"));
+        Assert.Null(Bound("adapter.task_type=null").NewAdapter()!.TaskType);
+    }
+
+    [Fact]
     public void Held_out_data_of_no_file_are_refused()
         => Assert.Contains("eval_data: it names no file (got an empty list)", Refused("eval_data=[]"));
 

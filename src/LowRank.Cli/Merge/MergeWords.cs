@@ -25,6 +25,7 @@ internal static class MergeWords
 
     public static string Line(string output, MergeReport report, ConversionReport? others)
     {
+        if (report.Parameters == 0) return $"Merged nothing into {output}: the adapters add nothing." + Others(others);
         string held = string.Join(", ", report.HeldIn);
         return $"Merged {report.Parameters} weights into {output}, held in {held} (largest rounding error "
             + Number(report.LargestRounding, "g3") + Parts(report) + ")." + Others(others);

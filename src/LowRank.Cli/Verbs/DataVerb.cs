@@ -36,7 +36,7 @@ internal sealed class DataVerb
         if (page is null) parsed.Refuse(parsed.Unused("It replaces the file of --html.", _force));
         var settings = Settings(parsed);
         using var claimed = page is null ? null
-            : OutputPlace.Claim(page, OutputKind.File, parsed.GetValue(_force), [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_settings.Config), "the settings file")]);
+            : OutputPlace.Claim(page, PageHead.Page, parsed.GetValue(_force), [.. Sources.Of(settings), .. Sources.OfFile(parsed.GetValue(_settings.Config), "the settings file")]);
         string? model = settings.Model.Length > 0 ? ModelPlace.Of(settings.Model) : null;
         var texts = model is null ? null : TokenEncoders.Texts(model, settings);
         var encoder = texts is null ? CharacterEncoder.Create() : TokenEncoders.Of(texts, settings.AssistantTurns);

@@ -41,7 +41,7 @@ internal static class EvalVerb
             var settings = SettingsFlags.Bind((tree, errors));
             if (generates && settings.TrainOnInputs) throw new BadInputException("where prompts are targets, no text can be generated from them", "true", "train_on_inputs", "false", "Leave out --generate or the setting.");
             using var held = parsed.GetValue(predictions) is not { } place || !generates ? null
-                : OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force), [.. Sources.Of(settings), .. Sources.Of(settings.Model, common.Adapters(parsed))]);
+                : OutputPlace.Claim(place, GenerationScores.Predictions, parsed.GetValue(force), [.. Sources.Of(settings), .. Sources.Of(settings.Model, common.Adapters(parsed))]);
             using var session = Session.Open(common, parsed);
             var texts = session.Texts(settings.ChatTemplate, parsed.GetValue(common.Quiet), place: "chat_template");
             var encoder = TokenEncoders.Of(texts, settings.AssistantTurns);

@@ -31,12 +31,19 @@ internal static class InspectVerb
 
     private static JsonObject Inspect(string target)
     {
-        if (File.Exists(Path.Combine(target, StoredAdapter.ConfigName))) return Adapter(target);
+        if (File.Exists(Path.Combine(target, StoredAdapter.ConfigName)))
+            return LoadedModel.HoldsAdapter(target) ? With(Model(target), "adapter", Adapter(target)) : Adapter(target);
         if (new RunFolder(target) is { Exists: true } run) return Run(run);
         if (Found.At(target).Kind == FoundKind.GgufAdapter) return GgufAdapter(target);
         if (target.EndsWith(".safetensors", StringComparison.Ordinal)) return Tensors(SafetensorsFile.Open(target));
         if (RowReader.IsDataFile(target) && (File.Exists(target) || !target.EndsWith(".json", StringComparison.Ordinal))) return Data(target);
         return Model(ModelPlace.Of(target, "lowrank inspect"));
+    }
+
+    private static JsonObject With(JsonObject tree, string key, JsonNode more)
+    {
+        tree[key] = more;
+        return tree;
     }
 
     private static JsonObject Model(string path)
@@ -111,7 +118,7 @@ internal static class InspectVerb
             ["kind"] = "run", ["path"] = run.Path, ["settings"] = run.ReadSettings(), ["begun_with"] = Begun.Read(run.Path)?.Inputs(),
             ["steps"] = log.Count(l => l.ContainsKey("loss")), ["last"] = log.LastOrDefault(l => l.ContainsKey("loss"))?.DeepClone(),
             ["last_evaluation"] = log.LastOrDefault(l => l.ContainsKey("eval_loss"))?.DeepClone(), ["checkpoints"] = new JsonArray([.. run.Steps.Select(s => (JsonNode)s)]),
-            ["finished"] = Directory.Exists(Path.Combine(run.Path, RunFolder.Adapter)) || Directory.Exists(Path.Combine(run.Path, RunFolder.Model)),
+            ["finished"] = run.IsFinished(all: false) || run.IsFinished(all: true),
         };
     }
 

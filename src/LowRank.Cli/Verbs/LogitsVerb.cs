@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using LowRank.Models;
 using LowRank.Tensors;
+using LowRank.Training;
 using static TorchSharp.torch;
 
 namespace LowRank.Cli.Verbs;
@@ -26,7 +27,7 @@ internal static class LogitsVerb
             if (parsed.GetValue(merged) && parsed.IsGiven(rows))
                 throw new BadInputException("rows have no adapters of their own in merged weights", "--merged", rows.Name,
                     remedy: "Leave one of the two out.");
-            using var held = OutputPlace.Claim(place, OutputKind.File, parsed.GetValue(force),
+            using var held = OutputPlace.Claim(place, OutputKind.Logits, parsed.GetValue(force),
                 [.. Sources.Of(common.RequireModel(parsed), common.Adapters(parsed)), new(source, "the input")]);
             using var file = SafetensorsFile.Open(source);
             using var scope = NewDisposeScope();
@@ -79,6 +80,8 @@ internal static class LogitsVerb
     // Results that lie beside the ids, as in reference files, and adapters that no row takes are told.
     private static IEnumerable<string> Unused(SafetensorsFile file, string?[]? rows, Session session)
     {
+        if (PositionLimit.Of(session.Model.Spec) is { } positions && file.Shape("input_ids")![1] is var length && length > positions.Most)
+            yield return $"the rows have {length} tokens, more than the {positions.Most} positions that the model was made for.";
         string[] others = [.. file.Names.Except(["input_ids", "attention_mask"]).Order(StringComparer.Ordinal)];
         if (others.Length > 0) yield return $"{file.Path}: read are input_ids and attention_mask, not {NameList.Of(others)}.";
         foreach (var adapter in session.Adapters.Where(a => rows?.Contains(a.Name) == false))

@@ -36,7 +36,7 @@ internal static class MergeVerb
             else if (again && over && quantize is null or QuantizeChoice.Keep or QuantizeChoice.None)
                 throw new BadInputException("a GGUF base is quantised again into a GGUF file, not a folder", place, "--output", "a file that ends in .gguf", "Or leave --requantize out: the folder then holds the expanded weights.");
             if (common.Adapters(parsed).Count == 0) throw new BadInputException("there is nothing to merge", place: "--adapter", remedy: "Give at least one adapter folder.");
-            using var held = OutputPlace.Claim(place, gguf ? OutputKind.File : OutputKind.Model, overwrite, Sources.Of(model, common.Adapters(parsed)));
+            using var held = OutputPlace.Claim(place, gguf ? OutputKind.Gguf : OutputKind.Model, overwrite, Sources.Of(model, common.Adapters(parsed)));
             using var session = Session.Open(model, common.Adapters(parsed), ScalarType.Float32, device, quantize);
             var texts = session.Texts(parsed.GetValue(template), parsed.GetValue(common.Quiet));
             if (again && !gguf) ModelWriter.CheckQuantized(session.Model);

@@ -37,7 +37,7 @@ internal static class PlanVerb
         LoadedModel.Remark(path, quantize);
         using var model = ModelLoader.Load(path, Processor.ParseDType(settings.Dtype, device), device, kind is null ? quantize : QuantizeChoice.Keep); // mapped, not read; nothing is quantised for a plan
         var host = AdapterHost.Attach(model, model.Spec.ModelType);
-        var adapter = settings.Adapter is null && settings.InitAdapter is null ? null
+        var adapter = settings.TrainsAll() ? null
             : RunAdapter.Make(host, model, settings, config => config with { Initialisation = LoraInitialisation.Default }, trained: false);
         PlanRequest request = new(settings, settings.BatchSize, settings.MaxLength)
         {

@@ -53,9 +53,11 @@ internal sealed class TrainVerb
         }
         settings = settings with { Dtype = Name(Processor.ParseDType(settings.Dtype, device)), ChatDate = settings.ChatDate ?? DataRules.DateText(DateTime.Today) }; // a resumed run must see the same
 
+        bool all = settings.TrainsAll(), finished = saved is not null && parsed.GetValue(_step) is null && folder.IsFinished(all) && File.Exists(folder.Report);
+        if (saved is not null && !finished) folder.RequireFreeEnd(all);
         int from = saved is null ? 0 : folder.StepToGoOnFrom(parsed.GetValue(_step)); // before anything is loaded
         using var run = TrainingRun.Prepare(settings, folder, device, texts, parsed.GetValue(_step));
-        if (saved is not null && parsed.GetValue(_step) is null && folder.Result is { } result && File.Exists(folder.Report)) return Report(run, folder, result, json); // nothing is left to do
+        if (finished) return Report(run, folder, folder.ResultOf(all), json); // nothing is left to do
         if (saved is null) run.Begin(force);
         else Output.Line(true, from > 0 ? $"Goes on after step {from}." : folder.Steps.Count == 0 ? "There is no checkpoint yet: begins again at step 1." : "Begins again at step 1.");
         run.SaveBase();

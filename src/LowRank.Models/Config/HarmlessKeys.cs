@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace LowRank.Models;
 
 /// <summary>Keys of config.json that change nothing of what the frozen model computes: bookkeeping, generation settings, and dropout, which is off.</summary>
@@ -14,8 +16,8 @@ internal static class HarmlessKeys
         "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "reorder_and_upcast_attn", "use_flash_attn",
         // token ids: the tokenizer's and the sampler's business
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "decoder_start_token_id",
-        // dropout of the base, off while adapters are trained
-        "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "classifier_dropout", "classifier_dropout_prob", "hidden_dropout_prob", "dropout",
+        // dropout of heads that are not there
+        "classifier_dropout", "classifier_dropout_prob",
         // losses and noise of pretraining
         "output_router_logits", "router_aux_loss_coef", "router_jitter_noise", "router_z_loss_coef",
         // generation settings that old files repeat
@@ -25,5 +27,14 @@ internal static class HarmlessKeys
         "tf_legacy_loss", "cross_attention_hidden_size",
     };
 
-    public static bool Contains(string key) => Names.Contains(key);
+    // Off while adapters are trained (docs/adr/0018), which is told.
+    private static readonly string[] DropoutNames =
+        ["attention_dropout", "attn_pdrop", "dropout", "embd_pdrop", "hidden_dropout", "hidden_dropout_prob", "resid_pdrop"];
+
+    public static bool Contains(string key) => Names.Contains(key) || DropoutNames.Contains(key);
+
+    /// <summary>The dropout that a configuration asks for and that never acts, as `resid_pdrop 0.1`.</summary>
+    public static IEnumerable<string> Dropouts(JsonObject config)
+        => ((JsonObject?[])[config, config["text_config"] as JsonObject]).OfType<JsonObject>().SelectMany(c => DropoutNames
+            .Where(n => c[n] is JsonValue v && v.TryGetValue(out double share) && share != 0).Select(n => $"{n} {c[n]!.ToJsonString()}")).Distinct();
 }

@@ -60,9 +60,15 @@ internal static class RopeReader
             "longrope" or "su" => LongRope(rope, parameters, config, maxPositions),
             _ => Unknown(rope, parameters, type),
         };
+        if (!Kinds.Contains(type)) return rope; // what belongs to it is not known
+        if (rope.Kind == RopeKind.Default && parameters.Contains("factor") && parameters.Has("factor"))
+            parameters.Wrong("rope_type", parameters.Has("rope_type") || parameters.Has("type") ? type : "nothing",
+                "linear, dynamic, yarn, llama3 or longrope, where there is a factor");
         parameters.RefuseUnknown(k => k is "original_max_position_embeddings" or "finetuned"); // of no effect for the kinds that did not read it
         return rope;
     }
+
+    private static readonly string[] Kinds = ["default", "linear", "dynamic", "yarn", "llama3", "longrope", "su"];
 
     private static string Long(string type) => type == "su" ? "longrope" : type;
 
@@ -71,9 +77,9 @@ internal static class RopeReader
 
     private static double Factor(ConfigReader p)
     {
-        double factor = p.Number("factor", double.NaN);
-        if (factor >= 1) return factor;
-        p.Wrong("factor", double.IsNaN(factor) ? "nothing" : $"{factor}", "a number of at least 1");
+        double? factor = p.OptionalNumber("factor");
+        if (factor >= 1) return factor.Value;
+        if (factor is not null || !p.Has("factor")) p.Wrong("factor", factor is null ? "nothing" : $"{factor}", "a number of at least 1");
         return 1;
     }
 
@@ -123,7 +129,7 @@ internal static class RopeReader
 
     private static RopeSpec Unknown(RopeSpec rope, ConfigReader p, string type)
     {
-        p.Wrong("rope_type", type, "default, linear, dynamic, yarn, llama3, longrope");
+        p.Wrong("rope_type", type, string.Join(", ", Kinds[..^1]));
         return rope;
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace LowRank.Tensors;
 
 /// <summary>Files and folders that are whole or absent: written aside, flushed, then put into their place in one step. Nothing that
@@ -97,6 +99,16 @@ public static class AtomicFile
             Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), place, grows: true));
     });
 
+    /// <summary>Notes something in the marker of a folder that this process has.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="key">The note's name.</param>
+    /// <param name="value">What is noted; null: the note goes.</param>
+    public static void WriteNote(string path, string key, JsonNode? value) => Guarded(path, place =>
+    {
+        using var work = new Entered(place, OutputKind.Folder);
+        if (!JsonNode.DeepEquals(FolderMarker.NoteOf(place, key), value)) Mark(work.Folder, place, FolderMarker.WithNote(place, key, value));
+    });
+
     /// <summary>Deletes a folder that LowRank wrote; one that holds anything else stays.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="damaged">Whether files of it that are not as they were written go as well: for what can be made again.</param>
@@ -128,11 +140,8 @@ public static class AtomicFile
     });
 
     /// <summary>Throws where an output exists that may not be replaced.</summary>
-    public static void RefuseExisting(string path, bool replace)
-    {
-        string place = RealPath.Of(path);
-        OutputRules.CheckExisting(path, place, File.Exists(place) ? OutputKind.File : OutputKind.Folder, replace);
-    }
+    public static void RefuseExisting(string path, bool replace, OutputKind kind)
+        => OutputRules.CheckExisting(path, RealPath.Of(path), kind, replace);
 
     internal static BadInputException Unwritable(string path, Exception e)
         => new("the output cannot be written: " + WorkFolder.Hidden(e.Message, path).TrimEnd('.'), place: path,

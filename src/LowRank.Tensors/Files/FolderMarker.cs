@@ -61,6 +61,13 @@ public static class FolderMarker
         return new(true, foreign, changed, missing);
     }
 
+    /// <summary>Whether a file of a marked folder is there and is what LowRank wrote.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The file's path in it, with slashes.</param>
+    public static bool IsAsWritten(string folder, string name)
+        => new FileInfo(Path.Combine(folder, name)) is { Exists: true, LinkTarget: null } file
+            && Read(folder)?["files"]![name] is JsonArray written && written.Any(w => IsAsWritten(file, w, DateTime.MinValue));
+
     /// <summary>Marks a finished folder: everything in it is noted and flushed to the disk.</summary>
     internal static void Seal(string folder, OutputKind kind)
     {
@@ -110,6 +117,18 @@ public static class FolderMarker
     {
         var marker = Read(folder)!;
         marker["folders"] = new JsonArray([.. Folders(marker).Where(f => f != name).Select(f => (JsonNode)f)]);
+        return Bytes(marker);
+    }
+
+    /// <summary>What is noted in a folder's marker beside its files; null: nothing of that name.</summary>
+    public static JsonNode? NoteOf(string folder, string key) => Read(folder)?[key];
+
+    /// <summary>The marker's bytes with such a note, or without (null).</summary>
+    internal static byte[] WithNote(string folder, string key, JsonNode? value)
+    {
+        var marker = Read(folder)!;
+        marker.Remove(key);
+        if (value is not null) marker[key] = value;
         return Bytes(marker);
     }
 

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
 namespace LowRank.Tensors;
 
 /// <summary>What is written at a place: a folder, by its word in the marker, or a file.</summary>
@@ -21,6 +24,40 @@ public sealed record OutputKind(string Name, bool IsFolder = true)
     public static readonly OutputKind Folder = new("folder");
     /// <summary>A single file.</summary>
     public static readonly OutputKind File = new("file", IsFolder: false);
+
+    /// <summary>Whether a file that stands there is such a one, and so may be replaced by another; null: any may. An empty one
+    /// always.</summary>
+    public Func<string, bool>? Fits { get; init; }
+
+    /// <summary>A GGUF file of a model.</summary>
+    public static readonly OutputKind Gguf = File with { Name = "GGUF model", Fits = path => Found.At(path).Kind == FoundKind.GgufModel };
+    /// <summary>Logits, as safetensors.</summary>
+    public static readonly OutputKind Logits = File with { Name = "file of logits", Fits = path => HoldsOnly(path, "logits") };
+    /// <summary>Rows of JSON that a verb writes.</summary>
+    /// <param name="name">What they are.</param>
+    /// <param name="keys">The keys of each.</param>
+    public static OutputKind Rows(string name, params string[] keys)
+        => File with { Name = name, Fits = path => BeginsWith(path, keys) };
+
+    private static bool HoldsOnly(string path, string tensor)
+    {
+        try
+        {
+            using var file = SafetensorsFile.Open(path);
+            return file.Names.SequenceEqual([tensor]);
+        }
+        catch (BadInputException) { return false; }
+    }
+
+    private static bool BeginsWith(string path, string[] keys)
+    {
+        try
+        {
+            return JsonNode.Parse(System.IO.File.ReadLines(path).First()) is JsonObject row
+                && row.Select(p => p.Key).Order().SequenceEqual(keys.Order());
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or IOException) { return false; }
+    }
 }
 
 /// <summary>Something that is read, and so is never written over.</summary>

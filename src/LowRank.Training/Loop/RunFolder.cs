@@ -16,6 +16,7 @@ public sealed class RunFolder
     /// <summary>The quantised base of a run whose adapter fits no other (LoftQ).</summary>
     public const string Base = "base";
     private const string Settings = "run.yaml", Log = "log.jsonl", Checkpoints = "checkpoints", State = "state.json", OptimizerFile = "optimizer.safetensors";
+    private const string ReportFile = "report.html", GoesOn = "goes_on";
 
     /// <summary>Names a run's folder; nothing is made yet.</summary>
     public RunFolder(string path) => Path = path;
@@ -23,7 +24,7 @@ public sealed class RunFolder
     /// <summary>The folder.</summary>
     public string Path { get; }
     /// <summary>The report's place.</summary>
-    public string Report => At("report.html");
+    public string Report => At(ReportFile);
     /// <summary>The place of <see cref="Base"/>.</summary>
     public string BaseFolder => At(Base);
     /// <summary>The log's place.</summary>
@@ -32,8 +33,31 @@ public sealed class RunFolder
     /// <summary>Whether a run was begun here.</summary>
     public bool Exists => File.Exists(At(Settings));
 
-    /// <summary>The folder of the finished run's result, the last thing to be written; null before.</summary>
-    public string? Result => ((string[])[At(Adapter), At(Model)]).FirstOrDefault(Directory.Exists);
+    /// <summary>The folder of the result, whether it is there yet or not.</summary>
+    /// <param name="all">Whether all weights are trained, no adapter.</param>
+    public string ResultOf(bool all) => At(all ? Model : Adapter);
+
+    /// <summary>Whether the run in it came to its end: the result, the last thing that training writes, is there and as it was written.
+    /// </summary>
+    /// <param name="all">As for <see cref="ResultOf"/>.</param>
+    public bool IsFinished(bool all) => FolderMarker.NoteOf(Path, GoesOn) is null
+        && FolderMarker.Check(ResultOf(all)) is { Marked: true, Changed.Count: 0, Missing.Count: 0 };
+
+    /// <summary>Throws where the end of the run could not be written over what stands there: before it is trained, not after.</summary>
+    /// <exception cref="BadInputException">The result or the report is not as LowRank wrote it, or something was put beside.</exception>
+    public void RequireFreeEnd(bool all)
+    {
+        AtomicFile.RefuseExisting(ResultOf(all), replace: true, all ? OutputKind.Model : OutputKind.Adapter);
+        if (File.Exists(Report) && !FolderMarker.IsAsWritten(Path, ReportFile))
+            throw new BadInputException("the report would be written over a file that is not as LowRank wrote it", place: Report,
+                remedy: "Move or delete it.");
+    }
+
+    /// <summary>Notes that the run goes on, so that a result which is there is an earlier one, or that it came to its end.</summary>
+    internal void NoteGoingOn(bool goesOn)
+    {
+        if (!goesOn || Directory.Exists(At(Adapter)) || Directory.Exists(At(Model))) AtomicFile.WriteNote(Path, GoesOn, goesOn ? true : null);
+    }
 
     /// <summary>The settings of the run that was begun here.</summary>
     public JsonObject ReadSettings() => SettingsBinder.ReadYaml(At(Settings));

@@ -95,11 +95,12 @@ public sealed class Trainer
         if (!_folder.Exists) throw new InvalidOperationException($"no run was begun in {_folder.Path}: call RunFolder.Begin before Trainer.Run");
         RequireActing();
         using var held = _folder.Hold();
+        if (save) _folder.RequireFreeEnd(_settings.TrainsAll());
         int step = Resume();
         _savedAt = Stopwatch.GetTimestamp();
         StepLog? last = null;
         _trainable.SetTraining(true);
-        if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !_folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step))
+        if (step > 0 && _settings.EvalSteps > 0 && step % _settings.EvalSteps == 0 && !IsEvaluated(step))
             Evaluate(step, stop); // the run was stopped during it
         _sliceTokens ??= Plan?.SliceTokens;
         using var byHand = _fastRefusal is null ? new FastStep(_model, _trainable.Adapter!, plan: Plan is null ? null : new FastPlan(_sliceTokens!.Value, Plan.Memory.First(m => m.Part == "activations").Bytes, _settings.GradientCheckpointing), allAgain: _settings.GradientCheckpointing) : null;
@@ -116,11 +117,12 @@ public sealed class Trainer
             if ((_settings.SaveSteps > 0 && step % _settings.SaveSteps == 0 && step < TotalSteps) || (evaluate && _settings.LoadBestModelAtEnd && _best?.Step == step)) Save(step);
             else if (_settings.SaveMinutes > 0 && step < TotalSteps && Stopwatch.GetElapsedTime(_savedAt).TotalMinutes >= _settings.SaveMinutes) Save(step, timed: true);
         }
-        if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0)) Evaluate(step, stop);
-        if (_settings.LoadBestModelAtEnd && _best is { } best && best.Step != step && _folder.Steps.Contains(best.Step)) _folder.LoadWeights(best.Step, _trainable);
+        if (_evalData is not null && (_settings.EvalSteps == 0 || step % _settings.EvalSteps != 0) && !IsEvaluated(step)) Evaluate(step, stop);
+        int? best = _settings.LoadBestModelAtEnd && _best?.Step is { } at && at != step && _folder.Steps.Contains(at) ? at : null;
+        if (best is not null) _folder.LoadWeights(best.Value, _trainable);
         _trainable.SetTraining(false);
         _folder.NoteLog();
-        return new(true, step, save ? _trainable.SaveResult(_folder.Path) : null, last);
+        return new(true, step, save ? SaveResult(step, isLast: best is null) : null, last);
     }
 
     // ------------------------------------------------------------------------------------------------------------------------------------
@@ -215,6 +217,25 @@ public sealed class Trainer
         if (MemorySettings.IsApplied) Processor.GiveBackMemory();
     }
 
+    // Steps whose result cannot be written are not lost: a resume writes it.
+    private string SaveResult(int step, bool isLast)
+    {
+        try
+        {
+            string result = _trainable.SaveResult(_folder.Path);
+            _folder.NoteGoingOn(false);
+            return result;
+        }
+        catch (BadInputException) when (isLast)
+        {
+            Save(step);
+            throw;
+        }
+    }
+
+    // The log has the evaluation of a step that the run goes on from, unless it was stopped during it.
+    private bool IsEvaluated(int step) => _folder.ReadLog().Any(l => l.ContainsKey("eval_loss") && (int)l["step"]! == step);
+
     private bool Exhausted() => _settings.EarlyStoppingPatience is { } patience && _evaluationsWithoutGain >= patience;
 
     private TrainOutcome Stopped(int step, StepLog? last)
@@ -280,6 +301,7 @@ public sealed class Trainer
     // What came after the step that the run goes on from.
     private void Drop(int step)
     {
+        _folder.NoteGoingOn(true);
         foreach (string place in _folder.DropAfter(step)) OnNotice?.Invoke($"A damaged checkpoint was set aside: {place}");
         _folder.TruncateLog(step);
     }

@@ -35,7 +35,7 @@ public static class ReportHtml
     public static string Render(ReportData data)
     {
         var html = new StringBuilder();
-        html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+        html.Append(PageHead.Text);
         html.Append($"<title>{E(data.Title)} · training report</title><style>\n{Style}\n</style></head><body><main>\n");
         html.Append($"<h1>{E(data.Title)}</h1><p>Training report{(data.Note is { } note ? " · " + E(note) : "")}</p>\n");
         html.Append("<div class=\"tiles\">").AppendJoin("", Tiles(data).Select(t => $"<div class=\"tile\"><span>{E(t.Name)}</span><b>{E(t.Value)}</b><span>{E(t.Note)}</span></div>")).Append("</div>\n");

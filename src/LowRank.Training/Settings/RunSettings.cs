@@ -118,9 +118,12 @@ public sealed record RunSettings
     /// <summary>How much lower a loss must be to count as an improvement.</summary>
     [Range(0.0, 1e9)] public double EarlyStoppingThreshold { get; init; }
 
+    /// <summary>Whether all weights are trained, no adapter.</summary>
+    public bool TrainsAll() => Adapter is null && InitAdapter is null;
+
     /// <summary>What <see cref="Quantize"/> comes to: a quantised file is kept so under an adapter, where expanding it is cheap (on other devices it would be sent there each time).</summary>
     public string? QuantizeOn(TorchSharp.torch.Device device)
-        => Quantize ?? (Adapter is null && InitAdapter is null ? Models.QuantizeChoice.None : device.type == TorchSharp.DeviceType.CPU ? Models.QuantizeChoice.Keep : null);
+        => Quantize ?? (TrainsAll() ? Models.QuantizeChoice.None : device.type == TorchSharp.DeviceType.CPU ? Models.QuantizeChoice.Keep : null);
 
     /// <summary>Bytes of <see cref="Memory"/>.</summary>
     public long? MemoryLimit() => Memory is null ? null : Tensors.ByteSize.Parse(Memory, "memory");

@@ -15,7 +15,15 @@ public static class SettingsBinder
     public static IEnumerable<string> Names => Properties.Keys;
 
     /// <summary>Reads a YAML file into a tree; relative paths in it stay as they are written (relative to the working folder).</summary>
-    public static JsonObject ReadYaml(string path) => YamlText.File(path);
+    public static JsonObject ReadYaml(string path)
+        => YamlText.File(path, (key, line) => NothingIsMuch(key) ? Nothing(key, $"{path}:{line}") : null);
+
+    // Where no value means another thing than the default, it is said, not left out.
+    private static bool NothingIsMuch(string key) => Properties.GetValueOrDefault(key) is { } property
+        && property.GetValue(new RunSettings()) is not null && IsNullable(property);
+
+    private static BadInputException Nothing(string key, string place) => new("nothing stands behind a setting", key, place, "a value, or null",
+        $"Write `{key}: null` if none is meant, or take the line out for its default.");
 
     /// <summary>Puts one `key=value` or `a.b=value` into a tree; the value is read as YAML.</summary>
     /// <returns>What the tree said of it before, as JSON; null where it said nothing.</returns>
@@ -36,6 +44,8 @@ public static class SettingsBinder
             tree = (JsonObject)tree[part]!;
         }
         if (tree.TryGetPropertyValue(path[^1], out var before)) replaced = before?.ToJsonString(Plain) ?? "null";
+        if (path is [var key] && string.IsNullOrWhiteSpace(assignment[(at + 1)..]) && NothingIsMuch(key))
+            throw Nothing(key, "--set " + assignment);
         tree[path[^1]] = YamlText.Value(assignment[(at + 1)..]);
         return replaced;
     }
@@ -123,12 +133,15 @@ public static class SettingsBinder
 
     private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private static bool IsNullable(PropertyInfo property) => Nullable.GetUnderlyingType(property.PropertyType) is not null
+        || new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
+
     private static bool Fits(JsonNode? node, PropertyInfo property) => node is null || Convert(node, property, "", []).Item1;
 
     private static (bool, object?) Convert(JsonNode? node, PropertyInfo property, string key, List<BadInputException> errors)
     {
         Type type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        bool nullable = Nullable.GetUnderlyingType(property.PropertyType) is not null || new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
+        bool nullable = IsNullable(property);
         if (node is null)
         {
             if (!nullable) errors.Add(new BadInputException("a value is missing", "null", key, Kind(type)));

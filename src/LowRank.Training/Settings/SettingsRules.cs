@@ -10,7 +10,7 @@ namespace LowRank.Training;
 /// stand at its default.</summary>
 internal static class SettingsRules
 {
-    private const string AdamW = "adamw";
+    private const string AdamW = "adamw", LanguageModel = "CAUSAL_LM";
 
     /// <summary>Each broken rule. All files are looked at before any work.</summary>
     public static IEnumerable<BadInputException> Check(RunSettings s)
@@ -27,7 +27,11 @@ internal static class SettingsRules
         }
         if (s.Quantize is not null) Try(() => QuantizeChoice.Check(s.Quantize, "quantize"));
         Try(() => s.MemoryLimit());
-        Try(() => s.NewAdapter());
+        Try(() =>
+        {
+            if (s.NewAdapter()?.TaskType is { } task && task != LanguageModel)
+                throw Bad("adapter: task_type", task, "a run trains a language model", LanguageModel, "Leave it out.");
+        });
         // How long the run is, and with it a share of it, is known only with its rows; the schedule is made again then.
         Try(() => Schedule.Create(s.LrSchedulerType, s.LearningRate, s.WarmupSteps > 0 ? s.WarmupSteps : s.WarmupRatio > 0 ? 1 : 0,
             s.MaxSteps > 0 ? s.MaxSteps : int.MaxValue / 2, s.LrSchedulerKwargs.ToOptions()));
@@ -38,7 +42,7 @@ internal static class SettingsRules
 
     private static IEnumerable<BadInputException> Computation(RunSettings s)
     {
-        bool full = s.Adapter is null && s.InitAdapter is null;
+        bool full = s.TrainsAll();
         if (s.InitAdapter is not null && !Directory.Exists(s.InitAdapter))
             yield return Bad("init_adapter", s.InitAdapter, "the adapter folder does not exist");
         if (s.Packing && s.GroupByLength)

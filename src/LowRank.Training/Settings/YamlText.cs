@@ -15,12 +15,14 @@ internal static class YamlText
     private const string Lines = "`key: value` lines", TextTag = "tag:yaml.org,2002:str";
 
     /// <summary>Reads a file; relative paths in it stay as they are written (relative to the working folder).</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="nothing">What is wrong with a key, in a line, that nothing stands behind; null: nothing is.</param>
     /// <exception cref="BadInputException">It is absent or no such file; the line is told.</exception>
-    public static JsonObject File(string path)
+    public static JsonObject File(string path, Func<string, int, BadInputException?>? nothing = null)
     {
         if (!System.IO.File.Exists(path)) throw new BadInputException("the settings file does not exist", place: path);
         string text = Decoded(path);
-        try { return Root(text, path); }
+        try { return Root(text, path, nothing); }
         catch (YamlException e)
         {
             throw new BadInputException("the settings file is not valid YAML: " + e.Message,
@@ -60,7 +62,7 @@ internal static class YamlText
         return yaml;
     }
 
-    private static JsonObject Root(string text, string path)
+    private static JsonObject Root(string text, string path, Func<string, int, BadInputException?>? nothing)
     {
         var yaml = Load(text);
         if (yaml.Documents.Count == 0) return [];
@@ -68,6 +70,10 @@ internal static class YamlText
             throw new BadInputException("the settings file holds several documents", $"{yaml.Documents.Count}",
                 $"{path}:{yaml.Documents[1].RootNode.Start.Line}", "one",
                 "Take out the lines `---`, or keep the documents in files of their own.");
+        if (yaml.Documents[0].RootNode is YamlMappingNode map)
+            foreach (var (key, value) in map.Children)
+                if (value is YamlScalarNode { Style: ScalarStyle.Plain, Tag.IsEmpty: true, Value: null or "" }
+                    && nothing?.Invoke(key.ToString(), (int)key.Start.Line) is { } error) throw error;
         return ToJson(yaml.Documents[0].RootNode) as JsonObject
             ?? throw new BadInputException("the settings file is no list of settings", place: path, expected: Lines);
     }

@@ -46,7 +46,7 @@ internal static class LoraConfigRules
         if (c.LayersPattern is not null && c.LayersToTransform is null)
             yield return Bad("layers_pattern", "layers_pattern needs layers_to_transform", string.Join(", ", c.LayersPattern), null, "Give the block numbers in layers_to_transform.");
         if (c.TargetModules?.Pattern is { } pattern && (c.LayersToTransform is not null || c.LayersPattern is not null))
-            yield return Bad("target_modules", "layers_to_transform cannot be used with targets given as one text", pattern, "a list of module names", "Write the block numbers into the expression instead.");
+            yield return Bad("target_modules", $"{(c.LayersToTransform is null ? "layers_pattern" : "layers_to_transform")} cannot be used with targets given as one text", pattern, "a list of module names", "Write the block numbers into the expression instead.");
         foreach (string name in c.LayersPattern ?? [])
             if (Malformed(name) is { } error) yield return Bad("layers_pattern", error.Problem, name, null, error.Remedy);
         if (c.LoraBias && c.UseDora) yield return Bad("lora_bias", "a bias on B cannot be used with DoRA", true, null, "Leave out lora_bias or use_dora.");

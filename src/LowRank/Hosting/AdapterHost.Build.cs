@@ -111,8 +111,7 @@ public sealed partial class AdapterHost
         {
             var found = _modules.Where(m => HasEnd(m.Name, name)).ToList();
             if (found.Count == 0)
-                absent.Add(new("no module has this name", name, "modules_to_save",
-                    remedy: NearNames.Sentence(name, _modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..]).Distinct())));
+                absent.Add(new("no module has this name", name, "modules_to_save", remedy: UnusedTargets.Remedy(name, _modules.Select(m => m.Name))));
             result.AddRange(found.Where(f => result.All(r => r.Name != f.Name)));
         }
         if (absent.Count > 0) throw BadInputException.All("modules to save that the model does not have", absent);

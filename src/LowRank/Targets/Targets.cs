@@ -78,12 +78,20 @@ internal static class Targets
                 $"of the blocks with targets, {UnusedTargets.Some(blocks)}");
         var names = modules.Where(m => LayerKinds.Of(m.Name, m.Module) is not null).Select(m => m.Name).ToList();
         var ends = names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Distinct().ToList();
-        string? near = (config.TargetModules!.Names ?? []).Except(ends).Select(w => NearNames.Sentence(w, ends))
-            .FirstOrDefault(s => s is not null);
+        string? near = config.TargetModules!.Pattern is { } text ? AsList(text, ends, "target_modules")
+            : config.TargetModules.Names!.Except(ends).Select(w => NearNames.Sentence(w, ends)).FirstOrDefault(s => s is not null);
         string some = names.Count == 0 ? "the model has no layer that can be adapted" : "layers such as " + NameList.Of(names);
         string limits = (config.LayersToTransform is null ? "" : $" in the blocks {string.Join(", ", config.LayersToTransform)}")
             + (config.LayersPattern is null ? "" : $" behind the layers_pattern {string.Join(", ", config.LayersPattern)}")
             + (config.ExcludeModules is null ? "" : $" beside the excluded {config.ExcludeModules}");
         return new($"the targets match no layer of the model{limits}", config.TargetModules.ToString(), "target_modules", some, ((near is null ? "" : near + " ") + "Or use all-linear.").Trim());
+    }
+
+    /// <summary>What helps where names were given as one text, which is a pattern for whole paths; null: they are none.</summary>
+    internal static string? AsList(string text, IEnumerable<string> names, string key)
+    {
+        string[] words = text.Split(',', StringSplitOptions.TrimEntries);
+        if (words.Except(names).Any()) return null;
+        return $"A text is a pattern for whole paths; as names: {key}: [{string.Join(", ", words)}].";
     }
 }

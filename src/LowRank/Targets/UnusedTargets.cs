@@ -45,8 +45,7 @@ internal static class UnusedTargets
             {
                 var matched = layers.Where(l => PythonRegex.Suffix(patterns[i].Key).IsMatch(l.Name)).ToList();
                 if (matched.Count == 0)
-                    yield return new("no targeted layer has this name", patterns[i].Key, key,
-                        remedy: NearNames.Sentence(patterns[i].Key, Ends(layers.Select(l => l.Name))));
+                    yield return new("no targeted layer has this name", patterns[i].Key, key, remedy: Remedy(patterns[i].Key, layers.Select(l => l.Name)));
                 else if (matched.All(l => patterns.Take(i).Any(p => PythonRegex.Suffix(p.Key).IsMatch(l.Name))))
                     yield return new("an earlier key has all layers of this one", patterns[i].Key, key,
                         remedy: "Put the longer name first: the first key that matches a layer counts.");
@@ -54,7 +53,7 @@ internal static class UnusedTargets
         }
 
         BadInputException Nothing(string name, string key) => new("no module of the model has this name", name, key,
-            remedy: NearNames.Sentence(name, Ends(modules.Select(m => m.Name))) ?? "Leave it out.");
+            remedy: Targets.AsList(name, Ends(modules.Select(m => m.Name)), key) ?? Remedy(name, modules.Select(m => m.Name)));
     }
 
     /// <summary>Numbers of blocks, in order, in words.</summary>
@@ -62,5 +61,11 @@ internal static class UnusedTargets
         => blocks.Count <= 5 ? string.Join(", ", blocks) : blocks[^1] - blocks[0] == blocks.Count - 1 ? $"{blocks[0]} to {blocks[^1]}"
             : string.Join(", ", blocks.Take(5)) + ", ...";
 
-    private static IEnumerable<string> Ends(IEnumerable<string> paths) => paths.Select(p => p[(p.LastIndexOf('.') + 1)..]).Distinct();
+    /// <summary>The names that may have been meant, or, where none is near, what there is.</summary>
+    internal static string Remedy(string name, IEnumerable<string> paths)
+        => NearNames.Sentence(name, Ends(paths)) ?? $"Leave it out, or name what there is: {NameList.Of([.. Ends(paths)])}.";
+
+    // The last words of paths; numbers name nothing.
+    private static IEnumerable<string> Ends(IEnumerable<string> paths)
+        => paths.Select(p => p[(p.LastIndexOf('.') + 1)..]).Where(n => n.Any(char.IsLetter)).Distinct();
 }

@@ -104,6 +104,68 @@ public class CheckpointTests
         Assert.Equal(Enumerable.Range(1, 14), Logged(At("run")));
     }
 
+    [Theory]
+    [InlineData("adapter/adapter_model.safetensors", "gone", true)]
+    [InlineData("adapter/adapter_model.safetensors", "cut", false)]
+    [InlineData("adapter/adapter_config.json", "a bit", false)]
+    [InlineData("adapter/README.md", "new", false)]
+    [InlineData("adapter", "file", false)]
+    [InlineData("report.html", "new", false)]
+    public void A_result_that_could_not_be_replaced_is_told_before_the_first_step(string file, string damage, bool replaced)
+    {
+        var settings = Settings() with { SaveSteps = 4 };
+        byte[] whole = Result(settings, At("run"));
+        var folder = new RunFolder(At("run"));
+        Assert.True(folder.IsFinished(all: false));
+        if (damage == "file") Directory.Delete(At("run/adapter"), recursive: true);
+        if (damage is "new" or "file") File.WriteAllText(At("run/" + file), "mine");
+        else Damage(At("run/" + file), damage);
+        Assert.Equal(damage == "new", folder.IsFinished(all: false)); // what lies beside changes nothing of it
+        var before = FolderContent.Of(At("run"));
+        int steps = 0;
+        using (var run = new TestRun(settings, At("run"), resume: true))
+        {
+            var trainer = run.Trainer(_ => steps++, fromStep: 4);
+            if (replaced) Assert.True(trainer.Run().Finished);
+            else Assert.Equal(At("run/" + (file.StartsWith("report") ? file : "adapter")), Assert.Throws<BadInputException>(() => trainer.Run()).Place);
+        }
+        Assert.Equal(replaced ? 10 : 0, steps);
+        if (replaced) Assert.Equal(whole, Adapter(At("run")));
+        else Assert.Equal(before, FolderContent.Of(At("run")));
+    }
+
+    [Fact]
+    public void A_run_that_goes_on_from_an_earlier_step_is_not_finished_until_its_end()
+    {
+        var settings = Settings() with { SaveSteps = 4 };
+        byte[] whole = Result(settings, At("run"));
+        using (var run = new TestRun(settings, At("run"), resume: true))
+            Assert.Throws<OperationCanceledException>(() => run.Trainer(log => { if (log.Step == 6) throw new OperationCanceledException(); },
+                fromStep: 4).Run());
+        Assert.Equal(whole, Adapter(At("run"))); // still there
+        Assert.False(new RunFolder(At("run")).IsFinished(all: false));
+        using (var run = new TestRun(settings, At("run"), resume: true)) Assert.True(run.Trainer(null).Run().Finished);
+        Assert.True(new RunFolder(At("run")).IsFinished(all: false));
+        Assert.True(FolderMarker.Check(At("run")).IsWhole);
+    }
+
+    [Fact]
+    public void Steps_whose_result_could_not_be_written_are_not_lost()
+    {
+        var settings = Settings() with { SaveSteps = 4 };
+        settings = settings with { EvalData = settings.Data };
+        byte[] whole = Result(settings, At("whole"));
+        using (var run = new TestRun(settings, At("run")))
+            Assert.Throws<BadInputException>(() => run.Trainer(log => { if (log.Step == 13) File.WriteAllText(At("run/adapter"), "mine"); }).Run());
+        Assert.Equal([4, 8, 12, 14], new RunFolder(At("run")).Steps);
+        File.Delete(At("run/adapter"));
+        int steps = 0;
+        using (var run = new TestRun(settings, At("run"), resume: true)) Assert.True(run.Trainer(_ => steps++).Run().Finished);
+        Assert.Equal(0, steps);
+        Assert.Equal(whole, Adapter(At("run")));
+        Assert.Equal(File.ReadAllLines(At("whole/log.jsonl")).Length, File.ReadAllLines(At("run/log.jsonl")).Length); // evaluated once
+    }
+
     [Fact]
     public void By_time_the_newest_one_stays_and_nothing_else_changes()
     {

@@ -16,7 +16,7 @@ internal sealed class TestRun : IDisposable
         Folder = new RunFolder(folder);
         if (!resume) Folder.Begin(settings, force: false);
         Model = ModelLoader.Load(settings.Model, settings.Dtype == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32, quantize: settings.QuantizeOn(CPU));
-        if (settings.Adapter is null && settings.InitAdapter is null)
+        if (settings.TrainsAll())
         {
             Trainable = new FullTrainable(Model);
             return;

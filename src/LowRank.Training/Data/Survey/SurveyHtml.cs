@@ -27,7 +27,7 @@ public static class SurveyHtml
     public static string Render(DataSurvey survey, string unit)
     {
         var html = new StringBuilder();
-        html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+        html.Append(PageHead.Text);
         html.Append($"<title>{E(survey.Options.Sources.ToString())} · data</title><style>\n{ReportHtml.Style}\n{Style}\n</style></head><body><main>\n");
         html.Append($"<h1>{E(survey.Options.Sources.ToString())}</h1><p>What training will see · {E(string.Join(", ", survey.Formats.Select(f => f.Key)))}</p>\n");
         html.Append("<div class=\"tiles\">").AppendJoin("", Tiles(survey, unit).Select(t => $"<div class=\"tile\"><span>{E(t.Name)}</span><b>{E(t.Value)}</b><span>{E(t.Note)}</span></div>")).Append("</div>\n");
