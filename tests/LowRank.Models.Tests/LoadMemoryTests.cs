@@ -116,9 +116,10 @@ public class LoadMemoryTests
         long before = Processor.AnonymousMemory.Value, start = Processor.Memory;
         bool told = Processor.PeakMemory - start < Constant;
         using var model = ModelLoader.Load(path, type, CPU, quantize);
-        long peak = Processor.PeakMemory - start;
+        long peak = Processor.PeakMemory - start, files = Processor.Memory - Processor.AnonymousMemory.Value - (start - before);
         GC.Collect();
         long own = Processor.AnonymousMemory.Value - before, most = (long)(file * 1.05) + Constant;
+        peak -= Math.Max(0, files - Processor.MemoryOfFiles(path)); // libtorch's: some systems map whole runs of pages where one is touched
         Assert.InRange(model.Bytes, 1, copied ? file * 1.05 : file);
         if (told) Assert.True(peak <= most, $"{peak:n0} bytes were held at the peak for a file of {file:n0}");
         Assert.True(own + Processor.MemoryOfFiles(path) <= file * 1.05, $"{own + Processor.MemoryOfFiles(path):n0} bytes are held for a file of {file:n0}");

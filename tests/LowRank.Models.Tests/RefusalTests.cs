@@ -14,16 +14,15 @@ public class RefusalTests
         config["hidden_act"] = "sine";
         config["clever_trick"] = 3;
         config["vocab_size"] = "many";
-        config["rope_parameters"]!["rope_type"] = "spiral";
+        config["rope_parameters"]!["rope_type"] = "spiral"; // whose keys are not known
         config["rope_parameters"]!["twist"] = 0.5;
         config["quantization_config"] = new JsonObject { ["quant_method"] = "gptq" };
         config["empty_trick"] = null;
         config["false_trick"] = false;
         var e = Assert.Throws<BadInputException>(() => FamilyTable.Describe(config, "config.json"));
-        foreach (string part in (string[])["sine", "gelu_new", "clever_trick", "many", "spiral", "yarn", "twist", "gptq", "dequantise", "6 mistakes"])
+        foreach (string part in (string[])["sine", "gelu_new", "clever_trick", "many", "spiral", "yarn", "gptq", "dequantise", "5 mistakes"])
             Assert.Contains(part, e.Message);
-        Assert.DoesNotContain("empty_trick", e.Message);
-        Assert.DoesNotContain("false_trick", e.Message);
+        foreach (string part in (string[])["empty_trick", "false_trick", "twist"]) Assert.DoesNotContain(part, e.Message);
     }
 
     [Theory]

@@ -43,10 +43,8 @@ internal static class MergeWords
         string lost = $"Rounding to {string.Join(", ", report.HeldIn)} loses more than half as much as the adapters add ({much}). ";
         var better = Finer.Where(f => f.Rms < report.RelativeRms / 2 && f.Rms * size <= 0.5 && (gguf || f.Type == "f32"))
             .Select(f => ((string, double)?)f).FirstOrDefault();
-        if (size > NextToNothing)
+        if (better is not ({ } type, { } rms) || size > NextToNothing)
             return lost + $"Together they add next to nothing: {Number(1 / size, "g2")} of the weights. Look at their strengths.";
-        if (better is not ({ } type, { } rms))
-            return lost + "No dtype holds so small a change of these weights: use the adapter attached, or give it more strength.";
         string little = $"about {Number(rms * size * 100, "0.####")} % is lost";
         return lost + (gguf
             ? $"Give the merged tensors another type: with --quantization {type} {little}. Without --requantize, in a folder, nearly nothing."
