@@ -10,11 +10,10 @@ namespace LowRank.Cli;
 /// <summary>The verbs, and what every one of them shares: errors as one clear message, exit codes, what stops them.</summary>
 internal static class CommandLine
 {
-    private const int SigHup = 1, SigInt = 2, SigTerm = 15, Stopped = 130; // what verbs return however they were stopped
+    private const int Stopped = 130;
 
     private static readonly CancellationTokenSource Interrupt = new();
     private static bool _watched;
-    private static int _stoppedBy = SigInt;
 
     /// <summary>Set by the first Ctrl-C, SIGTERM or SIGHUP: work stops at the next safe point. Whoever asks for it watches it; before that,
     /// and at a second one, the process ends at once.</summary>
@@ -30,7 +29,7 @@ internal static class CommandLine
     /// <summary>What a verb does on Ctrl-C instead of stopping: true where it goes on, false where the process is to end at once.</summary>
     public static Func<bool>? OnInterrupt { get; set; }
 
-    /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.</summary>
+    /// <summary>Parses and runs. 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.</summary>
     public static int Run(string[] args)
     {
         Console.OutputEncoding = new System.Text.UTF8Encoding(false);
@@ -41,7 +40,7 @@ internal static class CommandLine
                 e.Cancel = own();
                 return;
             }
-            e.Cancel = Interrupted("\nStopping at the next safe point; press Ctrl-C again to end at once.", SigInt);
+            e.Cancel = Interrupted("\nStopping at the next safe point; press Ctrl-C again to end at once.");
         };
         using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminated);
         using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, HungUp);
@@ -52,11 +51,10 @@ internal static class CommandLine
             return Fail(2, ParseErrors.Of(root, parsed, args), json);
         try
         {
-            int code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-            return code == Stopped ? 128 + _stoppedBy : code;
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (BadInputException e) { return Fail(2, e, json); }
-        catch (OperationCanceledException) { return 128 + _stoppedBy; }
+        catch (OperationCanceledException) { return Stopped; }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             if (Environment.GetEnvironmentVariable("LOWRANK_DEBUG") is not null) Console.Error.WriteLine(e);
@@ -74,10 +72,9 @@ internal static class CommandLine
     }
 
     // Whether work goes on to its next safe point.
-    private static bool Interrupted(string? said, int signal)
+    private static bool Interrupted(string? said)
     {
         if (!_watched || Interrupt.IsCancellationRequested) return false;
-        _stoppedBy = signal;
         if (said is not null) Console.Error.WriteLine(said);
         Interrupt.Cancel();
         return true;
@@ -85,14 +82,14 @@ internal static class CommandLine
 
     private static void Terminated(PosixSignalContext context)
     {
-        if (OnInterrupt is null) context.Cancel = Interrupted("Stopping at the next safe point.", SigTerm);
+        if (OnInterrupt is null) context.Cancel = Interrupted("Stopping at the next safe point.");
     }
 
     private static void HungUp(PosixSignalContext context)
     {
         if (!Console.IsErrorRedirected) Console.SetError(TextWriter.Null); // the terminal is gone
         if (!Console.IsOutputRedirected) Console.SetOut(TextWriter.Null);
-        if (OnInterrupt is null) context.Cancel = Interrupted(null, SigHup);
+        if (OnInterrupt is null) context.Cancel = Interrupted(null);
     }
 
     private static int Fail(int code, BadInputException e, bool json)

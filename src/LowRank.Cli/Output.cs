@@ -46,6 +46,12 @@ internal static class Output
         foreach (string notice in texts.Notices) Console.Error.WriteLine(notice);
     }
 
+    /// <summary>Says where a file is that stood in an output's place and was none of LowRank's.</summary>
+    public static void Kept(OutputPlace? held)
+    {
+        if (held?.Kept is { } kept) Notes([$"the file that stood there is none of the kind that was written: it is kept as {kept}"]);
+    }
+
     /// <summary>Says that the tokenizer of a GGUF base has no exact form in a folder.</summary>
     /// <param name="model">The base.</param>
     /// <param name="why">What it has that a folder cannot say; null: it has one, and nothing is said.</param>

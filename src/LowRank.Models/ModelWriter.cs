@@ -80,7 +80,7 @@ public static class ModelWriter
         ArgumentNullException.ThrowIfNull(path);
         var source = GgufChanges.Source(model);
         GgufRewriter.RefuseSource(source.Path, path); // first: to overwrite would be no remedy
-        AtomicFile.RefuseExisting(path, overwrite, OutputKind.Gguf);
+        AtomicFile.RefuseExisting(path, overwrite, OutputKind.File);
         var changes = GgufChanges.Of(model, type);
         GgufRewriter.Write(source.File, path, changes);
         return changes.Count;

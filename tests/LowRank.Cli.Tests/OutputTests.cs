@@ -123,7 +123,7 @@ public class OutputTests(World world)
     }
 
     [Fact]
-    public void Force_replaces_a_file_of_the_kind_that_is_written_and_no_other()
+    public void With_force_a_file_that_is_none_of_the_kind_that_is_written_is_kept()
     {
         string input = Path.Combine(Paths.Golden("models/llama"), "expected.safetensors"), weights = world.Fresh("weights"),
             mine = world.Fresh("rows"), empty = world.Fresh("empty"), page = world.Fresh("page");
@@ -135,22 +135,25 @@ public class OutputTests(World world)
         string[] Eval(string output) => ["eval", "--model", world.Model, "--data", world.Texts, "--generate", "--limit", "1",
             "--max-new-tokens", "1", "--quiet", "--predictions", output, "--force"];
         string[] Data(string output) => ["data", world.Texts, "--quiet", "--html", output, "--force"];
-        foreach (var (verb, refused, what) in ((Func<string, string[]>, string[], string)[])
-            [(Logits, [weights, mine], "file of logits"), (Eval, [weights, mine, page], "file of predictions"), (Data, [weights, page], "page of LowRank's")])
+        foreach (var (verb, foreign) in ((Func<string, string[]>, string[])[])
+            [(Logits, [weights, mine]), (Eval, [mine, page]), (Data, [page])])
         {
-            foreach (string file in refused)
+            foreach (string file in foreign)
             {
                 byte[] before = File.ReadAllBytes(file);
-                var outcome = Program.Run(verb(file));
-                Assert.True(outcome.Code == 2, string.Join(' ', verb(file)) + outcome.Error);
-                Assert.Contains($"the file is not replaced: it is no {what}", outcome.Error);
-                Assert.DoesNotContain("--force", Program.Run(verb(file)[..^1]).Error);
-                Assert.Equal(before, File.ReadAllBytes(file));
+                string place = world.Fresh("place"), kept = place + ".kept";
+                File.Copy(file, place);
+                Assert.Equal(2, Program.Run(verb(place)[..^1]).Code);
+                Assert.Equal(before, File.ReadAllBytes(place));
+                Assert.Contains($"it is kept as {kept}", Program.Run(verb(place)).Good().Error);
+                Assert.Equal(before, File.ReadAllBytes(kept));
+                Assert.NotEqual(before, File.ReadAllBytes(place));
+                Assert.DoesNotContain("kept", Program.Run(verb(place)).Good().Error);
             }
             string own = world.Fresh("own");
             File.Copy(empty, own);
             for (int i = 0; i < 2; i++) Program.Run(verb(own)).Good();
-            Assert.Contains("give --force to replace it", Program.Run(verb(own)[..^1]).Error);
+            Assert.False(File.Exists(own + ".kept"));
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LowRank.Models;
@@ -33,15 +32,8 @@ internal static class TrainBench
     {
         NativeTensors.EnsureLoaded();
         if (request.Threads > 0) set_num_threads(request.Threads);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        void End(PosixSignalContext signal)
-        {
-            signal.Cancel = true;
-            ended.Cancel();
-        }
-        using PosixSignalRegistration terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End), hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, End);
         using var folder = new ScratchFolder();
-        return Measure(request, folder, ended.Token);
+        return Measure(request, folder, stop);
     }
 
     private static JsonObject Measure(TrainBenchRequest request, ScratchFolder folder, CancellationToken stop)

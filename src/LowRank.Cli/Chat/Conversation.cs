@@ -87,7 +87,9 @@ internal sealed class Conversation : IDisposable
     {
         if (!_adapters.SequenceEqual(Adapters.Folders)) (_adapters, _texts) = (Adapters.Folders, _textsOf(Adapters.Folders));
         var (encoder, options) = _texts;
-        int[] ids = encoder.Encode(new ChatRequest { Messages = JsonSerializer.SerializeToElement(Messages()), AddGenerationPrompt = true });
+        ChatRequest request = new() { Messages = JsonSerializer.SerializeToElement(Messages()), AddGenerationPrompt = true };
+        encoder.RefuseUnread(request);
+        int[] ids = encoder.Encode(request);
         GenerationResult result;
         // Each answer draws its own random numbers.
         try { result = _generator.Generate([new(ids)], options with { Seed = options.Seed + Turns.Count }, (_, piece) => onText(piece), stop, _prefix)[0]; }

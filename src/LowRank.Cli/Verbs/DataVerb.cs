@@ -50,6 +50,7 @@ internal sealed class DataVerb
         var survey = DataSurvey.Of(Limited(settings.DataOptions()), settings.EvalOptions() is { } held ? Limited(held) : null, encoder,
             Vocabulary(spec, encoder, model), tokenizer, parsed.GetValue(_samples), CommandLine.Stop);
         if (page is not null) SurveyHtml.Write(page, survey, unit);
+        Output.Kept(claimed);
         var refusal = !survey.Refused ? null : survey.Errors.Count > 0 ? BadInputException.All("the data cannot be trained on", [.. survey.Errors.Select(e => e.Error)], settings.Data.ToString())
             : new BadInputException("the data have no rows", place: settings.Data.ToString(), expected: "at least one row");
         if (parsed.GetValue(_common.Json)) Output.Json(SurveyJson.Of(survey, unit, refusal));

@@ -63,6 +63,7 @@ internal static class EvalVerb
             {
                 var options = flags.Read(parsed, common, texts.EndIds, greedy: !flags.GivesTemperature(parsed));
                 var scores = GenerationScores.Run(session, rows, options, parsed.GetValue(limit), parsed.GetValue(predictions));
+                Output.Kept(held);
                 (result["exact_match"], result["bleu"], result["rouge_l"], result["inputs"]) = (scores.ExactMatch, scores.Bleu, scores.RougeL, scores.Inputs);
             }
             if (parsed.GetValue(common.Json)) Output.Json(result);

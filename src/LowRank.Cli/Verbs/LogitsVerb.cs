@@ -43,6 +43,7 @@ internal static class LogitsVerb
             var logits = session.Model.Logits(session.Model.Hidden(ids.to(device), mask?.to(device))).to(ScalarType.Float32);
             if (!logits.isfinite().all().item<bool>()) throw WeightCheck.Explain(session.Model, "the logits are not all numbers");
             SafetensorsWriter.Write(place, [("logits", logits)]);
+            Output.Kept(held);
             Output.Notes(Unused(file, named, session));
             if (parsed.GetValue(common.Json)) Output.Json(new JsonObject { ["output"] = place, ["shape"] = new JsonArray([.. logits.shape.Select(s => (JsonNode)s)]) });
             return 0;

@@ -54,6 +54,7 @@ internal static class MergeVerb
             });
             if (parsed.GetValue(common.Json)) Output.Json(MergeWords.Json(place, report, others, untold));
             else Output.Line(false, MergeWords.Line(place, report, others));
+            Output.Kept(held);
             if (MergeWords.Warning(report, gguf, again) is { } warning) Output.Line(true, warning);
             Output.Notes(session.Adapters.Where(a => a.Strength == 0).Select(a => $"{a.Path} has strength 0: nothing of it is merged."));
             if (quantize is not (null or QuantizeChoice.Keep or QuantizeChoice.None) && !again)

@@ -30,6 +30,7 @@ public static class AtomicFile
             Directory.CreateDirectory(parent);
             if (MarkerAround(place) is { } marked)
                 Mark(work.Folder, marked, FolderMarker.WithFile(marked, Named(marked, place), made, grows));
+            if (work.Folder.Keep is { } kept && work.Folder.Place == place) Keep(place, kept, work.Folder);
             FileSystem.Rename(made, place);
             FileSystem.FlushFolder(parent);
         }
@@ -163,6 +164,19 @@ public static class AtomicFile
         using var stream = new FileStream(path, mode, FileAccess.Write, FileShare.None, 1 << 16);
         write(stream);
         stream.Flush(flushToDisk: true);
+    }
+
+    // A copy: at no moment is nothing there.
+    private static void Keep(string place, string kept, WorkFolder work)
+    {
+        string copy = work.Free();
+        try
+        {
+            using (var old = File.OpenRead(place)) WriteNew(copy, old.CopyTo);
+            FileSystem.Rename(copy, kept);
+            work.Keep = null;
+        }
+        finally { FileSystem.DeleteFile(copy); }
     }
 
     private static void Fill(string folder, Action<string> fill, OutputKind kind)

@@ -25,9 +25,13 @@ public sealed record OutputKind(string Name, bool IsFolder = true)
     /// <summary>A single file.</summary>
     public static readonly OutputKind File = new("file", IsFolder: false);
 
-    /// <summary>Whether a file that stands there is such a one, and so may be replaced by another; null: any may. An empty one
-    /// always.</summary>
+    /// <summary>Whether a file is such a one by its content; null: any is.</summary>
     public Func<string, bool>? Fits { get; init; }
+
+    /// <summary>Whether what stands at a place is nothing, empty or such a file, so that it may go when another is written; else it is
+    /// kept.</summary>
+    internal bool MayGo(string place)
+        => Fits is null || !System.IO.File.Exists(place) || new FileInfo(place).Length == 0 || Fits(place);
 
     /// <summary>A GGUF file of a model.</summary>
     public static readonly OutputKind Gguf = File with { Name = "GGUF model", Fits = path => Found.At(path).Kind == FoundKind.GgufModel };

@@ -9,7 +9,11 @@ public sealed class OutputPlace : IDisposable
 {
     private WorkFolder? _work;
 
-    private OutputPlace(WorkFolder work) => _work = work;
+    private OutputPlace(WorkFolder work) => (_work, Kept) = (work, work.Keep);
+
+    /// <summary>Where the file that stood at the place is kept once it is replaced, as it is none of the kind that is written; null: there
+    /// is no such file.</summary>
+    public string? Kept { get; }
 
     /// <summary>Checks that a place may be written, puts back or cleans away what a killed process left there, and takes it.</summary>
     /// <param name="path">The file or folder.</param>
@@ -31,6 +35,7 @@ public sealed class OutputPlace : IDisposable
             try
             {
                 if (!goOn) OutputRules.CheckExisting(path, place, kind, force, work: work.Path);
+                if (!goOn && !kind.MayGo(place)) work.Keep = FreeBeside(place);
                 return new(work);
             }
             catch
@@ -41,6 +46,9 @@ public sealed class OutputPlace : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw AtomicFile.Unwritable(path, e); }
     }
+
+    private static string FreeBeside(string place)
+        => Enumerable.Range(1, int.MaxValue).Select(i => place + ".kept" + (i == 1 ? "" : $"-{i}")).First(p => !Path.Exists(p));
 
     /// <summary>A free path beside the place for what is not finished yet; what is still there goes with the place.</summary>
     public string Scratch() => (_work ?? throw new ObjectDisposedException(nameof(OutputPlace))).Free();

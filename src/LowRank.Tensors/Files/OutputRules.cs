@@ -3,7 +3,7 @@ namespace LowRank.Tensors;
 /// <summary>Where may be written, and what may be replaced: only what LowRank wrote, never what is read, nor the working folder.</summary>
 internal static class OutputRules
 {
-    private const string Remedy = "Choose another place.", Delete = "Delete or move it yourself if it is not needed, or choose another place.";
+    private const string Remedy = "Choose another place.";
 
     /// <summary>Throws where writing would hit something that is read: the same file or folder, one that holds it, or a place in
     /// it.</summary>
@@ -44,18 +44,16 @@ internal static class OutputRules
         if (there != wanted) throw new BadInputException($"a {there} stands where the {wanted} would be", place: path, remedy: Remedy);
         if (file)
         {
-            if (FileType.OtherThanFile(place) is { } special)
-                throw new BadInputException("what stands there is no plain file", special, path, remedy: Remedy);
-            string? other = kind.Fits is not { } fits || new FileInfo(place).Length == 0 || fits(place) ? null : $"it is no {kind.Name}";
-            if (!replace) throw Exists(path, other);
-            if (other is not null) throw new BadInputException("the file is not replaced: " + other, place: path, remedy: Delete);
+            if (FileType.OtherThanFile(place) is { } other)
+                throw new BadInputException("what stands there is no plain file", other, path, remedy: Remedy);
+            if (!replace) throw Exists(path, null);
             return;
         }
         if (IsEmpty(place, work)) return;
         string? reason = WhyNot(place, replace ? since : DateTime.MaxValue, work);
         if (!replace) throw Exists(path, reason);
         if (reason is not null) throw new BadInputException("the folder is not replaced: " + reason, place: path,
-            remedy: Delete);
+            remedy: "Delete or move it yourself if it is not needed, or choose another place.");
     }
 
     /// <summary>Whether a folder holds nothing, the work folder aside.</summary>

@@ -31,6 +31,8 @@ internal sealed class WorkFolder
     public string Place { get; }
     /// <summary>The work folder.</summary>
     public string Path { get; }
+    /// <summary>Where a file that stands at the place is kept when it is replaced; null: it goes.</summary>
+    public string? Keep { get; set; }
 
     /// <summary>A system's message without the names of what is not finished: it names what the user does.</summary>
     public static string Hidden(string message, string path)

@@ -94,6 +94,25 @@ public sealed class TurnWeightTests
         Assert.Contains("\"mood\": \"gay\"", encoder.Render(encoder.Prepare(request)).Text);
     }
 
+    [Theory]
+    [InlineData("{% for m in messages %}{% if m.role in ['user', 'assistant'] %}{{ m.content }}{% endif %}{% endfor %}", "messages[0] (system)")]
+    [InlineData("{% for m in messages %}{% if loop.first and m.role == 'system' or m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}",
+        "messages[2] (system)")]
+    [InlineData("{% for m in messages %}{{ m.content }}{% endfor %}", null)]
+    public void A_turn_that_the_template_passes_over_is_refused(string template, string? says)
+    {
+        const string Chat = """[{"from":"system","value":"be kind"},{"from":"human","value":"q"},{"from":"system","value":"be kind"},{"from":"gpt","value":"r"}]""";
+        var encoder = PrefixRuleTests.Encoder(template);
+        if (says is null) Assert.Equal([], encoder.RefuseUnread(PrefixRuleTests.Request(Chat)));
+        else
+        {
+            string told = Assert.Throws<BadInputException>(() => encoder.RefuseUnread(PrefixRuleTests.Request(Chat))).Message;
+            Assert.Contains("the chat template does not read ", told);
+            Assert.Contains(says, told);
+            Assert.DoesNotContain("ignore_columns", told);
+        }
+    }
+
     [Fact]
     public void Remarks_of_turns_that_it_does_not_read_are_told()
     {

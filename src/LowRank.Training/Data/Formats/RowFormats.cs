@@ -69,7 +69,8 @@ internal static class RowFormats
         string[] lacking = [.. format.Keys.Where(k => !fields.Has(k))];
         // answers stand behind questions
         string? other = fields.Names.LastOrDefault(n => !Columns.Contains(n) && !KnownKeys.IsHarmless(n));
-        return context.Error($"a row lacks the key {string.Join(", ", lacking.Select(k => $"\"{k}\""))}", fields.Found, expected,
+        string list = string.Join(", ", lacking.Select(k => $"\"{k}\""));
+        return context.Error(lacking.All(fields.Names.Contains) ? $"a row has null for {list}" : $"a row lacks the key {list}", fields.Found, expected,
             other is null ? null : $"If another column holds it, say which, as in "
                 + $"columns: {{{lacking[0]}: {other}}}, on the command line --set columns.{lacking[0]}={other}.");
     }

@@ -19,7 +19,8 @@ internal static class RowKeys
     {
         // of ids it is a mask
         if (TurnWeight.Of(key => key == "loss_mask" && format.Name == "input_ids" ? null : fields.Maybe(key), "the row") == false)
-            throw context.Error("the row has weight 0: nothing of it is to be learnt", remedy: "Leave it out, or set bad_rows: skip.",
+            throw context.Error("the row has weight 0: nothing of it is to be learnt",
+                string.Join(", ", TurnWeight.Names.Where(fields.Has).Select(k => $"{k}: {fields.Maybe(k)?.GetRawText()}")), remedy: "Leave it out, or set bad_rows: skip.",
                 fault: RowFault.NoTarget);
     }
 

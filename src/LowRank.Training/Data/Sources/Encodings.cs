@@ -7,7 +7,9 @@ namespace LowRank.Training;
 internal static class Encodings
 {
     /// <summary>What to do about it.</summary>
-    public const string Remedy = "Save it as UTF-8 (iconv -f WINDOWS-1252 or -f UTF-16, -t UTF-8).";
+    public const string Remedy = "Save it as UTF-8 (such as iconv -f WINDOWS-1252 -t UTF-8).";
+    /// <summary>The same where it is UTF-16.</summary>
+    public const string FromUtf16 = "Save it as UTF-8 (iconv -f UTF-16 -t UTF-8).";
 
     /// <summary>Looks at a line or a field.</summary>
     /// <param name="text">Its bytes.</param>

@@ -7,7 +7,7 @@ internal static class TextStart
 {
     private static readonly (byte[] Sign, string Kind, string Remedy)[] Others =
     [
-        ([0xFF, 0xFE], "UTF-16", Encodings.Remedy), ([0xFE, 0xFF], "UTF-16", Encodings.Remedy),
+        ([0xFF, 0xFE], "UTF-16", Encodings.FromUtf16), ([0xFE, 0xFF], "UTF-16", Encodings.FromUtf16),
         ([.. "PAR1"u8], "a parquet file", "Give it the ending .parquet."), ([.. "ARROW1"u8], "an Arrow file", "Give it the ending .arrow."),
         ([0x1F, 0x8B], "compressed with gzip", "Give it another .gz behind its name."),
         ([0x28, 0xB5, 0x2F, 0xFD], "compressed with zstd", "Give it another .zst behind its name."),

@@ -31,8 +31,9 @@ public sealed record SampleText(string Place, string Format, int Length, int Ful
         var stream = tokenizer?.NewStream(skipSpecialTokens: false);
         for (int i = 0; i < row.InputIds.Length; i++)
         {
-            int id = row.InputIds[i];
-            Add(stream is not null ? stream.Push(id) : format == "input_ids" ? $"{(i > 0 ? " " : "")}{id}" : ((char)id).ToString(), i > 0 && row.Labels[i] != Row.Ignored);
+            bool trained = i > 0 && row.Labels[i] != Row.Ignored;
+            int id = trained ? row.Labels[i] : row.InputIds[i]; // rows of ids may have other targets than their tokens
+            Add(stream is not null ? stream.Push(id) : format == "input_ids" ? $"{(i > 0 ? " " : "")}{id}" : ((char)id).ToString(), trained);
         }
         if (stream is not null) Add(stream.End(), row.Labels[^1] != Row.Ignored);
         return new(row.Place ?? "", format, row.InputIds.Length, fullLength, [.. parts.Where(p => p.Text.Length > 0).Select(p => new SamplePart(p.Text, p.Trained))]);
